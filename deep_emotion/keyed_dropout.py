@@ -1,0 +1,67 @@
+"""Dropout whose mask can be a pure function of one key per row, so that a resumed training repeats it exactly."""
+
+import keras
+from keras import ops
+
+
+def keyed_uniform(row_keys, size):
+    """Uniform numbers in [0, 1), a function of (row key, position) only.
+
+    Args:
+        row_keys: integer tensor ``(batch,)``.
+        size: how many numbers a row gets.
+
+    Returns:
+        float32 tensor ``(batch, size)``.
+
+    Reference: the 32-bit finalizer of MurmurHash3 (Appleby, public domain), twice.
+    """
+
+    def shift(bits, places):
+        return ops.right_shift(bits, ops.cast(places, "uint32"))
+
+    def mix(bits):
+        bits = ops.bitwise_xor(bits, shift(bits, 16)) * ops.cast(0x85EBCA6B, "uint32")
+        bits = ops.bitwise_xor(bits, shift(bits, 13)) * ops.cast(0xC2B2AE35, "uint32")
+        return ops.bitwise_xor(bits, shift(bits, 16))
+
+    rows = mix(ops.cast(row_keys, "uint32"))[:, None]
+    columns = ops.cast(ops.arange(size, dtype="int32"), "uint32")[None, :] * ops.cast(0x9E3779B9, "uint32")
+    bits = mix(rows + columns)
+    return ops.cast(ops.cast(shift(bits, 8), "int32"), "float32") * (1.0 / (1 << 24))
+
+
+@keras.saving.register_keras_serializable(package="deep_emotion")
+class KeyedDropout(keras.layers.Layer):
+    """Dropout on ``(batch, features)``, by a seed of its own or by keys that a training loop sets.
+
+    Under plain ``fit`` it is ordinary dropout. A loop that wants to be repeatable sets ``row_keys``, an integer tensor
+    ``(batch,)``, before it calls the model, and None after: then the mask depends on nothing else. (Keras saves no
+    state of its seed generators, so a resumed ``fit`` draws other masks.)
+
+    Args:
+        rate: share of the values set to zero, in [0, 1).
+        seed: for use without keys.
+    """
+
+    def __init__(self, rate, seed=None, **kwargs):
+        super().__init__(**kwargs)
+        if not 0.0 <= rate < 1.0:
+            raise ValueError(f"Expected `rate` to be in [0, 1). Received: rate={rate!r}")
+        self.rate, self.seed = rate, seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.row_keys = None
+
+    def call(self, inputs, training=False):
+        if not training or self.rate == 0.0:
+            return inputs
+        if self.row_keys is None:
+            return keras.random.dropout(inputs, self.rate, seed=self.seed_generator)
+        kept = keyed_uniform(self.row_keys, inputs.shape[1]) >= self.rate
+        return ops.where(kept, inputs / (1.0 - self.rate), ops.zeros_like(inputs))
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "rate": self.rate, "seed": self.seed}

@@ -1,0 +1,162 @@
+"""Deep-Emotion (Minaee, Minaei, Abdolrashidi; arXiv 1902.01019; Sensors 2021, 21, 3046), in two variants."""
+
+import keras
+from keras import initializers, layers
+
+from .keyed_dropout import KeyedDropout
+from .transformer import IDENTITY_THETA, SpatialTransformer
+
+VARIANTS = ("paper", "input_warp")
+FER_CLASSES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+
+
+@keras.saving.register_keras_serializable(package="deep_emotion")
+class DeepEmotion(keras.Model):
+    """A small convolutional net whose spatial transformer learns where to look.
+
+    ``variant="paper"`` is the figure: the localization network sees the image, the warp acts on the FEATURE MAP behind
+    the dropout, and there is no batch normalization; 47,657 parameters. ``variant="input_warp"`` is the well-known
+    PyTorch port: the warp acts on the IMAGE, localization kernels are 7x7 and 5x5, and the last convolution is batch
+    normalized; 66,897 parameters, 20 of them moving statistics.
+
+    Assumptions and deviations, each with its reason:
+
+    - Pixels 0..255 are scaled to -1..1 inside, so that the zero outside the image is mid-gray. The paper names no scaling.
+    - The localization convolutions of "paper" pad (same) and pool by 4 twice: the figure's 90 inputs to the dense layer are
+      3x3x10, which poolings by 2 cannot give from 48 pixels (valid convolutions would leave 10x10x10).
+    - The last localization layer starts at zero kernel and identity bias. The paper draws all weights from a Gaussian; around
+      zero that theta would sample a single pixel.
+    - "input_warp" draws its weights as PyTorch does by default, uniform within 1/sqrt(fan_in), but biases start at zero.
+    - Dropout is off at evaluation. The port leaves it on.
+
+    Args:
+        variant: "paper" or "input_warp".
+        class_names: names of the outputs, in order.
+        image_size: height and width of the input in pixels.
+        channels: 1 for gray, 3 for colour.
+        dropout: rate before the dense layers, in [0, 1). The paper gives none; 0.5 is the port's.
+        fc_penalty: lambda of the paper's loss, cross-entropy + lambda * ||w_fc||^2 over the two last dense layers.
+        sampler: see ``transformer.spatial_transform``.
+
+    Input shape:
+        ``(batch, image_size, image_size, channels)``, pixels in [0, 255].
+    Output shape:
+        ``(batch, classes)``, logits.
+    Example:
+        >>> logits = DeepEmotion("input_warp")(images)
+    Reference: arXiv 1902.01019, figure 2 and section 3.
+    """
+
+    def __init__(
+        self,
+        variant="paper",
+        class_names=FER_CLASSES,
+        image_size=48,
+        channels=1,
+        dropout=0.5,
+        fc_penalty=0.0,
+        sampler="auto",
+        **kwargs,
+    ):
+        if variant not in VARIANTS:
+            raise ValueError(f"Expected `variant` to be one of {VARIANTS}. Received: variant={variant!r}")
+        if image_size < 44:
+            raise ValueError(f"Expected `image_size` to be at least 44 pixels. Received: image_size={image_size}")
+        if not fc_penalty >= 0.0:
+            raise ValueError(f"Expected `fc_penalty` to be at least 0. Received: fc_penalty={fc_penalty!r}")
+        build = _paper_graph if variant == "paper" else _input_warp_graph
+        inputs = keras.Input((image_size, image_size, channels), name="pixels")
+        scaled = layers.Rescaling(1 / 127.5, offset=-1.0, name="scale")(inputs)
+        features = build(scaled, dropout, sampler)
+        logits = _classifier(features, len(class_names), variant, fc_penalty)
+        super().__init__(inputs=inputs, outputs=logits, **kwargs)
+        self.variant, self.class_names = variant, tuple(class_names)
+        self.image_size, self.channels = image_size, channels
+        self.dropout, self.fc_penalty, self.sampler = dropout, fc_penalty, sampler
+
+    def get_config(self):
+        return {
+            "name": self.name,
+            "variant": self.variant,
+            "class_names": list(self.class_names),
+            "image_size": self.image_size,
+            "channels": self.channels,
+            "dropout": self.dropout,
+            "fc_penalty": self.fc_penalty,
+            "sampler": self.sampler,
+        }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        return cls(**config)
+
+
+def _initializer(variant):
+    if variant == "paper":
+        return initializers.RandomNormal(mean=0.0, stddev=0.05)  # section 3
+    # Uniform with variance 1 / (3 fan_in) is PyTorch's default for convolutions and dense layers.
+    return initializers.VarianceScaling(1.0 / 3.0, mode="fan_in", distribution="uniform")
+
+
+def _convolution(filters, kernel_size, variant, name, padding="valid"):
+    return layers.Conv2D(filters, kernel_size, padding=padding, kernel_initializer=_initializer(variant), name=name)
+
+
+def _theta(localized, variant):
+    """Dense 32 -> ReLU -> dense 6, starting at the identity transform."""
+    hidden = layers.Dense(32, activation="relu", kernel_initializer=_initializer(variant), name="localization_dense")
+    theta = layers.Dense(6, kernel_initializer="zeros", bias_initializer=IdentityTheta(), name="localization_theta")
+    return theta(hidden(layers.Flatten(name="localization_flatten")(localized)))
+
+
+@keras.saving.register_keras_serializable(package="deep_emotion")
+class IdentityTheta(initializers.Initializer):
+    """A bias that makes theta the identity transform."""
+
+    def __call__(self, shape, dtype=None):
+        return keras.ops.convert_to_tensor(IDENTITY_THETA, dtype=dtype)
+
+
+def _features(images, variant, normalize):
+    """The figure's feature extractor: two blocks of conv 3x3 -> ReLU -> conv 3x3 -> max-pool 2 -> ReLU, all valid."""
+    x = images
+    for block in (1, 2):
+        first, second = 2 * block - 1, 2 * block
+        x = layers.ReLU()(_convolution(10, 3, variant, f"conv{first}")(x))
+        x = _convolution(10, 3, variant, f"conv{second}")(x)
+        if normalize and block == 2:
+            x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="normalization")(x)
+        x = layers.ReLU()(layers.MaxPooling2D(2)(x))
+    return x
+
+
+def _paper_graph(images, dropout, sampler):
+    x = _features(images, "paper", normalize=False)
+    shape = x.shape[1:]
+    x = layers.Reshape(shape)(KeyedDropout(dropout, name="dropout")(layers.Flatten()(x)))
+    where = images
+    for index, filters in enumerate((8, 10), start=1):
+        where = _convolution(filters, 3, "paper", f"localization_conv{index}", padding="same")(where)
+        where = layers.ReLU()(layers.MaxPooling2D(4)(where))
+    x = SpatialTransformer(sampler, name="transformer")([x, _theta(where, "paper")])
+    return layers.Flatten(name="features")(x)
+
+
+def _input_warp_graph(images, dropout, sampler):
+    where = images
+    for index, (filters, kernel_size) in enumerate(((8, 7), (10, 5)), start=1):
+        where = _convolution(filters, kernel_size, "input_warp", f"localization_conv{index}")(where)
+        where = layers.ReLU()(layers.MaxPooling2D(2)(where))
+    warped = SpatialTransformer(sampler, name="transformer")([images, _theta(where, "input_warp")])
+    x = _features(warped, "input_warp", normalize=True)
+    return KeyedDropout(dropout, name="dropout")(layers.Flatten(name="features")(x))
+
+
+def _classifier(features, classes, variant, fc_penalty):
+    """Dense 50 -> ReLU -> dense classes, with the paper's penalty on both kernels."""
+
+    def dense(units, name):
+        penalty = keras.regularizers.L2(fc_penalty) if fc_penalty else None
+        return layers.Dense(units, kernel_initializer=_initializer(variant), kernel_regularizer=penalty, name=name)
+
+    return dense(classes, "logits")(layers.ReLU()(dense(50, "dense")(features)))

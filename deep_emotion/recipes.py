@@ -1,0 +1,49 @@
+"""How Deep-Emotion is trained: plain data, validated by whoever trains. Imports nothing, so that --help is quick.
+
+Field names are those of the trainer's recipe; ``model_options`` go to the ``DeepEmotion`` constructor.
+"""
+
+DEFAULT = "paper"
+
+# What a user may set besides the training fields: name -> (type, choices or None, help).
+OPTIONS = {
+    "variant": (str, ("paper", "input_warp"), "what the transformer warps: the feature map (paper) or the image"),
+    "dropout": (float, None, "rate before the dense layers, 0 up to (not including) 1"),
+    "fc_penalty": (float, None, "lambda of the penalty on the squared weights of the last two dense layers"),
+    "sampler": (
+        str,
+        ("auto", "xla", "tensorflow", "keras", "stn"),
+        "how the transformer samples; stn is the PyPI package",
+    ),
+}
+
+RECIPES = {
+    # arXiv 1902.01019, section 3. From the text: 500 epochs from scratch, Gaussian weights of std 0.05, Adam at 0.005 with
+    # weight decay, a penalty on the last two dense layers, flips, small rotations and small distortions, minority classes
+    # oversampled. Assumed, since the paper is silent: batch 128 (the port's), lambda 1e-3 (the paper tuned it on validation
+    # data and does not print it), rotation 10 degrees, distortion = shear 0.1 and zoom 0.1, dropout 0.5 (the port's). The "weight
+    # decay" of the optimizer is read as that same penalty: no second one is added.
+    "paper": {
+        "model_options": {"variant": "paper", "dropout": 0.5, "fc_penalty": 1e-3},
+        "epochs": 500,
+        "batch_size": 128,
+        "optimizer": "adam",
+        "learning_rate": 0.005,
+        "sampling": "oversample",
+        "flip": True,
+        "rotation": 10.0,
+        "shear": 0.1,
+        "zoom": 0.1,
+    },
+    # The best-known PyTorch port: the image is warped, batch normalization, no penalty, no oversampling, and nothing but a
+    # flip to augment; 100 epochs.
+    "input_warp": {
+        "model_options": {"variant": "input_warp", "dropout": 0.5, "fc_penalty": 0.0},
+        "epochs": 100,
+        "batch_size": 128,
+        "optimizer": "adam",
+        "learning_rate": 0.005,
+        "sampling": "shuffle",
+        "flip": True,
+    },
+}

@@ -1,0 +1,1 @@
+"""What both models share: recipes, input pipeline, training, evaluation, reports and the command line."""

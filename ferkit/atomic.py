@@ -1,0 +1,40 @@
+"""Files that are whole or absent: written beside their place, then renamed into it."""
+
+import contextlib
+import errno
+import os
+from pathlib import Path
+
+from .errors import UserError
+
+
+@contextlib.contextmanager
+def atomic_path(path: str | Path):
+    """Yields a path to write to; it takes the place of `path` when the block ends well, and goes when it does not.
+
+    Raises:
+        UserError: no permission, or no space left.
+
+    Example:
+        >>> with atomic_path("report.json") as draft:
+        ...     draft.write_text("{}")
+    """
+    path = Path(path)
+    draft = path.with_name(f".{os.getpid()}-{path.name}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield draft
+        os.replace(draft, path)
+    except OSError as error:
+        raise writing_failed(path, error) from error
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def writing_failed(path, error) -> UserError:
+    """The user's version of an operating system error on writing."""
+    if error.errno == errno.ENOSPC:
+        return UserError(f"{path}: no space left on the disk; free some and run again. Nothing finished was lost.")
+    if isinstance(error, PermissionError):
+        return UserError(f"{path}: no permission to write there; choose another folder or change its permissions.")
+    return UserError(f"{path}: cannot be written ({error.strerror or error}); choose another place.")

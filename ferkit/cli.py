@@ -1,0 +1,256 @@
+"""The command line: parses and dispatches. Imports nothing heavy, so that --help answers at once."""
+
+import argparse
+import dataclasses
+import sys
+
+from generate_data.errors import DataError
+
+from .errors import UserError
+from .recipe import Recipe
+from .registry import DEFAULT_MODEL, MODELS
+
+GIVEN_ONLY = argparse.SUPPRESS  # an argument that was not given leaves no trace
+
+DESCRIPTION = "Facial expression recognition with Deep-Emotion and DAN, on TensorFlow and Keras."
+SHORT_FORM = """\
+short form:
+  python main.py -s True -d data                     dataset on disk from the Kaggle files in data/
+  python main.py -t True -d data                     train with the paper's defaults
+  python main.py -t True -d data -hparams True --epochs 5 --learning_rate 0.005 --batch_size 32
+
+no Kaggle files at hand? Faces are drawn for you:
+  python main.py setup --sample -d data/sample
+  python main.py train -d data/sample --recipe input_warp --epochs 10
+
+`python main.py COMMAND --help` shows the options and examples of a command.
+"""
+
+EXAMPLES = {
+    "setup": """\
+examples:
+  python main.py setup -d data                       read the Kaggle files in data/, write the dataset there
+  python main.py setup -d data --source ~/Downloads/fer2013.csv.zip
+  python main.py setup -d data/sample --sample       draw 2,100 faces; nothing to download
+  python main.py setup -d data --ferplus fer2013new.csv
+  python main.py setup -d data --skip-bad-rows       drop rows that cannot be read, and say how many
+""",
+    "train": """\
+examples:
+  python main.py train -d data                       Deep-Emotion as in the paper (500 epochs: hours on a CPU)
+  python main.py train -d data --recipe input_warp --epochs 30
+  python main.py train -d data --run runs/mine --learning_rate 0.001 --seed 1
+  python main.py train --resume --run runs/mine      go on after Ctrl-C, a crash or kill -9
+""",
+    "evaluate": """\
+examples:
+  python main.py evaluate -d data                    the newest run's best model on the validation split
+  python main.py evaluate -d data --run runs/mine --split test --tta --json test.json
+  python main.py evaluate -d data --checkpoint best.keras --report report
+  python main.py evaluate -d data --split unlabelled --submission submission.csv
+""",
+    "verify": """\
+examples:
+  python main.py verify                              the installation, and a new model of each kind
+  python main.py verify -m deep_emotion
+  python main.py verify --checkpoint runs/mine/best.keras
+""",
+    "demo": """\
+examples:
+  python main.py demo                                set up, train, evaluate and verify on drawn faces
+  python main.py demo --epochs 3 --folder /tmp/demo
+""",
+}
+
+SUMMARIES = {
+    "setup": "dataset on disk from Kaggle's files, class folders, or drawn sample faces",
+    "train": "train a model by a recipe, resumable",
+    "evaluate": "measure a trained model: accuracy with and without leaked copies, per class, calibration, confusion",
+    "verify": "check the installation and a model: shapes, gradients, losses, reload",
+    "demo": "everything once on drawn sample faces, in under three minutes",
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command line; returns the exit code: 0 done, 1 a check failed, 2 the user can fix it, 130 stopped."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        return _dispatch(arguments)
+    except (UserError, DataError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return 130
+
+
+def _dispatch(arguments):
+    if arguments and arguments[0] in SUMMARIES:
+        options = _command_parser().parse_args(arguments)
+        return _run(options.command, options)
+    options = _short_parser().parse_args(arguments)
+    if not (options.setup or options.train):
+        _short_parser().print_help()
+        return 0 if not arguments else _nothing_asked()
+    for command in ("setup", "train"):
+        if getattr(options, command):
+            code = _run(command, options)
+            if code:
+                return code
+    return 0
+
+
+def _nothing_asked():
+    print("error: nothing to do: add -s True to set up, -t True to train, or name a command first.", file=sys.stderr)
+    return 2
+
+
+def _run(command, options):
+    from . import commands
+
+    return getattr(commands, command)(options)
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse whose errors are one line."""
+
+    def error(self, message):
+        raise UserError(f"{message}. See: {self.prog} --help")
+
+
+def _command_parser():
+    parser = _Parser(prog="python main.py", description=DESCRIPTION, epilog=SHORT_FORM, formatter_class=_Help)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
+    add = {
+        "setup": _add_setup,
+        "train": _add_train,
+        "evaluate": _add_evaluate,
+        "verify": _add_verify,
+        "demo": _add_demo,
+    }
+    for name, summary in SUMMARIES.items():
+        command = commands.add_parser(
+            name,
+            help=summary,
+            description=summary[0].upper() + summary[1:] + ".",
+            epilog=EXAMPLES[name],
+            formatter_class=_Help,
+            allow_abbrev=False,
+        )
+        if name in ("setup", "train", "evaluate"):
+            _add_data(command)
+        add[name](command)
+    return parser
+
+
+def _short_parser():
+    """The short form: -s and -t as flags with a value, and every option of setup and train."""
+    commands = "\n".join(f"  {name:<12}{summary}" for name, summary in SUMMARIES.items())
+    parser = _Parser(
+        prog="python main.py",
+        description=DESCRIPTION,
+        epilog=f"commands:\n{commands}\n\n{SHORT_FORM}",
+        formatter_class=_Help,
+        usage="python main.py COMMAND [options]\n       python main.py -s True | -t True [options]",
+        allow_abbrev=False,
+    )
+    flag = {"type": boolean, "nargs": "?", "const": True, "default": False, "metavar": "True|False"}
+    parser.add_argument("-s", "--setup", help="set the dataset up", **flag)
+    parser.add_argument("-t", "--train", help="train a model", **flag)
+    _add_data(parser)
+    _add_setup(parser, with_seed=False)
+    _add_train(parser)
+    return parser
+
+
+class _Help(argparse.RawDescriptionHelpFormatter):
+    def __init__(self, prog):
+        super().__init__(prog, max_help_position=32, width=110)
+
+
+def boolean(text: str) -> bool:
+    """True or False, and it means what it says.
+
+    Raises:
+        argparse.ArgumentTypeError: any other word.
+    """
+    if text.lower() in ("true", "yes", "1", "on"):
+        return True
+    if text.lower() in ("false", "no", "0", "off"):
+        return False
+    raise argparse.ArgumentTypeError(f"expected True or False, received {text!r}")
+
+
+def _add_data(parser):
+    parser.add_argument("-d", "--data", default="data", metavar="DIR", help="dataset folder (default: data)")
+
+
+def _add_setup(parser, with_seed=True):
+    group = parser.add_argument_group("setup")
+    group.add_argument("--source", metavar="PATH", help="file or folder to read, only read (default: the dataset folder)")
+    group.add_argument("--ferplus", metavar="FILE", help="fer2013new.csv: add the ten FER+ votes to every row")
+    group.add_argument("--skip-bad-rows", "--skip_bad_rows", action="store_true", help="drop unreadable rows and say how many")
+    group.add_argument("--sample", action="store_true", help="draw sample faces as a Kaggle CSV, then set that up")
+    group.add_argument("--sample-count", "--sample_count", type=int, default=2100, metavar="N", help="how many (default: 2100)")
+    if with_seed:
+        group.add_argument("--seed", type=int, default=GIVEN_ONLY, help="decides the split and the drawn faces (default: 0)")
+
+
+def _add_train(parser):
+    group = parser.add_argument_group("training")
+    group.add_argument("-m", "--model", choices=list(MODELS), default=GIVEN_ONLY, help=f"default: {DEFAULT_MODEL}")
+    group.add_argument("--recipe", default=GIVEN_ONLY, metavar="NAME", help=f"a model's recipe: {_recipe_names()}")
+    group.add_argument("--run", default=GIVEN_ONLY, metavar="DIR", help="run folder (default: runs/<date-time>-<model>)")
+    group.add_argument("--resume", type=boolean, nargs="?", const=True, default=False, help="go on with --run, or the newest run")
+    group.add_argument(
+        "-hparams", "--hparams", "--hyperparams", type=boolean, nargs="?", const=True, default=False,
+        help="accepted for the short form; values given apply with or without it",
+    )  # fmt: skip
+    short = {"epochs": ["-e"], "learning_rate": ["-lr"], "batch_size": ["-bs"]}
+    fields = parser.add_argument_group("hyperparameters (default: the recipe's)")
+    for field in dataclasses.fields(Recipe):
+        if field.metadata:
+            kind = {"type": boolean, "nargs": "?", "const": True} if field.type is bool else {"type": field.type}
+            _add_field(fields, [*short.get(field.name, []), f"--{field.name}"], kind, field.metadata)
+    options = parser.add_argument_group("model options (default: the recipe's)")
+    for name, (kind, choices, text) in _model_options().items():
+        _add_field(options, [f"--{name}"], {"type": kind}, {"choices": choices, "help": text})
+
+
+def _add_field(group, names, kind, metadata):
+    metavar = "True|False" if kind.get("nargs") else {int: "N", float: "X"}.get(kind["type"], "NAME")
+    shape = {"choices": metadata["choices"]} if metadata["choices"] else {"metavar": metavar}
+    group.add_argument(*names, help=metadata["help"], default=GIVEN_ONLY, **kind, **shape)
+
+
+def _model_options():
+    return {name: option for entry in MODELS.values() for name, option in entry.recipes.OPTIONS.items()}
+
+
+def _recipe_names():
+    return "; ".join(f"{entry.name}: {', '.join(entry.recipes.RECIPES)}" for entry in MODELS.values())
+
+
+def _add_checkpoint(parser):
+    parser.add_argument("-m", "--model", choices=list(MODELS), default=None, help="the newest run of this model")
+    parser.add_argument("--run", default=None, metavar="DIR", help="take best.keras of this run (default: the newest run)")
+    parser.add_argument("--checkpoint", default=None, metavar="FILE", help="take this .keras file")
+
+
+def _add_evaluate(parser):
+    _add_checkpoint(parser)
+    parser.add_argument("--split", default=None, help="train, val, test or unlabelled (default: val)")
+    parser.add_argument("--tta", action="store_true", help="average over the image and its mirror image")
+    parser.add_argument("--json", default=None, metavar="FILE", help="write the figures as one JSON object")
+    parser.add_argument("--report", default=None, metavar="DIR", help="write a page with pictures")
+    parser.add_argument("--submission", default=None, metavar="FILE", help="write predictions as CSV (default split: unlabelled)")
+    parser.add_argument("-bs", "--batch_size", type=int, default=256, metavar="N", help="images at once (default: 256)")
+
+
+def _add_verify(parser):
+    _add_checkpoint(parser)
+
+
+def _add_demo(parser):
+    parser.add_argument("--folder", default="data/demo", metavar="DIR", help="where it happens (default: data/demo)")
+    parser.add_argument("--epochs", type=int, default=8, metavar="N", help="epochs of training (default: 8)")

@@ -1,0 +1,277 @@
+"""What each command does, in the order it does it. The work itself lies in the modules named here."""
+
+import argparse
+import dataclasses
+import hashlib
+import shlex
+import time
+from pathlib import Path
+
+from .errors import UserError
+from .quiet import import_tensorflow
+from .recipe import Recipe, named_recipe
+from .registry import DEFAULT_MODEL, MODELS, model_entry
+
+
+def setup(options: argparse.Namespace) -> int:
+    """Dataset on disk."""
+    from generate_data.setup import format_summary, set_up
+
+    seed = getattr(options, "seed", 0)
+    if options.sample:
+        from generate_data.sample import write_sample
+
+        if options.source:
+            raise UserError("--sample draws its own faces: drop --source, or drop --sample.")
+        print(f"Drew {options.sample_count:,} sample faces: {write_sample(options.data, options.sample_count, seed)}")
+    summary = set_up(
+        options.data,
+        source=options.source,
+        seed=seed,
+        skip_bad_rows=options.skip_bad_rows,
+        ferplus=options.ferplus,
+    )
+    print(format_summary(summary))
+    return 0
+
+
+def train(options: argparse.Namespace) -> int:
+    """Train, or go on training, then measure the best epoch on the validation split."""
+    given = _given_recipe_values(options)
+    run, recipe = _resumed(options, given) if options.resume else (None, _new_recipe(options, given))
+
+    from generate_data.manifest import read_manifest
+
+    manifest = read_manifest(options.data)
+    fingerprint = _fingerprint(manifest)
+    if run:
+        _same_dataset(run, fingerprint)
+    _batch_fits(recipe, manifest)
+    import_tensorflow()
+    from .dataset import load_split
+    from .run_folder import RunFolder
+    from .training import Trainer, seed_everything
+
+    train_split, val_split = load_split(options.data, "train", manifest), load_split(options.data, "val", manifest)
+    seed_everything(recipe.seed)
+    model = build_model(recipe, train_split)
+    trainer_run = run or RunFolder.create(getattr(options, "run", None), recipe, fingerprint)
+    _announce(recipe, train_split, val_split, model, trainer_run)
+    finished = Trainer(model, recipe, train_split, val_split, trainer_run).fit()
+    if not finished:
+        print(f"Stopped; nothing is lost. Go on with: {_resume_words(trainer_run, options)}")
+        return 130
+    return _report_best(trainer_run, val_split)
+
+
+def build_model(recipe: Recipe, split):
+    """A new model of the recipe for the images and classes of a split."""
+    height, width, channels = split.images.shape[1:]
+    if height != width:
+        raise UserError(f"{split.name} split: images of {height}x{width} pixels; models take square ones.")
+    options = {"class_names": split.class_names, "image_size": height, "channels": channels, **recipe.model_options}
+    return model_entry(recipe.model).model_class(**options)
+
+
+def evaluate(options: argparse.Namespace) -> int:
+    """Measure a saved model on a split."""
+    from generate_data.manifest import read_manifest
+
+    from .run_folder import RunFolder
+    from .saved_model import find_checkpoint, load_model
+
+    if options.batch_size < 1:
+        raise UserError(f"--batch_size {options.batch_size}: out of range; give a number at least 1.")
+    manifest = read_manifest(options.data)
+    path = find_checkpoint(options.checkpoint, options.run, options.model)
+    import_tensorflow()
+    from .dataset import load_split
+    from .evaluation import as_text, split_logits, write_json, write_submission
+    from .evaluation import evaluate as measure_split
+    from .report import write_report
+
+    model = load_model(path, options.model, manifest.class_names)
+    split = load_split(options.data, options.split or ("unlabelled" if options.submission else "val"), manifest)
+    print(f"{path} on {options.data}")
+    if options.submission:
+        write_submission(options.submission, split, split_logits(model, split, options.tta, options.batch_size))
+        print(f"{len(split):,} predictions: {options.submission}")
+        if (split.labels < 0).any() and not (options.json or options.report):
+            return 0
+    figures, probabilities = measure_split(model, split, options.tta, options.batch_size)
+    print(as_text(figures))
+    if options.json:
+        write_json(options.json, {"checkpoint": str(path), "data": str(options.data), **figures})
+    if options.report:
+        history = RunFolder(path.parent).history()
+        page = write_report(options.report, figures, probabilities, split.labels, history, _about(path))
+        print(f"Report: {page}")
+    return 0
+
+
+def verify(options: argparse.Namespace) -> int:
+    """Check the installation, and a saved model or a new one of each kind."""
+    from .saved_model import find_checkpoint, load_model
+
+    path = find_checkpoint(options.checkpoint, options.run, options.model) if options.checkpoint or options.run else None
+    import_tensorflow()
+    from .verification import check_installation, check_model
+
+    failures = check_installation()
+    if path:
+        failures += check_model(load_model(path, options.model), str(path))
+        print(f"{failures} failed." if failures else "All good.")
+        return 1 if failures else 0
+    for name in [options.model] if options.model else MODELS:
+        for recipe in model_entry(name).recipes.RECIPES:
+            made = model_entry(name).model_class(**named_recipe(name, recipe).model_options)
+            failures += check_model(made, f"{name}, recipe {recipe}")
+    print(f"{failures} failed." if failures else "All good.")
+    return 1 if failures else 0
+
+
+def demo(options: argparse.Namespace) -> int:
+    """Everything once: drawn faces, set-up, training, evaluation with a report, verification."""
+    from .cli import main
+
+    started = time.monotonic()
+    folder = Path(options.folder)
+    run = folder / "runs" / f"{time.strftime('%Y-%m-%d_%H-%M-%S')}"
+    steps = [
+        ["setup", "--sample", "-d", folder],
+        [
+            "train",
+            "-d",
+            folder,
+            "--run",
+            run,
+            "--recipe",
+            "input_warp",
+            "--epochs",
+            options.epochs,
+            "--learning_rate",
+            0.002,
+        ],
+        ["evaluate", "-d", folder, "--run", run, "--split", "test", "--report", run / "report-test"],
+        ["verify", "--run", run],
+    ]
+    for step in steps:
+        words = [str(word) for word in step]
+        print(f"\n$ python main.py {shlex.join(words)}", flush=True)
+        code = main(words)
+        if code:
+            return code
+    print(f"\nDone in {time.monotonic() - started:.0f} s. Open {run / 'report-test' / 'index.html'} for the pictures.")
+    return 0
+
+
+# ---- helpers ----------------------------------------------------------------------------------------------------------
+
+
+def _given_recipe_values(options):
+    """The recipe fields and model options that stand on the command line."""
+    names = {field.name for field in dataclasses.fields(Recipe) if field.metadata}
+    names |= {name for entry in MODELS.values() for name in entry.recipes.OPTIONS}
+    return {name: value for name, value in vars(options).items() if name in names}
+
+
+def _new_recipe(options, given):
+    return named_recipe(getattr(options, "model", DEFAULT_MODEL), getattr(options, "recipe", None), **given)
+
+
+def _resumed(options, given):
+    """The run to go on with, and its recipe; only --epochs may differ."""
+    from .run_folder import RunFolder
+
+    model = getattr(options, "model", None)
+    path = getattr(options, "run", None)
+    run = RunFolder.existing(path) if path else RunFolder.newest(model)
+    recipe = run.recipe()
+    if model and model != recipe.model:
+        raise UserError(f"{run.path}: a run of model {recipe.model}, and --model {model} was given; drop one of the two.")
+    if getattr(options, "recipe", recipe.name) != recipe.name:
+        raise UserError(f"{run.path}: a run of recipe {recipe.name}, and --recipe {options.recipe} was given; start a new run.")
+    for name, value in given.items():
+        old = recipe.model_options.get(name, getattr(recipe, name, None))
+        if name != "epochs" and value != old:
+            raise UserError(f"{run.path}: runs with --{name} {old}, and {value} was given; a resumed run keeps its recipe.")
+    if "epochs" in given and given["epochs"] != recipe.epochs:
+        note = "" if recipe.schedule == "constant" else f" The {recipe.schedule} schedule stretches to the new length."
+        print(f"Epochs: {given['epochs']} instead of the {recipe.epochs} this run was started with.{note}")
+        recipe = recipe.replace(epochs=given["epochs"])
+    return run, recipe
+
+
+def _fingerprint(manifest):
+    """What tells this dataset from another."""
+    digest = hashlib.sha256((manifest.folder / "manifest.csv").read_bytes()).hexdigest()
+    rows = {str(split): int(count) for split, count in manifest.table["split"].value_counts().items()}
+    return {"folder": str(manifest.folder), "manifest_sha256": digest, "rows": rows}
+
+
+def _same_dataset(run, fingerprint):
+    before = run.record()["dataset"]
+    if before["manifest_sha256"] != fingerprint["manifest_sha256"]:
+        raise UserError(
+            f"{fingerprint['folder']}: not the dataset that {run.path} was started on ({before['folder']} as it was then); "
+            "give that one with -d, or start a new run."
+        )
+
+
+def _batch_fits(recipe, manifest):
+    rows = len(manifest.split("train"))
+    if rows == 0:
+        raise UserError(f"{manifest.folder}: has no train rows, so there is nothing to train on; set up a dataset that has.")
+    if recipe.batch_size > rows:
+        raise UserError(f"--batch_size {recipe.batch_size}: larger than the dataset's {rows:,} train rows; give at most {rows}.")
+
+
+def _announce(recipe, train_split, val_split, model, run):
+    print(
+        f"{recipe.model}, recipe {recipe.name}: {model.count_params():,} parameters; {len(train_split):,} train and "
+        f"{len(val_split):,} val images; {recipe.epochs} epochs, batch {recipe.batch_size}, {recipe.optimizer} at "
+        f"{recipe.learning_rate:g}, seed {recipe.seed}"
+    )
+    print(f"Run folder: {run.path}")
+    if recipe.epochs * len(train_split) > 500_000:
+        print(
+            f"{recipe.epochs} epochs take hours on a CPU; the remaining time is shown after each. Stop whenever you like: Ctrl-C "
+            "saves, and --resume goes on."
+        )
+
+
+def _resume_words(run, options):
+    from .saved_model import resume_command
+
+    return resume_command(run) + ("" if options.data == "data" else f" -d {options.data}")
+
+
+def _report_best(run, val_split):
+    """Evaluate best.keras on the validation split, print it, and write the run's report."""
+    from .evaluation import as_text
+    from .evaluation import evaluate as measure_split
+    from .report import write_report
+    from .saved_model import load_model
+
+    figures, probabilities = measure_split(load_model(run.best), val_split)
+    history = run.history()
+    best = max(history, key=lambda row: (float(row["val_accuracy"]), -float(row["val_loss"])))
+    print(f"\nFinished. Best epoch: {best['epoch']} of {len(history)}, kept as {run.best}")
+    print(as_text(figures))
+    page = write_report(run.report, figures, probabilities, val_split.labels, history, _about(run.best))
+    print(f"Report: {page}")
+    return 0
+
+
+def _about(path):
+    """What made a checkpoint, for its report."""
+    from .run_folder import RunFolder, made_with
+
+    run = RunFolder(path.parent)
+    about = {"checkpoint": str(path), "report by": made_with()["command"], "at commit": made_with()["commit"]}
+    if run.recipe_file.exists():
+        record = run.record()
+        recipe, made = record["recipe"], record["made_with"]
+        about |= {"trained by": made["command"], "trained at commit": made["commit"], "seed": recipe["seed"]}
+        about |= {"recipe": f"{recipe['model']}, {recipe['name']}", "packages": made["packages"]}
+    return {key: str(value) for key, value in about.items()}

@@ -1,0 +1,91 @@
+"""Evaluation of a saved model on a split: figures on the screen, as JSON, as a report, or as a submission file."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+
+from .atomic import atomic_path
+from .dataset import Split
+from .errors import UserError
+from .metrics import measure, softmax
+from .pipeline import predict_logits
+
+
+def check_fits(model, split: Split):
+    """The images of a split must have the size that the model was built for.
+
+    Raises:
+        UserError: another size or number of channels.
+    """
+    wanted, received = tuple(model.input_shape[1:]), tuple(split.images.shape[1:])
+    if wanted != received:
+        raise UserError(
+            f"{split.name} split: images of shape {received}, and the model takes {wanted}; set the dataset up in that size."
+        )
+
+
+def split_logits(model, split: Split, tta: bool = False, batch_size: int = 256) -> np.ndarray:
+    """Logits ``(rows, classes)``; with `tta`, log of the mean probability over the image and its mirror image."""
+    check_fits(model, split)
+    logits = predict_logits(model, split.images, batch_size)
+    if not tta:
+        return logits
+    mirrored = predict_logits(model, split.images, batch_size, mirror=True)
+    return np.log((softmax(logits) + softmax(mirrored)) / 2 + 1e-12)
+
+
+def evaluate(model, split: Split, tta: bool = False, batch_size: int = 256) -> tuple[dict, np.ndarray]:
+    """Every figure of ``metrics.measure``, and the probabilities ``(rows, classes)``.
+
+    Raises:
+        UserError: the split has no labels, or images of another size.
+    """
+    if (split.labels < 0).any():
+        raise UserError(f"{split.name} split: has no labels to measure against; write predictions with --submission FILE.")
+    logits = split_logits(model, split, tta, batch_size)
+    return {**measure(logits, split), "tta": tta}, softmax(logits)
+
+
+def as_text(figures: dict) -> str:
+    """The figures as a table for the screen."""
+
+    def percent(value):
+        return "    none" if value is None else f"{value:8.2%}"
+
+    lines = [
+        f"{figures['split']} split, {figures['count']:,} images" + (", mirror averaging" if figures.get("tta") else ""),
+        f"  accuracy              {percent(figures['accuracy'])}   all images, comparable with the literature",
+        f"  accuracy_clean        {percent(figures['accuracy_clean'])}   {_rows(figures['count_clean'])} that copy no train image",
+        f"  accuracy_clean_exact  {percent(figures['accuracy_clean_exact'])}   "
+        f"{_rows(figures['count_clean_exact'])} with no exact copy in train",
+        f"  balanced accuracy     {percent(figures['balanced_accuracy'])}",
+        f"  macro F1              {percent(figures['macro_f1'])}",
+        f"  calibration error     {percent(figures['expected_calibration_error'])}   expected, 15 bins",
+        "",
+        f"  {'class':<12}{'precision':>10}{'recall':>10}{'F1':>10}{'images':>9}",
+    ]
+    for name, own in figures["per_class"].items():
+        lines.append(f"  {name:<12}{own['precision']:>10.2%}{own['recall']:>10.2%}{own['f1']:>10.2%}{own['support']:>9,}")
+    return "\n".join(lines)
+
+
+def _rows(count):
+    return "unknown: no train rows" if count is None else f"{count:,} images"
+
+
+def write_json(path: str | Path, figures: dict):
+    """The figures as one JSON object."""
+    with atomic_path(path) as draft:
+        draft.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+
+
+def write_submission(path: str | Path, split: Split, logits: np.ndarray):
+    """A CSV of one row per image in the order of the user's file: its row there, the class index and its name."""
+    predicted = logits.argmax(axis=1)
+    with atomic_path(path) as draft, open(draft, "w", newline="", encoding="utf-8") as out:
+        writer = csv.writer(out)
+        writer.writerow(["row", "emotion", "name"])
+        for row, label in zip(split.source_row, predicted, strict=True):
+            writer.writerow([row, label, split.class_names[label]])

@@ -1,0 +1,101 @@
+"""What a set of predictions is worth: pure NumPy, each figure by its textbook definition."""
+
+import numpy as np
+
+CALIBRATION_BINS = 15
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Probabilities ``(rows, classes)`` of logits ``(rows, classes)``."""
+    shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return shifted / shifted.sum(axis=1, keepdims=True)
+
+
+def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
+    """Counts ``(classes, classes)``: row = true class, column = predicted class."""
+    return np.bincount(labels * classes + predicted, minlength=classes * classes).reshape(classes, classes)
+
+
+def per_class(confusion: np.ndarray, class_names) -> dict:
+    """Precision, recall, F1 and support of each class; a figure whose denominator is zero is 0.0, its support tells."""
+    hits = np.diag(confusion).astype(float)
+    support, predicted = confusion.sum(axis=1), confusion.sum(axis=0)
+    recall = hits / np.maximum(support, 1)
+    precision = hits / np.maximum(predicted, 1)
+    f1 = 2 * hits / np.maximum(support + predicted, 1)
+    return {
+        name: {
+            "precision": float(precision[k]),
+            "recall": float(recall[k]),
+            "f1": float(f1[k]),
+            "support": int(support[k]),
+            "predicted": int(predicted[k]),
+        }
+        for k, name in enumerate(class_names)
+    }
+
+
+def calibration_bins(probabilities: np.ndarray, labels: np.ndarray, bins: int = CALIBRATION_BINS) -> np.ndarray:
+    """Per bin of confidence: (count, mean confidence, accuracy), ``(bins, 3)``; equal widths over (0, 1]."""
+    confidence = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == labels
+    which = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+    count = np.bincount(which, minlength=bins)
+    total = np.maximum(count, 1)
+    mean_confidence = np.bincount(which, weights=confidence, minlength=bins) / total
+    accuracy = np.bincount(which, weights=right, minlength=bins) / total
+    return np.stack([count, mean_confidence, accuracy], axis=1)
+
+
+def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int = CALIBRATION_BINS) -> float:
+    """Mean gap between confidence and accuracy over bins of confidence (Guo et al., arXiv 1706.04599, equation 3)."""
+    count, confidence, accuracy = calibration_bins(probabilities, labels, bins).T
+    return float(np.sum(count * np.abs(confidence - accuracy)) / max(count.sum(), 1))
+
+
+def negative_log_likelihood(logits: np.ndarray, labels: np.ndarray) -> float:
+    """Mean cross-entropy in nats."""
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    return float(np.mean(np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(labels)), labels]))
+
+
+def measure(logits: np.ndarray, split) -> dict:
+    """Every figure of one evaluation, as plain JSON values.
+
+    Args:
+        logits: float ``(rows, classes)``. Log-probabilities do as well.
+        split: a ``dataset.Split`` with labels.
+
+    Returns:
+        A dictionary. ``accuracy`` counts all rows, as the literature does; ``accuracy_clean`` those that copy no train row,
+        exactly or nearly; ``accuracy_clean_exact`` those that copy none exactly. Both are None when the dataset has no train
+        rows, or no row is left. ``balanced_accuracy`` is the mean recall, ``macro_f1`` the mean F1, of the classes that occur.
+    """
+    labels = split.labels
+    probabilities = softmax(logits)
+    predicted = probabilities.argmax(axis=1)
+    right = predicted == labels
+    confusion = confusion_matrix(labels, predicted, len(split.class_names))
+    classes = per_class(confusion, split.class_names)
+    present = [figures for figures in classes.values() if figures["support"]]
+
+    def share(rows):
+        return float(right[rows].mean()) if split.has_train and rows.any() else None
+
+    clean, clean_exact = split.copy_kind == "", split.copy_kind != "exact"
+    return {
+        "split": split.name,
+        "count": len(labels),
+        "accuracy": float(right.mean()),
+        "accuracy_clean": share(clean),
+        "accuracy_clean_exact": share(clean_exact),
+        "count_clean": int(clean.sum()) if split.has_train else None,
+        "count_clean_exact": int(clean_exact.sum()) if split.has_train else None,
+        "balanced_accuracy": float(np.mean([figures["recall"] for figures in present])),
+        "macro_f1": float(np.mean([figures["f1"] for figures in present])),
+        "expected_calibration_error": expected_calibration_error(probabilities, labels),
+        "loss": negative_log_likelihood(logits, labels),
+        "class_names": list(split.class_names),
+        "per_class": classes,
+        "confusion": confusion.tolist(),
+    }

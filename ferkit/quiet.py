@@ -1,0 +1,35 @@
+"""TensorFlow without its start-up chatter, and with the thread settings that suit it."""
+
+import os
+import sys
+import tempfile
+
+
+def import_tensorflow():
+    """Import TensorFlow once, its native log lines swallowed (shown if the import fails), and set up its threads.
+
+    On a CPU, operators run one after another, each on all cores: two convolutions side by side fight over the cores, which
+    made a training step of Deep-Emotion a tenth slower (benchmarks/training_speed.py).
+    """
+    if "tensorflow" in sys.modules:
+        return sys.modules["tensorflow"]
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    sys.stderr.flush()
+    saved = os.dup(2)
+    with tempfile.TemporaryFile() as chatter:
+        os.dup2(chatter.fileno(), 2)
+        try:
+            import tensorflow as tf
+
+            has_gpu = bool(tf.config.list_physical_devices("GPU"))  # looks for CUDA, and complains
+        except BaseException:
+            chatter.seek(0)
+            os.write(saved, chatter.read())
+            raise
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+    if not has_gpu:
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+    return tf

@@ -1,0 +1,122 @@
+"""A recipe: everything that decides a training but the data. Frozen, validated on creation, saved as JSON."""
+
+import dataclasses
+import json
+from typing import Any
+
+from .errors import UserError
+from .registry import model_entry
+
+OPTIMIZERS = ("adam", "sgd")
+SCHEDULES = ("constant", "cosine", "exponential")
+SAMPLINGS = ("shuffle", "oversample")
+
+
+def _field(default, help_text, choices=None, low=None, high=None, above=None):
+    """A recipe field with what its flag and its check need: bounds are inclusive but `above`."""
+    return dataclasses.field(
+        default=default, metadata={"help": help_text, "choices": choices, "low": low, "high": high, "above": above}
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """Hyperparameters of one training.
+
+    Raises:
+        UserError: a value out of its range, on creation; names the flag, the value and the range.
+
+    Example:
+        >>> Recipe(model="deep_emotion", epochs=5).batch_size
+        128
+    """
+
+    model: str = "deep_emotion"
+    name: str = "custom"
+    model_options: dict[str, Any] = dataclasses.field(default_factory=dict)
+    epochs: int = _field(100, "passes over the training rows", low=1)
+    batch_size: int = _field(128, "rows a step", low=1)
+    learning_rate: float = _field(0.001, "step size of the optimizer", above=0.0, high=100.0)
+    optimizer: str = _field("adam", "adam, or sgd with Nesterov momentum 0.9", choices=OPTIMIZERS)
+    weight_decay: float = _field(0.0, "decoupled weight decay on kernels, a step", low=0.0, high=1.0)
+    schedule: str = _field("constant", "how the learning rate falls over the epochs", choices=SCHEDULES)
+    decay: float = _field(0.95, "factor an epoch of --schedule exponential", above=0.0, high=1.0)
+    warmup_epochs: float = _field(0.0, "epochs over which the learning rate rises from zero", low=0.0)
+    label_smoothing: float = _field(0.0, "share of the target spread over all classes", low=0.0, high=0.9)
+    sampling: str = _field("shuffle", "every row once, or every class as often as the largest", choices=SAMPLINGS)
+    flip: bool = _field(False, "mirror half of the images")
+    rotation: float = _field(0.0, "rotate by up to this many degrees", low=0.0, high=180.0)
+    shift: float = _field(0.0, "shift by up to this share of the size", low=0.0, high=1.0)
+    zoom: float = _field(0.0, "zoom in or out by up to this share", low=0.0, high=0.9)
+    shear: float = _field(0.0, "shear by up to this slope", low=0.0, high=1.0)
+    brightness: float = _field(0.0, "brighten or darken by up to this share of the range", low=0.0, high=1.0)
+    contrast: float = _field(0.0, "scale contrast by up to this share", low=0.0, high=1.0)
+    erase: float = _field(0.0, "share of images that get a random gray rectangle", low=0.0, high=1.0)
+    seed: int = _field(0, "decides weights, order, augmentation and dropout", low=0, high=2**31 - 1)
+
+    def __post_init__(self):
+        for field in dataclasses.fields(self):
+            if field.metadata:
+                _check(field, getattr(self, field.name))
+        options = model_entry(self.model).recipes.OPTIONS
+        for name, value in self.model_options.items():
+            if name not in options:
+                raise UserError(f"--{name}: not an option of model {self.model}; it has: {', '.join(options)}.")
+            kind, choices, _ = options[name]
+            _check_type(name, kind, value)
+            if choices and value not in choices:
+                raise UserError(f"--{name} {value}: not a choice; choose from {', '.join(choices)}.")
+
+    def replace(self, **changes: Any) -> "Recipe":
+        """A copy with other values; keys that are options of the model go to ``model_options``."""
+        own = {field.name for field in dataclasses.fields(self)}
+        options = {key: value for key, value in changes.items() if key not in own}
+        fields = {key: value for key, value in changes.items() if key in own}
+        return dataclasses.replace(self, **fields, model_options={**self.model_options, **options})
+
+    def to_json(self) -> str:
+        return json.dumps(dataclasses.asdict(self), indent=2)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "Recipe":
+        """From saved JSON; a field this version does not know is an error that names it."""
+        unknown = set(values) - {field.name for field in dataclasses.fields(cls)}
+        if unknown:
+            raise UserError(f"recipe: unknown field {sorted(unknown)[0]!r}; it comes from another version of this program.")
+        return cls(**values)
+
+
+def _check_type(name, kind, value):
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        raise UserError(f"--{name} {value!r}: expected {kind.__name__}.")
+
+
+def _check(field, value):
+    _check_type(field.name, field.type if isinstance(field.type, type) else type(field.default), value)
+    limits = field.metadata
+    if limits["choices"] and value not in limits["choices"]:
+        raise UserError(f"--{field.name} {value}: not a choice; choose from {', '.join(limits['choices'])}.")
+    bounds = [
+        (limits["low"], lambda v, b: v >= b, "at least"),
+        (limits["above"], lambda v, b: v > b, "greater than"),
+        (limits["high"], lambda v, b: v <= b, "at most"),
+    ]
+    wanted = [f"{word} {bound:g}" for bound, _, word in bounds if bound is not None]
+    # A NaN fails every comparison, so it is refused here as well.
+    if any(bound is not None and not holds(value, bound) for bound, holds, _ in bounds):
+        raise UserError(f"--{field.name} {value}: out of range; give a number {' and '.join(wanted)}.")
+
+
+def named_recipe(model: str, name: str | None = None, **changes: Any) -> Recipe:
+    """The recipe of that name of a model package, with the user's values over it.
+
+    Raises:
+        UserError: unknown model, recipe or option, or a value out of range.
+    """
+    module = model_entry(model).recipes
+    name = name or module.DEFAULT
+    if name not in module.RECIPES:
+        raise UserError(f"--recipe {name}: model {model} has no such recipe; it has: {', '.join(module.RECIPES)}.")
+    return Recipe(model=model, name=name, **module.RECIPES[name]).replace(**changes)

@@ -1,0 +1,62 @@
+"""The models that can be trained, by name. Nothing else in ferkit knows one by name."""
+
+import dataclasses
+import importlib
+
+from .errors import UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelEntry:
+    """Where a model lives.
+
+    Attributes:
+        name: as on the command line.
+        package: a package with ``recipes.py`` (DEFAULT, OPTIONS, RECIPES: plain data) and the model class. Custom objects are
+            registered under the package's name, by which a saved file tells whose it is.
+        class_name: a ``keras.Model`` whose constructor takes ``class_names``, ``image_size``, ``channels`` and the package's
+            OPTIONS, and keeps them as attributes.
+    """
+
+    name: str
+    package: str
+    class_name: str
+
+    @property
+    def recipes(self):
+        """The package's recipe module; quick to import."""
+        return importlib.import_module(f"{self.package}.recipes")
+
+    @property
+    def model_class(self):
+        """The model's class; imports Keras."""
+        return getattr(importlib.import_module(self.package), self.class_name)
+
+
+MODELS = {entry.name: entry for entry in (ModelEntry("deep_emotion", "deep_emotion", "DeepEmotion"),)}
+DEFAULT_MODEL = "deep_emotion"
+
+
+def model_entry(name):
+    """The entry of that name.
+
+    Raises:
+        UserError: no such model; the known ones are named.
+    """
+    if name not in MODELS:
+        raise UserError(f"--model {name}: unknown model; known: {', '.join(MODELS)}.")
+    return MODELS[name]
+
+
+def entry_of_model(model):
+    """The entry whose class this Keras model is an instance of, or None."""
+    for entry in MODELS.values():
+        if type(model).__module__.split(".")[0] == entry.package and type(model).__name__ == entry.class_name:
+            return entry
+    return None
+
+
+def import_custom_objects():
+    """Import every model package, so that any saved model of ours can be loaded."""
+    for entry in MODELS.values():
+        _ = entry.model_class

@@ -1,0 +1,176 @@
+"""A run folder: recipe.json, history.csv, best.keras, last.keras, backup/ and report/. Every file in it is whole or absent."""
+
+import csv
+import datetime
+import importlib.metadata
+import json
+import platform
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from .atomic import atomic_path
+from .errors import UserError
+from .recipe import Recipe
+
+RUNS = Path("runs")
+
+
+class RunFolder:
+    """Where one training keeps everything.
+
+    Example:
+        >>> run = RunFolder.create("runs/first", recipe, {"folder": "data"})
+        >>> run.best
+        PosixPath('runs/first/best.keras')
+    """
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+        self.recipe_file = self.path / "recipe.json"
+        self.history_file = self.path / "history.csv"
+        self.best = self.path / "best.keras"
+        self.last = self.path / "last.keras"
+        self.state_file = self.path / "backup" / "state.npz"
+        self.report = self.path / "report"
+
+    @classmethod
+    def create(cls, path, recipe: Recipe, dataset: dict) -> "RunFolder":
+        """A new run folder; `path` None takes runs/<date-time>-<model>.
+
+        Raises:
+            UserError: there is a run already, or the folder cannot be written.
+        """
+        run = cls(path or cls._free_default(recipe.model))
+        if run.recipe_file.exists():
+            raise UserError(f"{run.path}: holds a run already; add --resume to go on with it, or choose another --run.")
+        if run.path.exists() and (not run.path.is_dir() or any(run.path.iterdir())):
+            raise UserError(f"{run.path}: exists and is no run folder; choose another --run.")
+        record = {"recipe": json.loads(recipe.to_json()), "dataset": dataset, "made_with": made_with()}
+        with atomic_path(run.recipe_file) as draft:
+            draft.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+        return run
+
+    @classmethod
+    def existing(cls, path) -> "RunFolder":
+        """A run that was started before.
+
+        Raises:
+            UserError: no run there.
+        """
+        run = cls(path)
+        if not run.recipe_file.is_file():
+            raise UserError(f"{run.path}: no run there (no recipe.json); give the folder that train named, with --run.")
+        return run
+
+    @classmethod
+    def newest(cls, model: str | None = None) -> "RunFolder":
+        """The run under runs/ that was touched last, of that model if given.
+
+        Raises:
+            UserError: there is none.
+        """
+        runs = [cls(file.parent) for file in RUNS.glob("*/recipe.json")]
+        if model:
+            runs = [run for run in runs if run.recipe().model == model]
+        if not runs:
+            wanted = f" of model {model}" if model else ""
+            raise UserError(f"{RUNS}: no run{wanted} there; train one first, or name its folder with --run.")
+        return max(runs, key=lambda run: max(file.stat().st_mtime for file in run.path.iterdir()))
+
+    @staticmethod
+    def _free_default(model):
+        stem = f"{datetime.datetime.now():%Y-%m-%d_%H-%M-%S}-{model}"
+        paths = [RUNS / stem, *(RUNS / f"{stem}-{k}" for k in range(2, 100))]
+        return next(path for path in paths if not path.exists())
+
+    def record(self) -> dict:
+        """recipe.json as a dictionary.
+
+        Raises:
+            UserError: it cannot be read.
+        """
+        try:
+            return json.loads(self.recipe_file.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise UserError(f"{self.recipe_file}: cannot be read ({error}); restore it or start a new run.") from error
+
+    def recipe(self) -> Recipe:
+        return Recipe.from_dict(self.record()["recipe"])
+
+    def history(self) -> list[dict]:
+        """The epochs so far, as text values by column."""
+        if not self.history_file.exists():
+            return []
+        with open(self.history_file, newline="", encoding="utf-8") as lines:
+            return list(csv.DictReader(lines))
+
+    def write_history(self, rows: list[dict]):
+        with atomic_path(self.history_file) as draft, open(draft, "w", newline="", encoding="utf-8") as out:
+            writer = csv.DictWriter(out, fieldnames=list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+
+    def save_model(self, model, path: Path):
+        """Write a model atomically. Keras wants the name to end in .keras, and atomic_path keeps the ending."""
+        with atomic_path(path) as draft:
+            model.save(draft)
+
+    def save_state(self, position: dict, arrays: dict[str, np.ndarray]):
+        """Everything a resume needs: `position` as JSON values, and all variables. No pickles."""
+        with atomic_path(self.state_file) as draft, open(draft, "wb") as out:
+            np.savez(out, position=np.array(json.dumps(position)), **arrays)
+
+    def load_state(self) -> tuple[dict, dict[str, np.ndarray]] | None:
+        """What save_state wrote last, or None before the first time.
+
+        Raises:
+            UserError: the file is damaged.
+        """
+        if not self.state_file.exists():
+            return None
+        try:
+            with np.load(self.state_file, allow_pickle=False) as file:
+                arrays = {name: file[name] for name in file.files}
+            return json.loads(str(arrays.pop("position"))), arrays
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise UserError(
+                f"{self.state_file}: damaged, this run cannot be resumed ({type(error).__name__}); its best.keras and last.keras "
+                "can still be evaluated. Start a new run."
+            ) from error
+
+
+def made_with() -> dict:
+    """Versions, commit, machine and command: what a number needs beside it."""
+    packages = ("tensorflow", "keras", "numpy", "stn")
+    return {
+        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "started": f"{datetime.datetime.now().astimezone():%Y-%m-%d %H:%M:%S %z}",
+        "commit": git_commit(),
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}",
+        "packages": {name: _version(name) for name in packages},
+    }
+
+
+def _version(package):
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def git_commit() -> str | None:
+    """The commit of this source tree, with "+changes" when files differ from it; None outside a checkout."""
+    here = Path(__file__).resolve().parent
+
+    def git(*words):
+        return subprocess.run(["git", "-C", here, *words], capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+
+    try:
+        return git("rev-parse", "HEAD") + ("+changes" if git("status", "--porcelain", "-uno") else "")
+    except (OSError, subprocess.SubprocessError):
+        return None

@@ -1,0 +1,137 @@
+"""Checks that an installation and a model do what they should. Every check can fail, and prints what it found."""
+
+import importlib
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from .registry import entry_of_model
+from .run_folder import made_with
+from .training import row_keys
+
+
+def check_installation() -> int:
+    """Versions, and losses against hand-computed values; returns how many checks failed."""
+    made = made_with()
+    versions = ", ".join(f"{name} {version}" for name, version in made["packages"].items())
+    print(f"Python {made['python']}, {versions}, {made['machine']}, commit {made['commit']}")
+    print("installation")
+    return _run([("cross-entropy of logits (2, 1, 0)", _cross_entropy), ("metrics of a known confusion", _metrics)])
+
+
+def check_model(model, title: str) -> int:
+    """Shapes, gradients, batch independence, reload, and the package's own checks; returns how many failed."""
+    print(title)
+    entry = entry_of_model(model)
+    own = importlib.import_module(f"{entry.package}.checks")
+    checks = [(_title(check), check) for check in own.CHECKS]
+    checks += [(_title(check), lambda check=check: check(model)) for check in own.MODEL_CHECKS]
+    general = (_shapes, _finite_on_extremes, _batch_independent, _reloads, _gradients)
+    checks += [(_title(check), lambda check=check: check(model)) for check in general]
+    return _run(checks)
+
+
+def _title(check):
+    return check.__doc__.splitlines()[0].rstrip(".")
+
+
+def _run(checks):
+    failures = 0
+    for name, check in checks:
+        try:
+            print(f"  ok    {name}: {check()}")
+        except Exception as error:  # a check that breaks has failed, whatever it raised
+            failures += 1
+            print(f"  FAIL  {name}: {error or type(error).__name__}")
+    return failures
+
+
+def _expect(condition, message):
+    if not condition:
+        raise ValueError(message)
+
+
+def _cross_entropy():
+    # -log(e^2 / (e^2 + e + 1)) and, smoothed by 0.3, that plus 0.1 * ((2 - 1) + (2 - 0)).
+    loss = tf.nn.softmax_cross_entropy_with_logits
+    plain = float(loss(labels=[1.0, 0.0, 0.0], logits=[2.0, 1.0, 0.0]))
+    smooth = float(loss(labels=[0.8, 0.1, 0.1], logits=[2.0, 1.0, 0.0]))
+    _expect(abs(plain - 0.4076059644443803) < 1e-6, f"expected 0.407606, received {plain}")
+    _expect(abs(smooth - 0.7076059644443803) < 1e-6, f"expected 0.707606, received {smooth}")
+    return f"{plain:.6f} and {smooth:.6f} smoothed"
+
+
+def _metrics():
+    from .metrics import confusion_matrix, per_class
+
+    confusion = confusion_matrix(np.array([0, 0, 0, 1]), np.array([0, 0, 1, 1]), 2)
+    figures = per_class(confusion, ("a", "b"))
+    _expect(abs(figures["a"]["f1"] - 0.8) < 1e-9 and abs(figures["b"]["f1"] - 2 / 3) < 1e-9, f"received {figures}")
+    return "F1 0.8 and 0.667"
+
+
+def _images(model, count=4):
+    return np.random.default_rng(0).integers(0, 256, (count, *model.input_shape[1:])).astype("float32")
+
+
+def _logits(model, images):
+    return model(tf.constant(images), training=False).numpy()
+
+
+def _shapes(model):
+    """One row of logits for each image, one logit for each class."""
+    shape = _logits(model, _images(model)).shape
+    _expect(shape == (4, len(model.class_names)), f"expected {(4, len(model.class_names))}, received {shape}")
+    return f"{model.input_shape[1:]} -> {shape[1:]}, {model.count_params():,} parameters"
+
+
+def _finite_on_extremes(model):
+    """Black, white and noisy images give finite logits."""
+    images = np.stack([np.zeros(model.input_shape[1:]), np.full(model.input_shape[1:], 255.0), _images(model)[0]])
+    logits = _logits(model, images.astype("float32"))
+    _expect(np.isfinite(logits).all(), f"received {logits}")
+    return f"from {logits.min():.2f} to {logits.max():.2f}"
+
+
+def _batch_independent(model):
+    """An image gets the same logits alone and in a batch."""
+    images = _images(model)
+    difference = np.abs(_logits(model, images)[:1] - _logits(model, images[:1])).max()
+    _expect(difference < 1e-4, f"largest difference {difference}")
+    return f"largest difference {difference:.1e}"
+
+
+def _reloads(model):
+    """Saved and loaded again, it gives the same logits."""
+    import keras
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.keras"
+        model.save(path)
+        again = keras.models.load_model(path, compile=False)
+    difference = np.abs(_logits(model, _images(model)) - _logits(again, _images(model))).max()
+    _expect(difference < 1e-5, f"largest difference {difference}")
+    return f"largest difference {difference:.1e}"
+
+
+def _gradients(model):
+    """The gradient of the loss reaches every weight."""
+    # On a copy whose zero kernels get small values: behind a kernel of zeros every gradient is zero, rightly.
+    copy = type(model).from_config(model.get_config())
+    copy.set_weights(model.get_weights())
+    numbers = np.random.default_rng(1)
+    for variable in copy.trainable_variables:
+        if len(variable.shape) > 1 and not np.any(variable):
+            variable.assign(numbers.normal(0, 0.01, variable.shape))
+    images = tf.constant(_images(copy, 16))
+    labels = tf.range(16) % len(copy.class_names)
+    with tf.GradientTape() as tape, row_keys(copy, tf.range(16)):
+        logits = copy(images, training=True)
+        loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits))
+    gradients = tape.gradient(loss, [variable.value for variable in copy.trainable_variables])
+    names = [variable.path for variable in copy.trainable_variables]
+    dead = [name for name, gradient in zip(names, gradients, strict=True) if gradient is None or not np.any(gradient)]
+    _expect(not dead, f"no gradient to {', '.join(dead)}")
+    return f"all {len(names)} weights"

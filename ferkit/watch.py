@@ -1,0 +1,56 @@
+"""A watch over training: says in words when it collapsed to one class or broke, and what to try."""
+
+import math
+
+import numpy as np
+
+from .errors import UserError
+
+COLLAPSE_SHARE = 0.95
+
+
+class TrainingWatch:
+    """Looks at every epoch and speaks when something is wrong.
+
+    Example:
+        >>> for line in TrainingWatch(recipe, class_names).after_epoch(3, confusion):
+        ...     print(line)
+    """
+
+    def __init__(self, recipe, class_names):
+        self._recipe, self._names = recipe, class_names
+        self.collapsed_epochs = 0
+
+    def check_loss(self, loss: float, epoch: int, step: int):
+        """Stop on a loss that is no number.
+
+        Raises:
+            UserError: with what to try; what was saved before stays.
+        """
+        if math.isfinite(loss):
+            return
+        raise UserError(
+            f"training: the loss became {loss} in epoch {epoch + 1}, step {step + 1}; the weights are lost, what was saved "
+            f"before this epoch stays. Try a smaller --learning_rate (this run: {self._recipe.learning_rate:g}; a tenth of it is a "
+            "good start)."
+        )
+
+    def after_epoch(self, epoch: int, confusion: np.ndarray) -> list[str]:
+        """What to tell the user after an epoch; `confusion` (classes, classes) is the validation's, rows true."""
+        predicted = confusion.sum(axis=0)
+        occurring = int((confusion.sum(axis=1) > 0).sum())
+        share = predicted.max() / max(predicted.sum(), 1)
+        if occurring < 2 or share < COLLAPSE_SHARE:
+            recovered = self.collapsed_epochs > 1
+            self.collapsed_epochs = 0
+            return ["The model answers with more than one class again."] if recovered else []
+        self.collapsed_epochs += 1
+        if self.collapsed_epochs not in (2, 10, 50):
+            return []
+        name = self._names[int(predicted.argmax())]
+        return [
+            f"Warning: for {self.collapsed_epochs} epochs the model has answered {name!r} to {share:.0%} of the validation "
+            "images: it has collapsed to one class, and its accuracy is just that class's share.",
+            f"  Try: --learning_rate {self._recipe.learning_rate / 5:g} (this run: {self._recipe.learning_rate:g}), or "
+            "--warmup_epochs 1, or another --seed; a variant with batch normalization collapses less.",
+        ]

@@ -1,0 +1,122 @@
+"""What sample faces are drawn on: a posed head, a canvas with anti-aliasing, and a camera.
+
+Polygons are drawn four times too large and averaged down to 48x48; there the image is multiplied by a sum of soft
+blobs (wrinkles, folds, cheeks). Face coordinates: x to the right, y down, in half face heights, the eyes near
+y = -0.15 and the mouth near y = 0.52; points lie on an ellipsoid that is turned by yaw, pitch and roll, so that a
+turned face is foreshortened as a real one is.
+"""
+
+import cv2
+import numpy as np
+
+SIZE = 48
+OVERSAMPLING = 4
+_FIXED_POINT_BITS = 4
+_STEPS = np.linspace(0.0, 1.0, 9)
+_BOW = 4 * _STEPS * (1 - _STEPS)
+_CIRCLE = np.stack([np.cos(np.linspace(0, 2 * np.pi, 24)), np.sin(np.linspace(0, 2 * np.pi, 24))], axis=1)
+_ROWS = np.arange(SIZE, dtype=np.float32) + 0.5
+
+
+class Pose:
+    """Where the head is: turns face coordinates, shape (points, 2), into pixels of the 48x48 image."""
+
+    def __init__(self, rng: np.random.Generator):
+        yaw, pitch, roll = np.clip(rng.normal(0.0, [0.22, 0.13, 0.11]), -0.55, 0.55)
+        self.cos_sin = np.cos(yaw), np.sin(yaw), np.cos(pitch), np.sin(pitch)
+        self.yaw = yaw
+        self.scale = rng.uniform(24.0, 30.0)
+        self.rotation = np.array([[np.cos(roll), np.sin(roll)], [-np.sin(roll), np.cos(roll)]]) * self.scale
+        self.centre = np.array([24.0, 25.0]) + np.clip(rng.normal(0.0, 1.4, 2), -3.5, 3.5)
+
+    def place(self, points: np.ndarray, height: np.ndarray | float = 0.0, on_face: np.ndarray | float = 1.0) -> np.ndarray:
+        """`height` lifts points off the face (the nose); `on_face=0` puts them in the plane of the outline instead."""
+        x, y = points[:, 0], points[:, 1]
+        depth = height - 0.15 + on_face * (0.72 * np.sqrt(np.maximum(0.0, 1.0 - x * x - y * y / 1.69)) - 0.35)
+        cos_yaw, sin_yaw, cos_pitch, sin_pitch = self.cos_sin
+        turned = np.empty((len(points), 2))
+        turned[:, 0] = x * cos_yaw + depth * sin_yaw
+        turned[:, 1] = y * cos_pitch + depth * sin_pitch
+        return turned @ self.rotation + self.centre
+
+
+class Sketch:
+    """A large canvas for polygons, and a list of soft blobs that multiply the small image at the end."""
+
+    def __init__(self, pose: Pose, background: float):
+        self.pose = pose
+        side = SIZE * OVERSAMPLING
+        self.canvas = np.full((side, side), np.uint8(background))
+        self.blobs: list[np.ndarray] = []
+
+    def _fixed(self, points: np.ndarray, **where) -> np.ndarray:
+        large = self.pose.place(points, **where) * (OVERSAMPLING << _FIXED_POINT_BITS)
+        return np.rint(large).astype(np.int32)
+
+    def fill(self, points: np.ndarray, tone: float, **where) -> None:
+        tone = float(min(max(tone, 0.0), 255.0))
+        cv2.fillPoly(self.canvas, [self._fixed(points, **where)], tone, cv2.LINE_AA, _FIXED_POINT_BITS)
+
+    def line(self, points: np.ndarray, tone: float, width: float, **where) -> None:
+        """`width` is in pixels of the small image."""
+        thickness = max(1, round(width * OVERSAMPLING))
+        tone = float(min(max(tone, 0.0), 255.0))
+        fixed = self._fixed(points, **where)
+        cv2.polylines(self.canvas, [fixed], False, tone, thickness, cv2.LINE_AA, _FIXED_POINT_BITS)
+
+    def ellipse(self, centre: tuple[float, float], radii: tuple[float, float], tone: float, **where) -> None:
+        self.fill(_CIRCLE * radii + centre, tone, **where)
+
+    def soft(self, points, strength: float, sigma: float, height: float = 0.0, on_face: float = 1.0) -> None:
+        """Blobs at the points: each adds `strength` to the logarithm of the image, `sigma` in face units."""
+        if abs(strength) < 0.01:
+            return
+        blob = np.empty((len(points), 6))
+        blob[:, :2], blob[:, 2:] = points, (height, on_face, strength, sigma)
+        self.blobs.append(blob)
+
+    def fold(self, start, end, strength: float, sigma: float = 0.022, bend: float = 0.0) -> None:
+        """A wrinkle from start to end; `bend` bows it sideways."""
+        if abs(strength) < 0.01:
+            return
+        (x0, y0), (x1, y1) = start, end
+        points = np.empty((len(_STEPS), 2))
+        points[:, 0] = x0 + (x1 - x0) * _STEPS + (y0 - y1) * bend * _BOW
+        points[:, 1] = y0 + (y1 - y0) * _STEPS + (x1 - x0) * bend * _BOW
+        # Blobs that overlap add up: a short wrinkle would come out blacker than a long one.
+        overlap = min(1.0, 0.06 + abs(x1 - x0) + abs(y1 - y0)) / 0.3
+        self.soft(points, strength * min(1.0, 0.35 + 0.65 * overlap), sigma)
+
+    def finish(self) -> np.ndarray:
+        """The small image in float32, soft blobs applied: Gaussians are separable, so one product adds them all."""
+        small = cv2.resize(self.canvas, (SIZE, SIZE), interpolation=cv2.INTER_AREA).astype(np.float32)
+        blobs = np.concatenate(self.blobs)
+        placed = self.pose.place(blobs[:, :2], blobs[:, 2], blobs[:, 3]).astype(np.float32)
+        strength, width = (
+            blobs[:, 4:5].astype(np.float32),
+            blobs[:, 5:6].astype(np.float32) * np.float32(self.pose.scale),
+        )
+        across = np.exp(-0.5 * ((_ROWS - placed[:, :1]) / width) ** 2)
+        down = np.exp(-0.5 * ((_ROWS - placed[:, 1:]) / width) ** 2)
+        return small * np.exp(np.clip((down * strength).T @ across, -1.2, 0.5))
+
+
+def light(image: np.ndarray, pose: Pose, rng: np.random.Generator) -> np.ndarray:
+    """Lambert's shading of an ellipsoid under one lamp; image (48, 48) float32."""
+    x = np.clip((_ROWS - pose.centre[0]) / (pose.scale * 0.95), -1.0, 1.0)[None, :]
+    y = np.clip((_ROWS - pose.centre[1]) / (pose.scale * 1.2), -1.0, 1.0)[:, None]
+    angle, strength = rng.uniform(0, 2 * np.pi), rng.uniform(0.0, 0.65)
+    lateral = np.cos(angle) * x + (0.6 * np.sin(angle) - 0.35) * y
+    rim = rng.uniform(0.1, 0.35) * (x**2 + 0.5 * y**2)
+    return image * np.exp(strength * lateral - rim).astype(np.float32)
+
+
+def photograph(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Exposure, contrast, lost resolution and grain of a web picture; (48, 48) float32 to uint8."""
+    blur = rng.choice([0.0, rng.uniform(0.3, 0.6), rng.uniform(0.6, 1.0)], p=[0.35, 0.45, 0.2])
+    if blur > 0.0:
+        image = cv2.GaussianBlur(image, (5, 5), blur)
+    centre, spread = image.mean(), image.std() + 1e-3
+    image = (image - centre) * (rng.uniform(30.0, 68.0) / spread) ** 0.7 + rng.uniform(80.0, 165.0)
+    grain = rng.standard_normal(image.shape, dtype=np.float32) * min(rng.gamma(1.5, 2.0), 8.0)
+    return np.clip(np.rint(image + grain), 0, 255).astype(np.uint8)
