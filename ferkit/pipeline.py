@@ -58,7 +58,7 @@ class LogitsFunction:
     """A model's inference, traced once and used for many calls; see ``predict_logits``."""
 
     def __init__(self, model):
-        @tf.function(reduce_retracing=True)
+        @tf.function(input_signature=[tf.TensorSpec((None, *model.input_shape[1:]), tf.uint8)])
         def logits(images):
             return model(tf.cast(images, tf.float32), training=False)
 

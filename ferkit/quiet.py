@@ -30,6 +30,7 @@ def import_tensorflow():
         finally:
             os.dup2(saved, 2)
             os.close(saved)
+    tf.get_logger().setLevel("ERROR")
     if not has_gpu:
         tf.config.threading.set_inter_op_parallelism_threads(1)
     return tf

@@ -38,7 +38,10 @@ class Trainer:
         self.optimizer = build_optimizer(recipe, model.trainable_variables)
         self.watch = TrainingWatch(recipe, val.class_names)
         self._logits = LogitsFunction(model)
-        self._step = tf.function(self._train_step, reduce_retracing=True)
+        # One graph for every batch size: the last, smaller batch must not change how the others are rounded after a resume.
+        shape = (None, *train.images.shape[1:])
+        rows = [tf.TensorSpec((None,), tf.int32)] * 2
+        self._step = tf.function(self._train_step, input_signature=[tf.TensorSpec(shape, tf.float32), *rows])
         self.epoch, self.step = 0, 0
         self.totals = np.zeros(3)  # loss * rows, right answers, rows: of this epoch so far
         self.history, self.best = [], None
@@ -71,14 +74,14 @@ class Trainer:
         started = time.monotonic()
         first = self.epoch + self.step / self.batches.steps
         with stop_signals() as stopped:
-            while self.epoch < self.recipe.epochs:
+            while self.epoch < self.recipe.epochs and not stopped:
                 if not self._one_epoch(stopped):
                     self._backup()
-                    return False
+                    break
                 done = self.epoch - first
                 remaining = (time.monotonic() - started) / done * (self.recipe.epochs - self.epoch)
                 self._tell(remaining)
-        return True
+        return self.epoch >= self.recipe.epochs
 
     def _one_epoch(self, stopped) -> bool:
         began, first_step, last_backup = time.monotonic(), self.step, time.monotonic()
@@ -101,6 +104,8 @@ class Trainer:
                     self.totals = sums.numpy()
                     self.watch.check_loss(self.totals[0], self.epoch, self.step)
                     bar.set_postfix(loss=f"{self.totals[0] / self.totals[2]:.3f}", refresh=False)
+                if self.step == self.batches.steps:
+                    break  # the end of the epoch makes its own backup
                 if stopped or time.monotonic() - last_backup > BACKUP_SECONDS:
                     self.totals = sums.numpy()
                     if stopped:
@@ -115,6 +120,7 @@ class Trainer:
 
     def _end_of_epoch(self, seconds, first_step):
         """Measure on the validation split, write the epoch down, keep the best; the backup comes last and vouches for it."""
+        self.watch.check_weights(self.model.get_weights(), self.epoch)
         loss_sum, right, rows = self.totals
         figures = measure(self._logits(self.val.images), self.val)
         share = (self.batches.steps - first_step) / self.batches.steps

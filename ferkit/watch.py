@@ -27,12 +27,23 @@ class TrainingWatch:
         Raises:
             UserError: with what to try; what was saved before stays.
         """
-        if math.isfinite(loss):
-            return
+        if not math.isfinite(loss):
+            self._broken(f"the loss became {loss} in epoch {epoch + 1}, step {step + 1}")
+
+    def check_weights(self, weights, epoch: int):
+        """Stop on weights that are no numbers: a ReLU turns NaN into zero on some CPUs, and the loss then looks harmless.
+
+        Raises:
+            UserError: with what to try.
+        """
+        if not all(np.isfinite(weight).all() for weight in weights):
+            self._broken(f"weights became NaN or infinite in epoch {epoch + 1}")
+
+    def _broken(self, what):
+        rate = self._recipe.learning_rate
         raise UserError(
-            f"training: the loss became {loss} in epoch {epoch + 1}, step {step + 1}; the weights are lost, what was saved "
-            f"before this epoch stays. Try a smaller --learning_rate (this run: {self._recipe.learning_rate:g}; a tenth of it is a "
-            "good start)."
+            f"training: {what}; what was saved before this epoch stays. Try a smaller --learning_rate (this run: {rate:g}; a "
+            "tenth of it is a good start)."
         )
 
     def after_epoch(self, epoch: int, confusion: np.ndarray) -> list[str]:

@@ -1,4 +1,4 @@
-"""What sample faces are drawn on: a posed head, a canvas with anti-aliasing, and a camera.
+"""What sample faces are drawn from and on: a person, a posed head, a canvas with anti-aliasing, and a camera.
 
 Polygons are drawn four times too large and averaged down to 48x48; there the image is multiplied by a sum of soft
 blobs (wrinkles, folds, cheeks). Face coordinates: x to the right, y down, in half face heights, the eyes near
@@ -12,10 +12,36 @@ import numpy as np
 SIZE = 48
 OVERSAMPLING = 4
 _FIXED_POINT_BITS = 4
+_HAIR_CHANCES = [0.27, 0.18, 0.14, 0.17, 0.1, 0.08, 0.06]
 _STEPS = np.linspace(0.0, 1.0, 9)
 _BOW = 4 * _STEPS * (1 - _STEPS)
 _CIRCLE = np.stack([np.cos(np.linspace(0, 2 * np.pi, 24)), np.sin(np.linspace(0, 2 * np.pi, 24))], axis=1)
 _ROWS = np.arange(SIZE, dtype=np.float32) + 0.5
+
+
+class Identity:
+    """What stays when the expression goes: shape, tones (0..255), hair, age; lengths in face coordinates."""
+
+    def __init__(self, rng: np.random.Generator):
+        self.skin = rng.uniform(85.0, 215.0)
+        self.hair = rng.uniform(12.0, 75.0) if rng.random() < 0.75 else rng.uniform(75.0, 210.0)
+        self.width = rng.uniform(0.68, 0.84)
+        self.jaw = rng.uniform(1.7, 2.7)
+        self.chin = rng.uniform(0.92, 1.06)
+        self.age = rng.beta(1.2, 2.2)
+        self.eye_x, self.eye_y = rng.uniform(0.32, 0.40), rng.normal(-0.15, 0.02)
+        self.eye_size, self.eye_slant = rng.uniform(0.82, 1.2), rng.normal(0.0, 0.012)
+        self.iris = rng.uniform(0.15, 0.55)
+        self.brow_y, self.brow_tilt = rng.normal(-0.37, 0.022), rng.normal(0.0, 0.022)
+        self.brow_arch, self.brow_width = rng.uniform(0.02, 0.07), rng.uniform(0.022, 0.055)
+        self.nose_y, self.nose_width = rng.normal(0.24, 0.025), rng.uniform(0.09, 0.145)
+        self.mouth_y, self.mouth_width = rng.normal(0.53, 0.025), rng.uniform(0.22, 0.30)
+        self.mouth_rest = rng.normal(0.0, 0.012)
+        self.lips = rng.uniform(0.7, 1.5)
+        self.lip_tone = rng.uniform(0.58, 0.92)
+        self.hair_style = rng.choice(["short", "part", "fringe", "long", "curly", "bald", "hat"], p=_HAIR_CHANCES)
+        self.beard = rng.choice(["none", "stubble", "moustache", "full"], p=[0.72, 0.1, 0.09, 0.09])
+        self.brow_tone = np.clip(0.75 * min(self.hair, 110.0) + rng.uniform(0, 0.3) * self.skin, 10, self.skin * 0.75)
 
 
 class Pose:

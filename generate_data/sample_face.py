@@ -1,4 +1,4 @@
-"""The face itself: identity, and how each facial action unit moves brows, eyes, nose and mouth.
+"""The face itself: how each facial action unit moves brows, eyes, nose and mouth.
 
 Drawn in the face coordinates of `sample_canvas`. An action unit's intensity is 0 (absent) to about 1 (extreme).
 
@@ -9,38 +9,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from generate_data.sample_canvas import Pose, Sketch, light, photograph
+from generate_data.sample_canvas import Identity, Pose, Sketch, light, photograph
 
 _CURVE = np.linspace(-1.0, 1.0, 15)
 _DOME = np.sqrt(1.0 - _CURVE**2)
-
-
-class Identity:
-    """What stays when the expression goes: shape, tones, hair, age."""
-
-    def __init__(self, rng: np.random.Generator):
-        self.skin = rng.uniform(85.0, 215.0)
-        self.hair = rng.uniform(12.0, 75.0) if rng.random() < 0.75 else rng.uniform(75.0, 210.0)
-        self.width = rng.uniform(0.68, 0.84)
-        self.jaw = rng.uniform(1.7, 2.7)
-        self.chin = rng.uniform(0.92, 1.06)
-        self.age = rng.beta(1.2, 2.2)
-        self.eye_x, self.eye_y = rng.uniform(0.32, 0.40), rng.normal(-0.15, 0.02)
-        self.eye_size, self.eye_slant = rng.uniform(0.82, 1.2), rng.normal(0.0, 0.012)
-        self.iris = rng.uniform(0.15, 0.55)
-        self.brow_y, self.brow_tilt = rng.normal(-0.37, 0.022), rng.normal(0.0, 0.022)
-        self.brow_arch, self.brow_width = rng.uniform(0.02, 0.07), rng.uniform(0.022, 0.055)
-        self.nose_y, self.nose_width = rng.normal(0.24, 0.025), rng.uniform(0.09, 0.145)
-        self.mouth_y, self.mouth_width = rng.normal(0.53, 0.025), rng.uniform(0.22, 0.30)
-        self.mouth_rest = rng.normal(0.0, 0.012)
-        self.lips = rng.uniform(0.7, 1.5)
-        self.lip_tone = rng.uniform(0.58, 0.92)
-        self.hair_style = rng.choice(["short", "part", "fringe", "long", "curly", "bald", "hat"], p=_HAIR_CHANCES)
-        self.beard = rng.choice(["none", "stubble", "moustache", "full"], p=[0.72, 0.1, 0.09, 0.09])
-        self.brow_tone = np.clip(0.75 * min(self.hair, 110.0) + rng.uniform(0, 0.3) * self.skin, 10, self.skin * 0.75)
-
-
-_HAIR_CHANCES = [0.27, 0.18, 0.14, 0.17, 0.1, 0.08, 0.06]
 
 
 def _outline(identity: Identity, jaw_drop: float, grow: float = 0.0) -> np.ndarray:

@@ -1,0 +1,49 @@
+# What a person repeats. Each target makes the virtual environment it needs; nothing else has to be installed but Python.
+#   make demo       everything once, on drawn faces
+#   make test       the tests, under ten minutes on two cores
+#   make test-all   the slow ones too
+#   make lint       ruff
+#   make bench      the benchmarks with their peers (installs PyTorch)
+# PYTHON=python3.12 picks an interpreter; VENV=/elsewhere another place.
+
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
+VENV ?= .venv
+RUN = $(VENV)/bin/python
+
+.PHONY: demo test test-all lint bench clean
+
+$(VENV)/.runtime: requirements.txt
+	@test -n "$(PYTHON)" || { echo "error: no Python 3.11 to 3.13 found; install one, or name it: make PYTHON=/path/to/python3" >&2; exit 2; }
+	test -x $(RUN) || $(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
+
+$(VENV)/.dev: requirements-dev.txt $(VENV)/.runtime
+	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	touch $@
+
+$(VENV)/.bench: requirements-bench.txt $(VENV)/.runtime
+	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements-bench.txt
+	touch $@
+
+demo: $(VENV)/.runtime
+	$(RUN) main.py demo
+
+test: $(VENV)/.dev
+	$(RUN) -m pytest -m "not slow"
+
+test-all: $(VENV)/.dev
+	$(RUN) -m pytest
+
+lint: $(VENV)/.dev
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+
+bench: $(VENV)/.bench
+	$(RUN) benchmarks/setup_speed.py --save
+	$(RUN) benchmarks/transformer_speed.py --save
+	$(RUN) benchmarks/training_speed.py --save
+
+clean:
+	rm -rf $(VENV) .pytest_cache .ruff_cache

@@ -1,0 +1,20 @@
+"""Datasets on disk: readers, splits, the search for copies, images and manifest. No TensorFlow here, nothing imported early."""
+
+_HOMES = {
+    "DataError": "errors",
+    "Manifest": "manifest",
+    "read_manifest": "manifest",
+    "load_images": "images",
+    "set_up": "setup",
+    "format_summary": "setup",
+}
+
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str):
+    if name not in _HOMES:
+        raise AttributeError(f"module 'generate_data' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"generate_data.{_HOMES[name]}"), name)

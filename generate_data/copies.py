@@ -1,0 +1,108 @@
+"""Copies: which images are the same photo, exactly or nearly, and which train row each one copies.
+
+docs/copies.md defines both words and says how well the search does.
+"""
+
+import contextlib
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+
+from generate_data.copy_candidates import candidate_pairs
+from generate_data.copy_check import THRESHOLD, check_pairs
+
+CANDIDATE_SHARE = 0.5  # of the time that the search takes
+
+
+@dataclasses.dataclass(frozen=True)
+class Copies:
+    """Which of n images are copies of each other.
+
+    Args:
+        first: int64 (n,), the first image with the very same pixels; an image without one is its own.
+        near: int64 (pairs, 2), first images of each pair of near copies, the smaller index first.
+        scores: float32 (pairs,), how alike they are; from `copy_check.THRESHOLD` to 1.
+    """
+
+    first: np.ndarray
+    near: np.ndarray
+    scores: np.ndarray
+
+    def groups(self) -> np.ndarray:
+        """int64 (n,): the same number for images that are copies, or copies of copies, of each other."""
+        root = self.first.copy()
+
+        def find(index: int) -> int:
+            while root[index] != index:
+                root[index] = root[root[index]]
+                index = root[index]
+            return index
+
+        for one, other in self.near.tolist():
+            one, other = find(one), find(other)
+            root[max(one, other)] = min(one, other)
+        return np.array([find(index) for index in range(len(root))], dtype=np.int64)
+
+    def sources(self, targets: np.ndarray, copies: np.ndarray, earlier: bool = False) -> tuple[np.ndarray, np.ndarray]:
+        """For each image of `copies`, the image of `targets` that it copies.
+
+        An exact copy goes before a near one; of several exact ones the first counts, of several near ones the most alike.
+
+        Args:
+            targets: bool (n,), the images that may be a source: those of train.
+            copies: bool (n,), the images to mark.
+            earlier: only a source with a smaller index counts, so that an image and its copy don't mark each other.
+
+        Returns:
+            int64 (n,) index of the source, -1 without one; (n,) "exact", "near" or "".
+        """
+        count = len(self.first)
+        source, kind = np.full(count, -1, np.int64), np.full(count, "", dtype="<U5")
+        exact = np.full(count, count)  # for each first image: the first target with its pixels
+        np.minimum.at(exact, self.first[targets], np.flatnonzero(targets))
+        near: dict[int, list[tuple[float, int]]] = {}
+        for (one, other), score in zip(self.near.tolist(), self.scores.tolist(), strict=True):
+            for image, copied in ((one, other), (other, one)):
+                if exact[copied] < count:
+                    near.setdefault(image, []).append((-score, int(exact[copied])))
+        for index in np.flatnonzero(copies).tolist():
+            limit = index if earlier else count
+            if exact[self.first[index]] < limit and exact[self.first[index]] != index:
+                source[index], kind[index] = exact[self.first[index]], "exact"
+                continue
+            choices = [choice for choice in near.get(int(self.first[index]), []) if choice[1] < limit]
+            if choices:
+                source[index], kind[index] = min(choices)[1], "near"
+        return source, kind
+
+
+def find_copies(images: np.ndarray, seed: int = 0, progress: Callable[[float], None] = lambda share: None) -> Copies:
+    """Finds exact copies, by comparing bytes, and near copies among the rest.
+
+    Args:
+        images: uint8 (n, 48, 48).
+        seed: of the index that makes the search fast; the result hardly depends on it.
+        progress: called with the share of the work done since the last call.
+
+    Example:
+        >>> copies = find_copies(images)
+        >>> source, kind = copies.sources(targets=is_train, copies=~is_train)
+    """
+    seen: dict[bytes, int] = {}
+    first = np.array([seen.setdefault(image.tobytes(), index) for index, image in enumerate(images)], dtype=np.int64)
+    unique = np.flatnonzero(first == np.arange(len(images)))
+    with _one_blas_thread():
+        pairs = candidate_pairs(images[unique], seed, lambda share: progress(share * CANDIDATE_SHARE))
+        scores = check_pairs(images[unique], pairs, lambda share: progress(share * (1 - CANDIDATE_SHARE)))
+    near = scores >= THRESHOLD
+    return Copies(first, unique[pairs[near]].reshape(-1, 2), scores[near])
+
+
+def _one_blas_thread():
+    """The search runs threads of its own on small matrices, which those of the matrix library would only hold up."""
+    try:
+        from threadpoolctl import threadpool_limits
+    except ImportError:  # slower, not wrong
+        return contextlib.nullcontext()
+    return threadpool_limits(1, user_api="blas")

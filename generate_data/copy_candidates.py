@@ -1,0 +1,120 @@
+"""Pairs of images that may be copies of each other: a fast, generous first look.
+
+Comparing all pairs of 35,887 faces at every small shift takes minutes. Two things make it a second: a descriptor
+of 35 numbers for each image, and an index of cells, so that each image is compared with its own neighbourhood only. What it lets
+through, `copy_check` looks at properly. docs/copies.md says how the constants were chosen, and what they cost and find.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+BLOCK = 3  # pixels: the side of the blocks that an image is averaged over first
+WINDOW = 14  # blocks: the part of an image that is described, so that a shifted copy has a window with the same content
+CENTRE = (1, 1)  # blocks: where the window of the image that is found lies
+VIEWS = tuple((top, left) for top in range(3) for left in range(3))  # and the windows of the image that searches: 3 px apart
+FREQUENCIES = 6  # of the cosine transform, in each direction; the constant one is dropped: 35 numbers
+THRESHOLD = 0.84  # cosine of two descriptors
+CELLS = 64  # of the index
+MARGIN = 0.1  # cosine: a view is looked up in all cells that are so much farther from it than the nearest
+PIECE = 1 << 18  # cosines at once
+WORKERS = 2
+
+
+def _transform() -> np.ndarray:
+    """(196, 35): from the blocks of a window to the low frequencies of its cosine transform."""
+    positions = np.arange(WINDOW) + 0.5
+    rows = np.cos(np.pi * np.arange(FREQUENCIES)[:, None] * positions / WINDOW)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.kron(rows, rows)[1:].T.astype(np.float32)
+
+
+def _blocks(images: np.ndarray) -> np.ndarray:
+    """(n, 16, 16) float32 sums of blocks of uint8 (n, 48, 48)."""
+    count, size, _ = images.shape
+    sums = np.empty((count, size // BLOCK, size // BLOCK), np.float32)
+    for start in range(0, count, 512):  # in pieces, for the processor's cache
+        piece = images[start : start + 512]
+        rows = sum(piece[:, offset::BLOCK].astype(np.uint16) for offset in range(BLOCK))
+        sums[start : start + 512] = sum(rows[:, :, offset::BLOCK] for offset in range(BLOCK))
+    return sums
+
+
+def _describe(blocks: np.ndarray, view: tuple[int, int]) -> np.ndarray:
+    top, left = view
+    return blocks[:, top : top + WINDOW, left : left + WINDOW].reshape(len(blocks), -1) @ _transform()
+
+
+def _unit(descriptors: np.ndarray, spread: np.ndarray) -> np.ndarray:
+    """Descriptors of length 1, every frequency equally important; about 0 for a blank image."""
+    descriptors = descriptors / spread
+    return descriptors / np.maximum(np.linalg.norm(descriptors, axis=1, keepdims=True), 1e-3)
+
+
+class _Index:
+    """Descriptors sorted into cells around some of them."""
+
+    def __init__(self, descriptors: np.ndarray, seed: int):
+        count = len(descriptors)
+        cells = max(1, min(CELLS, count // 64))
+        anchors = np.random.default_rng(seed).choice(count, cells, replace=False)
+        self.anchors = descriptors[np.sort(anchors)]
+        home = np.argmax(descriptors @ self.anchors.T, axis=1)
+        self.order = np.argsort(home, kind="stable")
+        self.bounds = np.searchsorted(home[self.order], np.arange(cells + 1))
+        self.members = descriptors[self.order]
+
+    def search(self, queries: np.ndarray) -> np.ndarray:
+        """Keys smaller * n + larger of the pairs (query, member) above the threshold, but for those of an image with itself."""
+        nearness = self.anchors @ queries.T
+        nearness -= nearness.max(axis=0) - MARGIN
+        memory = np.empty(PIECE, np.float32), np.empty(PIECE, bool)  # fresh memory each time costs as much as the work
+        found = [np.zeros(0, np.int64)]
+        for cell, near in enumerate(nearness):
+            rows = np.flatnonzero(near >= 0)
+            step = max(1, PIECE // max(1, self.bounds[cell + 1] - self.bounds[cell]))
+            for start in range(0, len(rows), step):
+                found.append(self._search_cell(cell, queries, rows[start : start + step], memory))
+        return np.concatenate(found)
+
+    def _search_cell(self, cell: int, queries: np.ndarray, rows: np.ndarray, memory: tuple) -> np.ndarray:
+        low, high = self.bounds[cell : cell + 2]
+        size = len(rows) * (high - low)
+        if size > PIECE:  # one row of a giant cell
+            memory = np.empty(size, np.float32), np.empty(size, bool)
+        cosines, above = memory[0][:size], memory[1][:size]
+        np.matmul(queries[rows], self.members[low:high].T, out=cosines.reshape(len(rows), -1))
+        hits = np.flatnonzero(np.greater(cosines, THRESHOLD, out=above))
+        first, second = rows[hits // (high - low)], self.order[low + hits % (high - low)]
+        keys = np.minimum(first, second) * len(queries) + np.maximum(first, second)
+        return keys[first != second]
+
+
+def candidate_pairs(images: np.ndarray, seed: int = 0, progress: Callable[[float], None] = lambda share: None) -> np.ndarray:
+    """Pairs whose windows look alike at one of nine shifts.
+
+    Args:
+        images: uint8 (n, 48, 48), no two the same.
+        seed: chooses the cells of the index.
+        progress: called with the share of the work done since the last call.
+
+    Returns:
+        int64 array (pairs, 2), the smaller index first, sorted.
+    """
+    count = len(images)
+    if count < 2:
+        return np.zeros((0, 2), np.int64)
+    blocks = _blocks(images)
+    centre = _describe(blocks, CENTRE)
+    spread = centre.std(axis=0) + 1e-6
+    index = _Index(_unit(centre, spread), seed)
+
+    def look(view: tuple[int, int]) -> np.ndarray:
+        found = index.search(_unit(_describe(blocks, view), spread))
+        progress(1 / len(VIEWS))
+        return found
+
+    with ThreadPoolExecutor(WORKERS) as pool:
+        keys = np.unique(np.concatenate(list(pool.map(look, VIEWS))))
+    return np.stack([keys // count, keys % count], axis=1)

@@ -1,0 +1,176 @@
+"""Set-up: from Kaggle's files to a dataset on disk, all of it or nothing."""
+
+import errno
+import os
+import shutil
+import threading
+from pathlib import Path
+
+import numpy as np
+
+from generate_data.copies import Copies, find_copies
+from generate_data.errors import DataError
+from generate_data.ferplus import join_votes
+from generate_data.image_folder import ImageFolder, remove_leftovers
+from generate_data.manifest import MANIFEST, WORK_FOLDER, manifest_text, write_manifest
+from generate_data.rows import CLASS_NAMES, Rows, refuse_bad_rows
+from generate_data.sources import read_source
+from generate_data.splits import choose_val
+from generate_data.summary import SHOWN, count_copies, count_splits, format_summary
+
+__all__ = ["format_summary", "set_up"]
+
+READING, WRITING, SEARCHING = 0.25, 0.35, 0.4  # of the time, for the progress bar
+
+
+def set_up(
+    folder: str | Path,
+    source: str | Path | None = None,
+    seed: int = 0,
+    skip_bad_rows: bool = False,
+    ferplus: str | Path | None = None,
+    progress: bool = True,
+) -> dict:
+    """Writes a dataset: images, dataset.json and, last, manifest.csv.
+
+    Killed at any moment it leaves the earlier dataset, or nothing that looks finished; the next set-up clears the rest
+    away. The same input and seed give the same bytes. The input is never changed.
+
+    Args:
+        folder: where the dataset goes; Kaggle's files are looked for there too, unless `source` is given.
+        source: a CSV file, an archive, or a folder with such files or with class folders.
+        seed: of the draw of val, where the source has none, and of the index in the search for copies.
+        skip_bad_rows: drop rows that are no good, in place of refusing all.
+        ferplus: fer2013new.csv, for the column `votes`.
+        progress: show a progress bar on stderr.
+
+    Returns:
+        What was found and done; `format_summary` makes text of it.
+
+    Raises:
+        DataError: what is wrong, where, what was received and what to do.
+
+    Example:
+        >>> print(format_summary(set_up("data")))
+    """
+    folder = Path(folder)
+    place = Path(source) if source is not None else folder
+    work = folder / f"{WORK_FOLDER}{os.getpid()}"
+    try:
+        if source is not None and place.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+        elif not place.exists():
+            raise DataError(f"{place}: no such folder or file. Make it and put Kaggle's FER2013 files there, or use --sample.")
+        remove_leftovers(folder)
+        work.mkdir()
+        with _Bar(progress) as bar:
+            return _set_up(folder, place, work, seed, skip_bad_rows, Path(ferplus) if ferplus else None, bar)
+    except OSError as error:
+        raise DataError(_explain(error, folder)) from error
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _set_up(folder: Path, place: Path, work: Path, seed: int, skip_bad_rows: bool, ferplus: Path | None, bar: "_Bar") -> dict:
+    found = read_source(place, lambda share: bar.add(share * READING))
+    rows = found.rows
+    refuse_bad_rows(rows, ", ".join(found.taken), skip_bad_rows)
+    votes = join_votes(rows, ferplus) if ferplus else None
+    images = ImageFolder(folder, work, found.image_names, rows.images, lambda share: bar.add(share * WRITING))
+    try:
+        copies = find_copies(rows.images, seed, lambda share: bar.add(share * SEARCHING))
+        splits, val_from = _splits(rows, copies, seed)
+        table = _table(rows, splits, copies, [f"{images.name}/{name}" for name in found.image_names], votes)
+        description = {
+            "class_names": list(CLASS_NAMES),
+            "image_size": list(rows.images.shape[1:3]),
+            "channels": 1,
+            "seed": seed,
+            "taken": found.taken,
+            "val_from": val_from,
+            "skipped_rows": len(rows.bad),
+            "splits": count_splits(rows, splits, CLASS_NAMES),
+            "copies": count_copies(rows, splits, copies),
+            "votes": votes is not None,
+        }
+        images.finish()
+    finally:
+        images.stop()
+    write_manifest(folder, table, description, work)
+    remove_leftovers(folder, keep=images.name)
+    return {
+        **description,
+        "folder": str(folder),
+        "manifest": str(folder / MANIFEST),
+        "images": images.name,
+        "rows": len(rows),
+        "ignored": found.ignored,
+        "warnings": rows.warnings,
+        "skipped": rows.bad[:SHOWN],
+    }
+
+
+def _splits(rows: Rows, copies: Copies, seed: int) -> tuple[np.ndarray, str]:
+    """The split of each row and where val comes from: "source", or "train" when it is drawn from there."""
+    splits = rows.splits.copy()
+    train = np.flatnonzero(splits == "train")
+    if not len(train):
+        raise DataError("no Training rows among the good ones, so there is nothing to train on. Download the file again.")
+    if (splits == "val").any():
+        return splits, "source"
+    chosen = choose_val(rows.labels[train], copies.groups()[train], seed)
+    splits[train[chosen]] = "val"
+    return splits, "train"
+
+
+def _table(rows: Rows, splits: np.ndarray, copies: Copies, paths: list[str], votes: np.ndarray | None) -> str:
+    """The text of the manifest, with the copy of each row marked."""
+    is_train = splits == "train"
+    outside, outside_kind = copies.sources(is_train, ~is_train)
+    inside, inside_kind = copies.sources(is_train, is_train, earlier=True)
+    source = np.where(is_train, inside, outside).tolist()
+    kind = np.where(is_train, inside_kind, outside_kind).tolist()
+    source_rows = rows.source_rows.tolist()
+    columns = [
+        paths,
+        [label if label >= 0 else "" for label in rows.labels.tolist()],
+        splits.tolist(),
+        rows.sources.tolist(),
+        source_rows,
+        [source_rows[index] if index >= 0 else "" for index in source],
+        kind,
+    ]
+    if votes is not None:
+        columns.append(votes.tolist())
+    return manifest_text(zip(*columns, strict=True), votes is not None)
+
+
+def _explain(error: OSError, folder: Path) -> str:
+    if error.errno == errno.ENOSPC:
+        return f"{folder}: no space left on the disk. Free 200 MB and run set-up again; nothing was changed."
+    if isinstance(error, PermissionError) or error.errno == errno.EROFS:
+        return f"{error.filename or folder}: no permission to write. Choose another folder with -d, or change its permissions."
+    if isinstance(error, (NotADirectoryError, FileExistsError)):
+        return f"{folder}: not a folder. Name a folder after -d; a file goes after --source."
+    return f"{error.filename or folder}: {error.strerror or error}. Nothing was changed."
+
+
+class _Bar:
+    """One progress bar for all of set-up, fed with shares of its time by several threads."""
+
+    def __init__(self, shown: bool):
+        self.shown, self.lock = shown, threading.Lock()
+
+    def __enter__(self) -> "_Bar":
+        from tqdm import tqdm
+
+        form = "{desc}: {percentage:3.0f}%|{bar}| {elapsed} elapsed, {remaining} to go"
+        self.bar = tqdm(total=1.0, desc="Setting up", disable=not self.shown, leave=False, bar_format=form)
+        return self
+
+    def add(self, share: float) -> None:
+        with self.lock:
+            self.bar.update(min(share, 1.0 - self.bar.n))
+
+    def __exit__(self, *error) -> None:
+        self.bar.close()

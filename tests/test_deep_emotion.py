@@ -1,0 +1,157 @@
+"""The Deep-Emotion network."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from deep_emotion import DeepEmotion
+from deep_emotion.keyed_dropout import KeyedDropout, keyed_uniform
+from ferkit.training import row_keys
+from golden.deep_emotion_inputs import images, weights
+
+GOLDEN = Path(__file__).parent / "golden"
+VARIANTS = ("paper", "input_warp")
+
+
+def random_images(rng, count=4):
+    return rng.integers(0, 256, (count, 48, 48, 1)).astype("float32")
+
+
+@pytest.mark.parametrize(("variant", "parameters"), [("paper", 47_657), ("input_warp", 66_877 + 20)])
+def test_parameter_count_is_the_published_one(variant, parameters):
+    assert DeepEmotion(variant).count_params() == parameters
+
+
+def test_paper_warps_the_feature_map_and_the_port_warps_the_image():
+    shapes = {variant: DeepEmotion(variant).get_layer("transformer").output.shape[1:] for variant in VARIANTS}
+    assert shapes == {"paper": (9, 9, 10), "input_warp": (48, 48, 1)}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_it_starts_at_the_identity_transform(variant, rng):
+    model = DeepEmotion(variant)
+    theta = keras.Model(model.input, model.get_layer("localization_theta").output)
+    np.testing.assert_array_equal(theta(random_images(rng)), [[1, 0, 0, 0, 1, 0]] * 4)
+
+
+def test_paper_weights_are_gaussian_with_std_005():
+    kernels = [layer.kernel.numpy().ravel() for layer in DeepEmotion("paper").layers if layer.name in ("dense", "conv2")]
+    values = np.concatenate(kernels)
+    assert abs(values.std() - 0.05) < 0.002
+    assert abs(values.mean()) < 0.002
+    assert np.abs(values).max() > 0.12  # a Gaussian has tails, a uniform of that std ends at 0.087
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_save_and_reload_give_the_same_logits_and_settings(variant, rng, tmp_path):
+    model = DeepEmotion(variant, class_names=("a", "b", "c"), fc_penalty=0.01, dropout=0.2)
+    model.save(tmp_path / "m.keras")
+    again = keras.models.load_model(tmp_path / "m.keras")
+    assert again.get_config() == model.get_config()
+    assert again.class_names == ("a", "b", "c")
+    images = random_images(rng)
+    np.testing.assert_allclose(again(images), model(images), atol=1e-6)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_plain_compile_and_fit_learn(variant, rng):
+    labels = np.arange(28) % 7
+    images = np.zeros((28, 48, 48, 1), "float32")
+    for image, label in zip(images, labels, strict=True):
+        image[6 * label : 6 * label + 8] = 255
+    keras.utils.set_random_seed(1)
+    model = DeepEmotion(variant, dropout=0.0)
+    model.compile(keras.optimizers.Adam(0.003), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    losses = model.fit(images, labels, epochs=40, batch_size=28, verbose=0).history["loss"]
+    assert losses[-1] < 0.6 * losses[0]
+
+
+def test_the_penalty_is_lambda_times_the_squared_weights_of_the_last_two_dense_layers():
+    model = DeepEmotion("paper", fc_penalty=0.5)
+    for name, value in (("dense", 0.1), ("logits", 0.2)):
+        kernel = model.get_layer(name).kernel
+        kernel.assign(np.full(kernel.shape, value))
+    assert float(sum(model.losses)) == pytest.approx(0.5 * (810 * 50 * 0.01 + 50 * 7 * 0.04), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"variant": "big"}, r"`variant` to be one of .* Received: variant='big'"),
+        ({"image_size": 20}, "at least 44 pixels. Received: image_size=20"),
+        ({"fc_penalty": -1.0}, "at least 0. Received: fc_penalty=-1.0"),
+        ({"dropout": 1.0}, r"in \[0, 1\). Received: rate=1.0"),
+        ({"sampler": "fast"}, "Received: sampler='fast'"),
+    ],
+)
+def test_wrong_arguments_say_what_was_received(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        DeepEmotion(**arguments)
+
+
+@pytest.mark.parametrize("sampler", ["xla", "tensorflow", "keras"])
+def test_the_port_equals_pytorch(sampler):
+    """Logits and gradients against golden values that tests/golden/make_deep_emotion.py wrote with PyTorch."""
+    model = DeepEmotion("input_warp", sampler=sampler)
+    drawn, statistics = weights()
+    for name, (kernel, bias) in drawn.items():
+        model.get_layer(name).set_weights([kernel, bias])
+    model.get_layer("normalization").set_weights(list(statistics.values()))
+    golden = np.load(GOLDEN / "deep_emotion.npz")
+    watched = [model.get_layer("localization_theta").bias.value, model.get_layer("conv1").kernel.value]
+    with tf.GradientTape() as tape:
+        logits = model(images(), training=False)
+        loss = tf.reduce_sum(logits**2)
+    to_theta, to_conv = tape.gradient(loss, watched)
+    np.testing.assert_allclose(logits, golden["logits"], atol=1e-5)
+    np.testing.assert_allclose(to_theta, golden["to_theta_bias"], rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(to_conv, golden["to_conv1"], rtol=1e-3, atol=1e-5)
+
+
+def test_keyed_dropout_is_a_function_of_its_keys_alone(rng):
+    layer = KeyedDropout(0.5)
+    values = np.ones((6, 500), "float32")
+    layer.row_keys = tf.constant([5, 6, 7, 8, 9, 10])
+    first = layer(values, training=True).numpy()
+    np.testing.assert_array_equal(first, layer(values, training=True))
+    layer.row_keys = tf.constant([10, 9, 8, 7, 6, 5])
+    np.testing.assert_array_equal(first[::-1], layer(values, training=True))
+    layer.row_keys = None
+    assert not np.array_equal(layer(values, training=True), layer(values, training=True))
+    np.testing.assert_array_equal(layer(values, training=False), values)
+
+
+def test_keyed_dropout_drops_the_rate_and_keeps_the_mean():
+    layer = KeyedDropout(0.3)
+    layer.row_keys = tf.range(400)
+    dropped = layer(np.ones((400, 300), "float32"), training=True).numpy()
+    assert abs((dropped == 0).mean() - 0.3) < 0.005
+    assert abs(dropped.mean() - 1.0) < 0.01
+
+
+def test_keyed_uniform_looks_random_along_rows_and_columns():
+    numbers = keyed_uniform(tf.range(1000), 600).numpy()
+    assert numbers.min() >= 0
+    assert numbers.max() < 1
+    histogram = np.histogram(numbers, 20, (0, 1))[0] / numbers.size
+    assert np.abs(histogram - 0.05).max() < 0.002
+    for table in (numbers[:200], numbers[:, :200].T):
+        correlation = np.corrcoef(table) - np.eye(200)
+        assert np.abs(correlation).max() < 0.25
+        assert abs(correlation.mean()) < 0.002
+
+
+def test_row_keys_reach_the_model_and_leave_it(rng):
+    model = DeepEmotion("input_warp")
+    images = random_images(rng)
+
+    def logits(keys):
+        with row_keys(model, tf.constant(keys)):
+            return model(images, training=True).numpy()
+
+    np.testing.assert_allclose(logits([1, 2, 3, 4]), logits([1, 2, 3, 4]), atol=1e-5)
+    assert np.abs(logits([1, 2, 3, 4]) - logits([9, 8, 7, 6])).max() > 1e-3
+    assert model.get_layer("dropout").row_keys is None
