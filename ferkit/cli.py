@@ -90,19 +90,16 @@ def _dispatch(arguments):
         return _run(options.command, options)
     options = _short_parser().parse_args(arguments)
     if not (options.setup or options.train):
+        if arguments:
+            raise UserError("nothing to do: add -s True to set up, -t True to train, or name a command first.")
         _short_parser().print_help()
-        return 0 if not arguments else _nothing_asked()
+        return 0
     for command in ("setup", "train"):
         if getattr(options, command):
             code = _run(command, options)
             if code:
                 return code
     return 0
-
-
-def _nothing_asked():
-    print("error: nothing to do: add -s True to set up, -t True to train, or name a command first.", file=sys.stderr)
-    return 2
 
 
 def _run(command, options):

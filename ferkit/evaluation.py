@@ -57,7 +57,7 @@ def as_text(figures: dict) -> str:
     lines = [
         f"{figures['split']} split, {figures['count']:,} images" + (", mirror averaging" if figures.get("tta") else ""),
         f"  accuracy              {percent(figures['accuracy'])}   all images, comparable with the literature",
-        f"  accuracy_clean        {percent(figures['accuracy_clean'])}   {_rows(figures['count_clean'])} that copy no train image",
+        f"  accuracy_clean        {percent(figures['accuracy_clean'])}   {_rows(figures['count_clean'])} copying no train image",
         f"  accuracy_clean_exact  {percent(figures['accuracy_clean_exact'])}   "
         f"{_rows(figures['count_clean_exact'])} with no exact copy in train",
         f"  balanced accuracy     {percent(figures['balanced_accuracy'])}",

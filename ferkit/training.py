@@ -104,9 +104,8 @@ class Trainer:
                     self.totals = sums.numpy()
                     self.watch.check_loss(self.totals[0], self.epoch, self.step)
                     bar.set_postfix(loss=f"{self.totals[0] / self.totals[2]:.3f}", refresh=False)
-                if self.step == self.batches.steps:
-                    break  # the end of the epoch makes its own backup
-                if stopped or time.monotonic() - last_backup > BACKUP_SECONDS:
+                due = stopped or time.monotonic() - last_backup > BACKUP_SECONDS
+                if due and self.step < self.batches.steps:  # the end of the epoch makes its own backup
                     self.totals = sums.numpy()
                     if stopped:
                         return False
@@ -152,7 +151,8 @@ class Trainer:
         clean = f" (clean {float(last['val_accuracy_clean']):.2%})" if last["val_accuracy_clean"] else ""
         best = " best" if self.best["epoch"] == self.epoch else ""
         tqdm.write(
-            f"epoch {self.epoch:3d}/{self.recipe.epochs}  loss {float(last['loss']):.3f}  accuracy {float(last['accuracy']):.2%}  "
+            f"epoch {self.epoch:3d}/{self.recipe.epochs}  "
+            f"loss {float(last['loss']):.3f}  accuracy {float(last['accuracy']):.2%}  "
             f"| val loss {float(last['val_loss']):.3f}  accuracy {float(last['val_accuracy']):.2%}{clean}  "
             f"| {int(last['images_per_second']):,} images/s  remaining {duration(remaining)}{best}"
         )

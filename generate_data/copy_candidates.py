@@ -16,7 +16,7 @@ CENTRE = (1, 1)  # blocks: where the window of the image that is found lies
 VIEWS = tuple((top, left) for top in range(3) for left in range(3))  # and the windows of the image that searches: 3 px apart
 FREQUENCIES = 6  # of the cosine transform, in each direction; the constant one is dropped: 35 numbers
 THRESHOLD = 0.84  # cosine of two descriptors
-CELLS = 64  # of the index
+CELLS = 128  # of the index
 MARGIN = 0.1  # cosine: a view is looked up in all cells that are so much farther from it than the nearest
 PIECE = 1 << 18  # cosines at once
 WORKERS = 2
@@ -34,22 +34,25 @@ def _blocks(images: np.ndarray) -> np.ndarray:
     """(n, 16, 16) float32 sums of blocks of uint8 (n, 48, 48)."""
     count, size, _ = images.shape
     sums = np.empty((count, size // BLOCK, size // BLOCK), np.float32)
-    for start in range(0, count, 512):  # in pieces, for the processor's cache
-        piece = images[start : start + 512]
+    for start in range(0, count, 32):  # in pieces, for the processor's cache
+        piece = images[start : start + 32]
         rows = sum(piece[:, offset::BLOCK].astype(np.uint16) for offset in range(BLOCK))
-        sums[start : start + 512] = sum(rows[:, :, offset::BLOCK] for offset in range(BLOCK))
+        sums[start : start + 32] = sum(rows[:, :, offset::BLOCK] for offset in range(BLOCK))
     return sums
 
 
-def _describe(blocks: np.ndarray, view: tuple[int, int]) -> np.ndarray:
+def _describe(blocks: np.ndarray, view: tuple[int, int], spread: np.ndarray | None = None) -> np.ndarray:
+    """(n, 35) descriptors of one window; with a spread of length 1, every frequency equally important; about 0 if blank."""
     top, left = view
-    return blocks[:, top : top + WINDOW, left : left + WINDOW].reshape(len(blocks), -1) @ _transform()
-
-
-def _unit(descriptors: np.ndarray, spread: np.ndarray) -> np.ndarray:
-    """Descriptors of length 1, every frequency equally important; about 0 for a blank image."""
-    descriptors = descriptors / spread
-    return descriptors / np.maximum(np.linalg.norm(descriptors, axis=1, keepdims=True), 1e-3)
+    transform = _transform() / (1 if spread is None else spread)
+    descriptors = np.empty((len(blocks), transform.shape[1]), np.float32)
+    for start in range(0, len(blocks), 128):
+        windows = blocks[start : start + 128, top : top + WINDOW, left : left + WINDOW]
+        piece = windows.reshape(len(windows), -1) @ transform
+        if spread is not None:
+            piece /= np.maximum(np.linalg.norm(piece, axis=1, keepdims=True), 1e-3)
+        descriptors[start : start + 128] = piece
+    return descriptors
 
 
 class _Index:
@@ -106,12 +109,11 @@ def candidate_pairs(images: np.ndarray, seed: int = 0, progress: Callable[[float
     if count < 2:
         return np.zeros((0, 2), np.int64)
     blocks = _blocks(images)
-    centre = _describe(blocks, CENTRE)
-    spread = centre.std(axis=0) + 1e-6
-    index = _Index(_unit(centre, spread), seed)
+    spread = _describe(blocks, CENTRE).std(axis=0) + 1e-6
+    index = _Index(_describe(blocks, CENTRE, spread), seed)
 
     def look(view: tuple[int, int]) -> np.ndarray:
-        found = index.search(_unit(_describe(blocks, view), spread))
+        found = index.search(_describe(blocks, view, spread))
         progress(1 / len(VIEWS))
         return found
 

@@ -17,8 +17,8 @@ SIZE, HALF = 48, 24
 PART = 16  # half-size pixels: the side of the part that is compared, two thirds of a face
 ZOOMS = np.arange(21, 29)  # half-size pixels that an image is resized to: 0.875 to 1.167
 OFFSETS = HALF - PART + 1  # places of the part in each direction: -4 to 4 half-size pixels
-DOUBT = 0.85  # coarse correlation below which a pair is dropped
-SURE = 0.95  # and from which it is taken
+DOUBT = 0.84  # coarse correlation below which a pair is dropped
+SURE = 0.92  # and from which it is taken: the fine one was never below THRESHOLD then
 THRESHOLD = 0.92  # fine correlation from which it is taken
 PIECE = 32  # pairs at once
 WORKERS = 2
@@ -92,7 +92,7 @@ def _fine(first: np.ndarray, second: np.ndarray, best: int) -> float:
         start = (size - part) // 2
         template = resized[start : start + part, start : start + part]
         score = max(score, float(cv2.matchTemplate(ground, template, cv2.TM_CCOEFF_NORMED).max()))
-        if score >= SURE:
+        if score >= THRESHOLD:
             break
     return score
 

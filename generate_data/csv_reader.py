@@ -1,16 +1,15 @@
 """Kaggle's CSV files: any order of columns, quoted or not, every row checked, read at the speed of the disk.
 
-Fields hold digits, words and spaces, never commas or line ends, so a line is a row and a comma ends a field. Lines are read in
-order and handed on in packets to threads; NumPy works on a packet without holding up the others.
+Fields hold digits, words and spaces, never commas or line ends, so a line is a row and a comma ends a field.
+One thread reads: its pieces of work are so short that a second one would mostly wait for the interpreter's lock.
 """
 
 import dataclasses
+import itertools
 import tarfile
 import zipfile
 import zlib
-from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from typing import BinaryIO
 
 import numpy as np
@@ -19,8 +18,7 @@ from generate_data.errors import DataError
 from generate_data.pixels import SIZE, parse_row, parse_rows
 from generate_data.rows import CLASS_NAMES, USAGES, Rows
 
-PACKET = 32  # rows: 250 KB of text, what fits a processor's cache
-WORKERS = 2
+PACKET = 48  # rows at once
 LONGEST_HEADER = 4096
 BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, NotImplementedError, UnicodeError)
 _LABELS = {str(index).encode(): index for index in range(len(CLASS_NAMES))}
@@ -89,13 +87,19 @@ class opened:  # noqa: N801 - reads as a function
             raise DataError(f"{self.file.name}: cannot be read: {error.strerror or error}.") from error
 
 
-def read_csv(file: CsvFile, split: str | None = None, progress: Callable[[int], None] = lambda count: None) -> Rows:
+def read_csv(
+    file: CsvFile,
+    split: str | None = None,
+    progress: Callable[[int], None] = lambda count: None,
+    take: Callable[[np.ndarray, np.ndarray], None] = lambda rows, images: None,
+) -> Rows:
     """Reads and checks every row.
 
     Args:
         file: with its columns known: `pixels`, and `emotion` and `usage` where there are such.
         split: the split of all rows when there is no Usage column.
         progress: called with the number of bytes read since the last call.
+        take: called with source rows (n,) and images (n, 48, 48) as they are read, so that others can begin with them.
 
     Returns:
         Rows, those that are no good listed in `bad`.
@@ -104,29 +108,18 @@ def read_csv(file: CsvFile, split: str | None = None, progress: Callable[[int], 
         DataError: the file or its archive cannot be read to its end.
     """
     packets: list[tuple] = []
-    pending: deque = deque()
-    with ThreadPoolExecutor(WORKERS) as pool, opened(file) as stream:
+    with opened(file) as stream:
         stream.readline()
-        for start, lines in _packets(stream):
-            pending.append(pool.submit(_read_packet, file, start, lines))
+        start = 0
+        while lines := list(itertools.islice(stream, PACKET)):
+            packets.append(_read_packet(file, start, lines))
+            images, rows = packets[-1][0], packets[-1][3]
+            take(rows, images)
             progress(sum(map(len, lines)))
-            if len(pending) > 4 * WORKERS:  # bounded, so that memory is
-                packets.append(pending.popleft().result())
-        packets.extend(future.result() for future in pending)
+            start += len(lines)
     if not packets:
         raise DataError(f"{file.name}: a header and no rows. Download the file again.")
     return _gather(file, split, packets)
-
-
-def _packets(stream: BinaryIO) -> Iterator[tuple[int, list[bytes]]]:
-    start, lines = 0, []
-    for line in stream:
-        lines.append(line)
-        if len(lines) == PACKET:
-            yield start, lines
-            start, lines = start + PACKET, []
-    if lines:
-        yield start, lines
 
 
 def _gather(file: CsvFile, split: str | None, packets: list[tuple]) -> Rows:

@@ -4,6 +4,8 @@ import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
 from generate_data.class_folders import find_tree, read_fer_tree
 from generate_data.csv_reader import read_csv
 from generate_data.errors import DataError
@@ -28,12 +30,17 @@ class Source:
     image_names: list[str]
 
 
-def read_source(place: Path, progress: Callable[[float], None] = lambda share: None) -> Source:
+def read_source(
+    place: Path,
+    progress: Callable[[float], None] = lambda share: None,
+    take: Callable[[list[str], np.ndarray], None] = lambda names, images: None,
+) -> Source:
     """Reads FER2013 from a CSV file, an archive, or a folder with such files or with class folders.
 
     Args:
         place: the file or folder.
         progress: called with the share of the work done since the last call.
+        take: called with names for image files and the images, (n, 48, 48), as they are read.
 
     Raises:
         DataError: nothing there to read, or it cannot be read.
@@ -45,14 +52,20 @@ def read_source(place: Path, progress: Callable[[float], None] = lambda share: N
         tree = find_tree(place)
         if tree is not None:
             rows = read_fer_tree(tree, lambda count: progress(count / 35887))
-            return Source(rows, [f"{tree} (class folders)"], [], [f"image-{row:05d}.png" for row in rows.source_rows])
+            names = [f"image-{row:05d}.png" for row in rows.source_rows]
+            take(names, rows.images)
+            return Source(rows, [f"{tree} (class folders)"], [], names)
     chosen = choose(found, place)
     total = sum(file.size for file, _ in chosen) or 300_000_000
-    parts, names = [], []
+    parts: list[Rows] = []
+    names: list[str] = []
     for file, split in chosen:
-        rows = read_csv(file, split, lambda count: progress(count / total))
-        parts.append(rows)
-        names += [f"{file.stem}-{row:05d}.png" for row in rows.source_rows]
+
+        def take_rows(rows: np.ndarray, images: np.ndarray, stem: str = file.stem) -> None:
+            names.extend(f"{stem}-{row:05d}.png" for row in rows.tolist())
+            take(names[-len(rows) :] if len(rows) else [], images)
+
+        parts.append(read_csv(file, split, lambda count: progress(count / total), take_rows))
     taken = [file.name for file, _ in chosen]
     seen = [file.name for file in found.with_usage + found.with_labels + found.without_labels]
     ignored = [name for name in seen + found.others if name not in taken]

@@ -1,9 +1,7 @@
 """Shared by all tests: TensorFlow set up as the program does it, and small drawn data."""
 
-
 import numpy as np
 import pytest
-
 
 from ferkit.quiet import import_tensorflow
 

@@ -6,11 +6,11 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from golden.deep_emotion_inputs import images, weights
 
 from deep_emotion import DeepEmotion
 from deep_emotion.keyed_dropout import KeyedDropout, keyed_uniform
 from ferkit.training import row_keys
-from golden.deep_emotion_inputs import images, weights
 
 GOLDEN = Path(__file__).parent / "golden"
 VARIANTS = ("paper", "input_warp")

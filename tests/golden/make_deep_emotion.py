@@ -14,6 +14,7 @@ from deep_emotion_inputs import images, weights
 from torch import nn
 from torch.nn import functional
 
+
 def main():
     drawn, statistics = weights()
     tensors = {}
