@@ -62,6 +62,8 @@ class DeepEmotion(keras.Model):
             raise ValueError(f"Expected `variant` to be one of {VARIANTS}. Received: variant={variant!r}")
         if image_size < 44:
             raise ValueError(f"Expected `image_size` to be at least 44 pixels. Received: image_size={image_size}")
+        if not 0.0 <= dropout < 1.0:
+            raise ValueError(f"Expected `dropout` to be in [0, 1). Received: dropout={dropout!r}")
         if not fc_penalty >= 0.0:
             raise ValueError(f"Expected `fc_penalty` to be at least 0. Received: fc_penalty={fc_penalty!r}")
         build = _paper_graph if variant == "paper" else _input_warp_graph

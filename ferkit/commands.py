@@ -70,7 +70,10 @@ def build_model(recipe: Recipe, split):
     if height != width:
         raise UserError(f"{split.name} split: images of {height}x{width} pixels; models take square ones.")
     options = {"class_names": split.class_names, "image_size": height, "channels": channels, **recipe.model_options}
-    return model_entry(recipe.model).model_class(**options)
+    try:
+        return model_entry(recipe.model).model_class(**options)
+    except ValueError as error:  # the model's own check of its arguments
+        raise UserError(f"model {recipe.model}: {error}") from error
 
 
 def evaluate(options: argparse.Namespace) -> int:

@@ -171,7 +171,7 @@ class Trainer:
             "history": self.history,
             "collapsed_epochs": self.watch.collapsed_epochs,
         }
-        arrays = {f"v{index}": np.asarray(variable) for index, variable in enumerate(self._variables())}
+        arrays = {f"v{index}": variable.numpy() for index, variable in enumerate(self._variables())}
         self.run.save_state(position, arrays)
 
     def _restore(self):

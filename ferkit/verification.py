@@ -123,7 +123,7 @@ def _gradients(model):
     copy.set_weights(model.get_weights())
     numbers = np.random.default_rng(1)
     for variable in copy.trainable_variables:
-        if len(variable.shape) > 1 and not np.any(variable):
+        if len(variable.shape) > 1 and not np.any(variable.numpy()):
             variable.assign(numbers.normal(0, 0.01, variable.shape))
     images = tf.constant(_images(copy, 16))
     labels = tf.range(16) % len(copy.class_names)

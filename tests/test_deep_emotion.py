@@ -83,7 +83,7 @@ def test_the_penalty_is_lambda_times_the_squared_weights_of_the_last_two_dense_l
         ({"variant": "big"}, r"`variant` to be one of .* Received: variant='big'"),
         ({"image_size": 20}, "at least 44 pixels. Received: image_size=20"),
         ({"fc_penalty": -1.0}, "at least 0. Received: fc_penalty=-1.0"),
-        ({"dropout": 1.0}, r"in \[0, 1\). Received: rate=1.0"),
+        ({"dropout": 1.0}, r"in \[0, 1\). Received: dropout=1.0"),
         ({"sampler": "fast"}, "Received: sampler='fast'"),
     ],
 )
