@@ -29,15 +29,16 @@ def transform(image, theta, out_size, compiled=True):
 
 @functools.cache
 def _differentiable(out_size, compiled):
-    forward = functools.partial(_forward, out_size=out_size)
-    gradient_to_image = functools.partial(_gradient_to_image, out_size=out_size)
-    if compiled:
-        forward = tf.function(forward, jit_compile=True, autograph=False)
-        gradient_to_image = tf.function(gradient_to_image, jit_compile=True, autograph=False)
+    def build(function):
+        function = functools.partial(function, out_size=out_size)
+        return tf.function(function, jit_compile=True, autograph=False) if compiled else function
+
+    cell_index, forward, gradient_to_image = build(_cell_index), build(_forward), build(_gradient_to_image)
 
     @tf.custom_gradient
     def warp(image, theta):
-        warped, slope_x, slope_y = forward(image, theta)
+        # The index apart: within one function XLA would work it out anew for each of the four neighbours.
+        warped, slope_x, slope_y = forward(image, theta, cell_index(image, theta))
 
         def gradient(upstream):
             # Two functions, so that a graph which needs no gradient to the image prunes that one.
@@ -74,14 +75,18 @@ def _cells(shape, theta, out_size):
     return cell, x - left, y - top, inside_x, inside_y
 
 
-def _forward(image, theta, out_size):
+def _cell_index(image, theta, out_size):
+    return _cells(image.shape, theta, out_size)[0]
+
+
+def _forward(image, theta, cell, out_size):
     height, width, channels = image.shape[1:]
     points = out_size[0] * out_size[1]
     padded = tf.pad(image, [[0, 0], [1, 1], [1, 1], [0, 0]])
     corners = [padded[:, :-1, :-1], padded[:, :-1, 1:], padded[:, 1:, :-1], padded[:, 1:, 1:]]
     packed = tf.reshape(tf.stack(corners, axis=3), [-1, (height + 1) * (width + 1), 4 * channels])
 
-    cell, right, bottom, inside_x, inside_y = _cells(image.shape, theta, out_size)
+    _, right, bottom, inside_x, inside_y = _cells(image.shape, theta, out_size)
     near = tf.gather(packed, tf.reshape(cell, [-1, points]), batch_dims=1)
     near = tf.reshape(near, [-1, out_size[0], out_size[1], 4, channels])
     top_left, top_right, bottom_left, bottom_right = (near[:, :, :, k] for k in range(4))

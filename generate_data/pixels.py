@@ -11,7 +11,7 @@ import numpy as np
 SIZE = 48
 PIXELS = SIZE * SIZE
 _SPACE = 32
-_PIECE = 3  # rows at once: memory for more would go back to the system after each, which takes as long as the work
+_FIRST = {str(value).encode(): value + 1 for value in range(256)}
 
 
 @functools.cache
@@ -26,41 +26,42 @@ def _values() -> np.ndarray:
     return table
 
 
-def parse_rows(texts: list[bytes]) -> np.ndarray | None:
-    """Reads rows of pixels that are written in the usual way.
+def _values_before(raw: bytes, ends: np.ndarray) -> np.ndarray:
+    """uint16 value + 1 of the number that ends before each place of `raw`, 0 if it is unusual. Places are 3 or more."""
+    quadruples = np.ndarray((len(raw) - 3,), "<u4", raw, 0, (1,))  # the four bytes from each place on, unaligned
+    triples = quadruples.take(ends - 3)
+    triples &= 0xFFFFFF
+    return _values().take(triples)
+
+
+def parse_lines(raw: bytes) -> tuple[np.ndarray, list[list[bytes]]] | None:
+    """Reads whole lines of a CSV file whose last column is the pixels, unquoted, without a look at single lines.
 
     Args:
-        texts: one text for each image: 2,304 numbers from 0 to 255, one space between two.
+        raw: a few lines, each with its line end.
 
     Returns:
-        uint8 array (rows, 48, 48), or None when any row is written differently: `parse_row` then finds out how.
+        uint8 array (lines, 48, 48) and the other fields of each line, or None when any line is written differently.
     """
-    images = np.empty((len(texts), PIXELS), np.uint8)
-    for start in range(0, len(texts), _PIECE):
-        piece = texts[start : start + _PIECE]
-        if not _parse_piece(piece, images[start : start + len(piece)]):
-            return None
-    return images.reshape(len(texts), SIZE, SIZE)
-
-
-def _parse_piece(texts: list[bytes], out: np.ndarray) -> bool:
-    """Parses into uint8 (rows, 2304); False when a row is unusual."""
-    raw = b"  " + b" ".join(texts) + b" "
-    ends = np.flatnonzero(np.frombuffer(raw, np.uint8, offset=2) == _SPACE)
-    if len(ends) != out.size or ends[0] == 0 or ends[0] > 3 or (ends[1:] - ends[:-1]).max() > 4:
-        return False
-    if (ends[PIXELS - 1 :: PIXELS] != np.cumsum([len(text) + 1 for text in texts]) - 1).any():
-        return False
-    quadruples = np.ndarray((len(raw) - 3,), "<u4", raw, 0, (1,))  # the four bytes from each place on, unaligned
-    ends -= 1
-    triples = quadruples.take(ends)
-    triples &= 0xFFFFFF
-    values = _values().take(triples)
+    ends = np.flatnonzero(np.frombuffer(raw, np.uint8) <= _SPACE)
+    count, rest = divmod(len(ends), PIXELS)
+    stops = ends[PIXELS - 1 :: PIXELS].tolist()
+    begins = [0, *(stop + 1 for stop in stops[:-1])]
+    if count == 0 or rest or any(raw.find(b"\n", begin) != stop for begin, stop in zip(begins, stops, strict=True)):
+        return None
+    gaps = ends[1:] - ends[:-1]
+    gaps[PIXELS - 1 :: PIXELS] = 0  # from one line to the next: more than a pixel
+    heads = [raw[begin:end].split(b",") for begin, end in zip(begins, ends[::PIXELS].tolist(), strict=True)]
+    firsts = [_FIRST.get(head.pop(), 0) for head in heads]
+    if gaps.max() > 4 or 0 in firsts or ends[1] < 3:
+        return None
+    ends[0] = max(ends[0], 3)  # it is one of `firsts` anyway
+    values = _values_before(raw, ends)
+    values[::PIXELS] = firsts
     if not values.all():
-        return False
+        return None
     values -= 1
-    out[:] = values.reshape(out.shape)
-    return True
+    return values.astype(np.uint8).reshape(count, SIZE, SIZE), heads
 
 
 def parse_row(text: bytes) -> tuple[np.ndarray | None, str]:

@@ -31,9 +31,7 @@ def pixel_text(image: np.ndarray) -> str:
 def rows_of(images: np.ndarray, labels=None, usages=None) -> list[dict[str, str]]:
     """One dictionary of fields for each image; labels count up through the seven classes unless given."""
     labels = [index % 7 for index in range(len(images))] if labels is None else labels
-    rows = [
-        {"emotion": str(label), "pixels": pixel_text(image)} for image, label in zip(images, labels, strict=True)
-    ]
+    rows = [{"emotion": str(label), "pixels": pixel_text(image)} for image, label in zip(images, labels, strict=True)]
     for row, usage in zip(rows, usages or [], strict=False):
         row["Usage"] = usage
     return rows
