@@ -34,14 +34,18 @@ class ImageFolder:
 
     def add(self, names: list[str], images: np.ndarray) -> None:
         """Takes uint8 (n, height, width) images to write under these names."""
-        if self.pieces and self.pieces[0].done():
-            self.pieces.pop(0).result()  # a full disk is noticed early
         self.pieces.append(self.pool.submit(self._write, names, images))
 
     def _write(self, names: list[str], images: np.ndarray) -> None:
         for name, image in zip(names, images, strict=True):
             write_png(f"{self.work}/{name}", image)
         self.progress(len(names))
+
+    def check(self) -> None:
+        """Raises the OSError of an image that could not be written so far, so that a full disk is noticed early."""
+        for piece in self.pieces:
+            if piece.done():
+                piece.result()
 
     def finish(self, name: str) -> None:
         """Waits for the last image and puts the folder in place, under its name.

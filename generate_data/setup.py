@@ -76,6 +76,7 @@ def _set_up(folder: Path, place: Path, work: Path, seed: int, skip_bad_rows: boo
     images = ImageFolder(folder, work, lambda count: bar.add(count / ROWS * WRITING))
     try:
         found = read_source(place, lambda share: bar.add(share * READING), images.add)
+        images.check()
         rows = found.rows
         refuse_bad_rows(rows, ", ".join(found.taken), skip_bad_rows)
         votes = join_votes(rows, ferplus) if ferplus else None
