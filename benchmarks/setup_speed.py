@@ -2,9 +2,10 @@
 
     python benchmarks/setup_speed.py [train.csv] [--rounds 5]
 
-The loop reads the CSV with pandas, draws an eighth of the rows for validation, and for each row splits the text, makes an array and
-saves a PNG with Pillow's defaults. Set-up does more: it checks every value and looks for copies. Both run as fresh processes, in turn,
-imports included; files are removed at the end, since ext4 is slow to make files for some seconds after many were removed.
+The loop reads the CSV with pandas, draws an eighth of the rows for validation, and for each row splits the text, makes an
+array and saves a PNG with Pillow's defaults. Set-up does more: it checks every value and looks for copies. Both run as fresh
+processes, in turn, imports included. Files are removed at the end only: ext4 is slow to make files for some minutes after many
+were removed, so a second benchmark in a row is slower, for both; --folder /dev/shm leaves the disk out of it.
 Without a CSV, one of 28,709 made-up images is used; it has few copies, so less to check than real faces.
 """
 

@@ -223,8 +223,6 @@ def _same_dataset(run, fingerprint):
 
 def _batch_fits(recipe, manifest):
     rows = len(manifest.split("train"))
-    if rows == 0:
-        raise UserError(f"{manifest.folder}: has no train rows, so there is nothing to train on; set up a dataset that has.")
     if recipe.batch_size > rows:
         raise UserError(f"--batch_size {recipe.batch_size}: larger than the dataset's {rows:,} train rows; give at most {rows}.")
 

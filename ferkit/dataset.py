@@ -4,10 +4,9 @@ import dataclasses
 from pathlib import Path
 
 import numpy as np
+
 from generate_data.images import load_images
 from generate_data.manifest import Manifest, read_manifest
-
-from .errors import UserError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,14 +39,10 @@ def load_split(folder: str | Path, name: str, manifest: Manifest | None = None) 
     """Read a split, all images decoded once.
 
     Raises:
-        UserError: the dataset has no such split; the ones it has are named.
-        generate_data.errors.DataError: no manifest, or images gone or unreadable.
+        generate_data.errors.DataError: no manifest, no such split, or images gone or unreadable.
     """
     manifest = manifest or read_manifest(folder)
     rows = manifest.split(name)
-    if not len(rows):
-        present = ", ".join(manifest.table["split"].unique())
-        raise UserError(f"{manifest.folder}: no rows in split {name!r}; this dataset has: {present}. Choose one with --split.")
     images = load_images([manifest.folder / path for path in rows["path"]], progress=len(rows) > 5000)
     labels = rows["label"].fillna(-1).to_numpy().astype(np.int32)
     return Split(

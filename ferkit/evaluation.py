@@ -57,9 +57,10 @@ def as_text(figures: dict) -> str:
     lines = [
         f"{figures['split']} split, {figures['count']:,} images" + (", mirror averaging" if figures.get("tta") else ""),
         f"  accuracy              {percent(figures['accuracy'])}   all images, comparable with the literature",
-        f"  accuracy_clean        {percent(figures['accuracy_clean'])}   {_rows(figures['count_clean'])} copying no train image",
+        f"  accuracy_clean        {percent(figures['accuracy_clean'])}   "
+        f"{_rows(figures['count_clean'], 'copying no train image')}",
         f"  accuracy_clean_exact  {percent(figures['accuracy_clean_exact'])}   "
-        f"{_rows(figures['count_clean_exact'])} with no exact copy in train",
+        f"{_rows(figures['count_clean_exact'], 'with no exact copy in train')}",
         f"  balanced accuracy     {percent(figures['balanced_accuracy'])}",
         f"  macro F1              {percent(figures['macro_f1'])}",
         f"  calibration error     {percent(figures['expected_calibration_error'])}   expected, 15 bins",
@@ -71,8 +72,8 @@ def as_text(figures: dict) -> str:
     return "\n".join(lines)
 
 
-def _rows(count):
-    return "unknown: no train rows" if count is None else f"{count:,} images"
+def _rows(count, which):
+    return "the dataset has no train rows to copy" if count is None else f"{count:,} images {which}"
 
 
 def write_json(path: str | Path, figures: dict):

@@ -7,7 +7,6 @@ that leaves doubt.
 """
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
@@ -21,7 +20,6 @@ DOUBT = 0.84  # coarse correlation below which a pair is dropped
 SURE = 0.92  # and from which it is taken: the fine one was never below THRESHOLD then
 THRESHOLD = 0.92  # fine correlation from which it is taken
 PIECE = 32  # pairs at once
-WORKERS = 2
 
 
 def _detail(image: np.ndarray) -> np.ndarray:
@@ -117,7 +115,7 @@ def check_pairs(images: np.ndarray, pairs: np.ndarray, progress: Callable[[float
     resizing = _resizing()
     scores = np.zeros(len(pairs), np.float32)
 
-    def check(start: int) -> None:
+    for start in range(0, len(pairs), PIECE):
         piece = order[start : start + PIECE]
         coarse, best = _coarse(halves, places[piece], resizing)
         for index in np.flatnonzero((coarse >= DOUBT) & (coarse < SURE)):
@@ -126,6 +124,4 @@ def check_pairs(images: np.ndarray, pairs: np.ndarray, progress: Callable[[float
         scores[piece] = coarse
         progress(len(piece) / len(pairs))
 
-    with ThreadPoolExecutor(WORKERS) as pool:
-        list(pool.map(check, range(0, len(pairs), PIECE)))
     return scores

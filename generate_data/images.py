@@ -1,52 +1,24 @@
-"""Gray images as PNG files: written quickly, read in parallel.
+"""Gray images as PNG files: one written, many read in parallel."""
 
-The files are lossless and stored without compression: a 48x48 face then takes 2,420 bytes instead of about 1,800, and
-both fill one 4 KB block of a disk, while packing costs most of the time that writing takes.
-"""
-
-import functools
 import os
-import struct
-import zlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
+from generate_data import png_writer
 from generate_data.errors import DataError
-
-_SIGNATURE, _END = b"\x89PNG\r\n\x1a\n", b"\0\0\0\0IEND\xaeB`\x82"
-
-
-def _chunk(content: bytes) -> bytes:
-    """A chunk of a PNG file from its name and data."""
-    return struct.pack(">I", len(content) - 4) + content + struct.pack(">I", zlib.crc32(content))
-
-
-@functools.cache
-def _start(height: int, width: int) -> bytes:
-    return _SIGNATURE + _chunk(b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
 
 
 def encode_png(image: np.ndarray) -> bytes:
     """The bytes of an 8-bit gray PNG, without compression, of a uint8 (height, width) image."""
-    height, width = image.shape
-    rows = np.zeros((height, width + 1), np.uint8)  # each row of pixels after the number of its filter: 0, none
-    rows[:, 1:] = image
-    return _start(height, width) + _chunk(b"IDAT" + zlib.compress(rows, 0)) + _END
+    return png_writer.encode(image.tobytes(), *image.shape)
 
 
 def write_png(path: str | Path, image: np.ndarray) -> None:
-    """Writes a new file. Raises OSError when it exists, or the disk is full."""
-    data = encode_png(image)
-    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o644)
-    try:
-        written = os.write(file, data)
-        if written != len(data):
-            os.write(file, data[written:])  # a disk that is full says so here
-    finally:
-        os.close(file)
+    """Writes a gray image as a new file. Raises OSError when it exists, or the disk is full."""
+    png_writer.write(path, encode_png(image))
 
 
 def read_image(path: str | Path, gray: bool = False) -> np.ndarray:

@@ -54,7 +54,10 @@ class Manifest:
         rows = self.table[self.table["split"] == name].reset_index(drop=True)
         if not len(rows):
             there = ", ".join(split for split in SPLITS if (self.table["split"] == split).any())
-            raise DataError(f"{self.folder / MANIFEST}: no rows in split {name!r}, this dataset has {there}.")
+            raise DataError(
+                f"{self.folder / MANIFEST}: no rows in split {name!r}, this dataset has {there}. "
+                "Name one of these, or set up another."
+            )
         return rows
 
     def missing_images(self) -> list[str]:

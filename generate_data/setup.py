@@ -117,9 +117,10 @@ def _splits(rows: Rows, copies: Copies, seed: int) -> tuple[np.ndarray, str]:
     """The split of each row and where val comes from: "source", or "train" when it is drawn from there."""
     splits = rows.splits.copy()
     train = np.flatnonzero(splits == "train")
-    if not len(train):
-        raise DataError("no Training rows among the good ones, so there is nothing to train on. Download the file again.")
-    if (splits == "val").any():
+    if not len(splits):
+        raise DataError("no good row among all, so there is nothing to set up. Download the file again.")
+    # Without train rows the dataset is for evaluation alone; accuracies without copies are then unknown.
+    if not len(train) or (splits == "val").any():
         return splits, "source"
     chosen = choose_val(rows.labels[train], copies.groups()[train], seed)
     splits[train[chosen]] = "val"

@@ -1,5 +1,7 @@
 """A validation split out of the train rows: seeded, stratified, with copies on one side of the line."""
 
+from collections import Counter
+
 import numpy as np
 
 PARTS = 8  # val is an eighth: 3,589 of FER2013's 28,709 rows, as many as PublicTest has
@@ -22,15 +24,16 @@ def choose_val(labels: np.ndarray, groups: np.ndarray, seed: int) -> np.ndarray:
     chosen = np.zeros(len(labels), bool)
     if not len(labels):
         return chosen
-    room = _shares(np.bincount(labels))
+    room = _shares(np.bincount(labels)).tolist()
     order = np.argsort(groups, kind="stable")
     starts = np.flatnonzero(np.r_[True, np.diff(groups[order]) != 0])
     members = np.split(order, starts[1:])
     for index in np.random.default_rng(seed).permutation(len(members)):
-        need = np.bincount(labels[members[index]], minlength=len(room))
-        if (need <= room).all():
-            room -= need
+        need = Counter(labels[members[index]].tolist())
+        if all(room[label] >= count for label, count in need.items()):
             chosen[members[index]] = True
+            for label, count in need.items():
+                room[label] -= count
     return chosen
 
 

@@ -1,7 +1,6 @@
 """Whatever can be wrong with the input gives one DataError that names file and row, and leaves nothing behind."""
 
 import errno
-import os
 
 import numpy as np
 import pytest
@@ -19,6 +18,7 @@ from kaggle_files import (
 
 from generate_data import image_folder
 from generate_data.errors import DataError
+from generate_data.manifest import read_manifest
 from generate_data.setup import format_summary, set_up
 
 IMAGES = smooth_images(24)
@@ -210,9 +210,14 @@ def test_unknown_usage(tmp_path):
     refuses(tmp_path, r"row 7 \(line 9\): unknown Usage 'Trainig', expected Training, PublicTest, PrivateTest")
 
 
-def test_only_evaluation_rows(tmp_path):
+def test_only_evaluation_rows_are_a_dataset_to_evaluate_on(tmp_path):
     write_icml_csv(tmp_path / "icml_face_data.csv", IMAGES, usages_for(0, 12, 12))
-    refuses(tmp_path, r"no Training rows")
+    set_up(tmp_path, progress=False)
+    manifest = read_manifest(tmp_path)
+    assert set(manifest.table["split"]) == {"val", "test"}
+    assert set(manifest.split("test")["copy_kind"]) == {""}
+    with pytest.raises(DataError, match="no rows in split 'train', this dataset has val, test"):
+        manifest.split("train")
 
 
 def test_many_bad_rows_are_counted_and_twenty_shown(tmp_path):
@@ -250,18 +255,23 @@ def test_unusual_but_right_pixels_are_read(tmp_path):
     [(errno.ENOSPC, "no space left on the disk"), (errno.EACCES, "no permission to write"), (errno.EIO, "Nothing was")],
 )
 def test_a_disk_that_refuses(tmp_path, monkeypatch, number, match):
-    write_train_csv(tmp_path / "train.csv", IMAGES)
-    written = []
-
-    def write_some(path, image):
-        written.append(path)
-        if len(written) > 10:
-            raise OSError(number, os.strerror(number), str(path))
-        open(path, "wb").close()
-
-    monkeypatch.setattr(image_folder, "write_png", write_some)
-    refuses(tmp_path, match)
-    assert len(written) > 10
+    """The process that writes the images gets an error after ten of them."""
+    writer = tmp_path / "writer.py"
+    writer.write_text(
+        "import os, runpy, sys\n"
+        "real, calls = os.write, []\n"
+        "def write(file, data):\n"
+        "    calls.append(file)\n"
+        f"    if len(calls) > 10: raise OSError({number}, 'refused')\n"
+        "    return real(file, data)\n"
+        "os.write = write\n"
+        f"runpy.run_path({str(image_folder.WRITER)!r}, run_name='__main__')\n"
+    )
+    monkeypatch.setattr(image_folder, "WRITER", writer)
+    data = tmp_path / "data"
+    data.mkdir()
+    write_train_csv(data / "train.csv", IMAGES)
+    refuses(data, match)
 
 
 def test_no_permission_for_the_work_folder(tmp_path, monkeypatch):
