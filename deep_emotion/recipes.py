@@ -20,16 +20,19 @@ OPTIONS = {
 RECIPES = {
     # arXiv 1902.01019, section 3. From the text: 500 epochs from scratch, Gaussian weights of std 0.05, Adam at 0.005 with
     # weight decay, a penalty on the last two dense layers, flips, small rotations and small distortions, minority classes
-    # oversampled. Assumed, since the paper is silent: batch 128 (the port's), dropout 0.5 (the port's), rotation 10 degrees,
-    # distortion = shear 0.1 and zoom 0.1. The paper tuned lambda on validation data and does not print it: of 1e-3, 1e-4 and
-    # 1e-5, 1e-4 was best on PublicTest after 10 epochs (best epoch 43.5, 47.2 and 44.4 %; one seed each). The optimizer's
-    # "weight decay" is read as that same penalty: no second one is added.
+    # oversampled. Assumed, since the paper is silent: batch 128 (the port's), rotation 10 degrees, distortion = shear 0.1 and
+    # zoom 0.1. The optimizer's "weight decay" is read as the penalty on the dense layers: no second one is added.
+    # Chosen on PublicTest, seed 0, one run each: lambda, which the paper tuned on validation data and does not print (1e-3,
+    # 1e-4, 1e-5: best of 10 epochs 43.5, 47.2, 44.4 %, with dropout 0.5); the dropout rate (0.5: 48.5 % after 36 epochs;
+    # 0.2: 48.9 % after 4). A deviation: the learning rate rises over the first epoch. Without that, dropout 0.2 and seed 0
+    # stayed collapsed to one class for the four epochs we watched.
     "paper": {
-        "model_options": {"variant": "paper", "dropout": 0.5, "fc_penalty": 1e-4},
+        "model_options": {"variant": "paper", "dropout": 0.2, "fc_penalty": 1e-4},
         "epochs": 500,
         "batch_size": 128,
         "optimizer": "adam",
         "learning_rate": 0.005,
+        "warmup_epochs": 1.0,
         "sampling": "oversample",
         "flip": True,
         "rotation": 10.0,

@@ -5,12 +5,14 @@ docs/copies.md defines both words and says how well the search does.
 
 import contextlib
 import dataclasses
+import hashlib
 from collections.abc import Callable
 
 import numpy as np
 
 from generate_data.copy_candidates import candidate_pairs
-from generate_data.copy_check import THRESHOLD, check_pairs
+from generate_data.copy_check import THRESHOLD
+from generate_data.copy_helper import CheckHelper
 
 CANDIDATE_SHARE = 0.5  # of the time that the search takes
 
@@ -90,11 +92,16 @@ def find_copies(images: np.ndarray, seed: int = 0, progress: Callable[[float], N
         >>> source, kind = copies.sources(targets=is_train, copies=~is_train)
     """
     seen: dict[bytes, int] = {}
-    first = np.array([seen.setdefault(image.tobytes(), index) for index, image in enumerate(images)], dtype=np.int64)
+    digests = (hashlib.sha256(image).digest() for image in np.ascontiguousarray(images))
+    first = np.array([seen.setdefault(digest, index) for index, digest in enumerate(digests)], dtype=np.int64)
     unique = np.flatnonzero(first == np.arange(len(images)))
-    with _one_blas_thread():
-        pairs = candidate_pairs(images[unique], seed, lambda share: progress(share * CANDIDATE_SHARE))
-        scores = check_pairs(images[unique], pairs, lambda share: progress(share * (1 - CANDIDATE_SHARE)))
+    helper = CheckHelper(len(unique))
+    try:
+        with _one_blas_thread():
+            pairs = candidate_pairs(images[unique], seed, lambda share: progress(share * CANDIDATE_SHARE))
+            scores = helper.check_pairs(images[unique], pairs, lambda share: progress(share * (1 - CANDIDATE_SHARE)))
+    finally:
+        helper.close()
     near = scores >= THRESHOLD
     return Copies(first, unique[pairs[near]].reshape(-1, 2), scores[near])
 

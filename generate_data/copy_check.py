@@ -6,6 +6,9 @@ are band-passed first; a part of one is resized and moved over the other, coarse
 that leaves doubt.
 """
 
+import io
+import signal
+import sys
 from collections.abc import Callable
 
 import cv2
@@ -19,7 +22,7 @@ OFFSETS = HALF - PART + 1  # places of the part in each direction: -4 to 4 half-
 DOUBT = 0.84  # coarse correlation below which a pair is dropped
 SURE = 0.92  # and from which it is taken: the fine one was never below THRESHOLD then
 THRESHOLD = 0.92  # fine correlation from which it is taken
-PIECE = 32  # pairs at once
+PIECE = 64  # pairs at once
 
 
 def _detail(image: np.ndarray) -> np.ndarray:
@@ -125,3 +128,15 @@ def check_pairs(images: np.ndarray, pairs: np.ndarray, progress: Callable[[float
         progress(len(piece) / len(pairs))
 
     return scores
+
+
+def main() -> None:
+    """As a process of its own, see `copy_helper`: images and pairs from stdin, scores to stdout."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the program that waits for this one
+    cv2.setNumThreads(1)
+    images, pairs = (np.load(io.BytesIO(sys.stdin.buffer.read(int(sys.stdin.buffer.readline())))) for _ in range(2))
+    np.save(sys.stdout.buffer, check_pairs(images, pairs))
+
+
+if __name__ == "__main__":
+    main()

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from kaggle_files import smooth_images, usages_for, write_icml_csv, write_test_csv, write_train_csv
 
+from generate_data import copy_helper
 from generate_data.copies import Copies, find_copies
 from generate_data.copy_check import THRESHOLD, check_pairs
 from generate_data.manifest import read_manifest
@@ -98,6 +99,20 @@ def test_score_is_one_for_the_same_detail_and_low_for_another():
     same, other = check_pairs(images, np.array([[0, 1], [0, 2]]))
     assert same == pytest.approx(1, abs=0.01)
     assert other < 0.7
+
+
+@pytest.mark.parametrize("command", [None, "/bin/false", "/nowhere"])
+def test_a_second_process_changes_nothing_working_or_not(monkeypatch, command):
+    altered = np.array([brighter(image) for image in IMAGES[:40]])
+    images = np.concatenate([IMAGES, altered])
+    alone = find_copies(images)
+    monkeypatch.setattr(copy_helper, "WORTH_IT", 10)
+    if command:
+        monkeypatch.setattr(copy_helper.sys, "executable", command)
+    together = find_copies(images)
+    assert together.near.tolist() == alone.near.tolist()
+    np.testing.assert_allclose(together.scores, alone.scores, atol=1e-5)
+    assert len(alone.near) >= 38
 
 
 def test_groups_join_copies_of_copies():
