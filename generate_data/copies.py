@@ -44,7 +44,9 @@ class Copies:
         for one, other in self.near.tolist():
             one, other = find(one), find(other)
             root[max(one, other)] = min(one, other)
-        return np.array([find(index) for index in range(len(root))], dtype=np.int64)
+        for index in np.flatnonzero(root != np.arange(len(root))).tolist():
+            root[index] = find(index)
+        return root
 
     def sources(self, targets: np.ndarray, copies: np.ndarray, earlier: bool = False) -> tuple[np.ndarray, np.ndarray]:
         """For each image of `copies`, the image of `targets` that it copies.
@@ -60,23 +62,27 @@ class Copies:
             int64 (n,) index of the source, -1 without one; (n,) "exact", "near" or "".
         """
         count = len(self.first)
-        source, kind = np.full(count, -1, np.int64), np.full(count, "", dtype="<U5")
         exact = np.full(count, count)  # for each first image: the first target with its pixels
         np.minimum.at(exact, self.first[targets], np.flatnonzero(targets))
-        near: dict[int, list[tuple[float, int]]] = {}
-        for (one, other), score in zip(self.near.tolist(), self.scores.tolist(), strict=True):
-            for image, copied in ((one, other), (other, one)):
-                if exact[copied] < count:
-                    near.setdefault(image, []).append((-score, int(exact[copied])))
-        for index in np.flatnonzero(copies).tolist():
-            limit = index if earlier else count
-            if exact[self.first[index]] < limit and exact[self.first[index]] != index:
-                source[index], kind[index] = exact[self.first[index]], "exact"
-                continue
-            choices = [choice for choice in near.get(int(self.first[index]), []) if choice[1] < limit]
+        limit = np.arange(count) if earlier else np.full(count, count)
+        source = exact[self.first]
+        source[~copies | (source >= limit) | (source == np.arange(count))] = -1
+        kind = np.where(source >= 0, "exact", "")
+        near = self._near_sources(exact)
+        for index in np.flatnonzero(copies & (source < 0) & np.isin(self.first, list(near))).tolist():
+            choices = [choice for choice in near[self.first[index]] if choice[1] < limit[index]]
             if choices:
                 source[index], kind[index] = min(choices)[1], "near"
         return source, kind
+
+    def _near_sources(self, exact: np.ndarray) -> dict[int, list[tuple[float, int]]]:
+        """For each first image, what it nearly is: (minus the score, target), given the target of each first image."""
+        near: dict[int, list[tuple[float, int]]] = {}
+        for (one, other), score in zip(self.near.tolist(), self.scores.tolist(), strict=True):
+            for image, copied in ((one, other), (other, one)):
+                if exact[copied] < len(exact):
+                    near.setdefault(image, []).append((-score, int(exact[copied])))
+        return near
 
 
 def find_copies(images: np.ndarray, seed: int = 0, progress: Callable[[float], None] = lambda share: None) -> Copies:
@@ -98,12 +104,12 @@ def find_copies(images: np.ndarray, seed: int = 0, progress: Callable[[float], N
     helper = CheckHelper(len(unique))
     try:
         with _one_blas_thread():
-            pairs = candidate_pairs(images[unique], seed, lambda share: progress(share * CANDIDATE_SHARE))
-            scores = helper.check_pairs(images[unique], pairs, lambda share: progress(share * (1 - CANDIDATE_SHARE)))
+            pairs = unique[candidate_pairs(images, unique, seed, lambda share: progress(share * CANDIDATE_SHARE))]
+            scores = helper.check_pairs(images, pairs, lambda share: progress(share * (1 - CANDIDATE_SHARE)))
     finally:
         helper.close()
     near = scores >= THRESHOLD
-    return Copies(first, unique[pairs[near]].reshape(-1, 2), scores[near])
+    return Copies(first, pairs[near], scores[near])
 
 
 def _one_blas_thread():

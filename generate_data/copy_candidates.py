@@ -94,21 +94,24 @@ class _Index:
         return keys[first != second]
 
 
-def candidate_pairs(images: np.ndarray, seed: int = 0, progress: Callable[[float], None] = lambda share: None) -> np.ndarray:
+def candidate_pairs(
+    images: np.ndarray, rows: np.ndarray, seed: int = 0, progress: Callable[[float], None] = lambda share: None
+) -> np.ndarray:
     """Pairs whose windows look alike at one of nine shifts.
 
     Args:
-        images: uint8 (n, 48, 48), no two the same.
+        images: uint8 (n, 48, 48).
+        rows: int64 (rows,), indices of the images to compare, no two the same.
         seed: chooses the cells of the index.
         progress: called with the share of the work done since the last call.
 
     Returns:
-        int64 array (pairs, 2), the smaller index first, sorted.
+        int64 array (pairs, 2) of places in `rows`, the smaller first, sorted.
     """
-    count = len(images)
+    count = len(rows)
     if count < 2:
         return np.zeros((0, 2), np.int64)
-    blocks = _blocks(images)
+    blocks = _blocks(images)[rows]
     spread = _describe(blocks, CENTRE).std(axis=0) + 1e-6
     index = _Index(_describe(blocks, CENTRE, spread), seed)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from generate_data import png_writer
-from generate_data.images import encode_png
+from generate_data.images import encode_png, png_rows
 from generate_data.manifest import WORK_FOLDER
 
 PIECE = 512  # images sent at once
@@ -65,7 +65,7 @@ class ImageFolder:
         try:
             while (piece := self.queue.get()) is not None:
                 names, images = piece[0], np.concatenate(piece[1])
-                self.process.stdin.write(png_writer.packet(names, *images.shape[1:], images.tobytes()))
+                self.process.stdin.write(png_writer.packet(names, *images.shape[1:], png_rows(images)))
                 self.progress(len(names))
         except OSError:
             pass  # the process ended early; `check` says why

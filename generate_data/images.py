@@ -11,9 +11,17 @@ from generate_data import png_writer
 from generate_data.errors import DataError
 
 
+def png_rows(images: np.ndarray) -> bytes:
+    """The rows of uint8 (n, height, width) images as a PNG file has them: each after the number of its filter, 0."""
+    count, height, width = images.shape
+    rows = np.zeros((count, height, width + 1), np.uint8)
+    rows[:, :, 1:] = images
+    return rows.tobytes()
+
+
 def encode_png(image: np.ndarray) -> bytes:
     """The bytes of an 8-bit gray PNG, without compression, of a uint8 (height, width) image."""
-    return png_writer.encode(image.tobytes(), *image.shape)
+    return png_writer.encode(png_rows(image[None]), *image.shape)
 
 
 def write_png(path: str | Path, image: np.ndarray) -> None:

@@ -19,10 +19,10 @@ _HEADER = struct.Struct("<IIII")  # images, height, width, bytes of names
 _SIGNATURE, _END = b"\x89PNG\r\n\x1a\n", b"\0\0\0\0IEND\xaeB`\x82"
 
 
-def packet(names: list[str], height: int, width: int, pixels: bytes) -> bytes:
-    """What the process reads: some images with the names of their files."""
+def packet(names: list[str], height: int, width: int, rows: bytes) -> bytes:
+    """What the process reads: some images with the names of their files; each row of pixels after a byte 0 (no filter)."""
     text = "\n".join(names).encode()
-    return _HEADER.pack(len(names), height, width, len(text)) + text + pixels
+    return _HEADER.pack(len(names), height, width, len(text)) + text + rows
 
 
 def _chunk(content: bytes) -> bytes:
@@ -35,9 +35,8 @@ def _start(height: int, width: int) -> bytes:
     return _SIGNATURE + _chunk(b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
 
 
-def encode(pixels: bytes, height: int, width: int) -> bytes:
-    """The bytes of an 8-bit gray PNG file, from height * width bytes."""
-    rows = b"".join([b"\0" + pixels[start : start + width] for start in range(0, height * width, width)])  # 0: no filter
+def encode(rows: bytes, height: int, width: int) -> bytes:
+    """The bytes of an 8-bit gray PNG file; each row of pixels after a byte 0."""
     return _start(height, width) + _chunk(b"IDAT" + zlib.compress(rows, 0)) + _END
 
 
@@ -56,12 +55,12 @@ def write_packets(stream: BinaryIO, folder: str) -> None:
     while header := stream.read(_HEADER.size):
         count, height, width, length = _HEADER.unpack(header)
         names = stream.read(length).decode().split("\n")
-        size = height * width
-        pixels = stream.read(count * size)
-        if len(pixels) < count * size:
+        size = height * (width + 1)
+        rows = stream.read(count * size)
+        if len(rows) < count * size:
             return  # the other side was killed: nobody waits for these
         for index, name in enumerate(names):
-            write(f"{folder}/{name}", encode(pixels[index * size : (index + 1) * size], height, width))
+            write(f"{folder}/{name}", encode(rows[index * size : (index + 1) * size], height, width))
 
 
 if __name__ == "__main__":

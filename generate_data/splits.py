@@ -26,12 +26,13 @@ def choose_val(labels: np.ndarray, groups: np.ndarray, seed: int) -> np.ndarray:
         return chosen
     room = _shares(np.bincount(labels)).tolist()
     order = np.argsort(groups, kind="stable")
-    starts = np.flatnonzero(np.r_[True, np.diff(groups[order]) != 0])
-    members = np.split(order, starts[1:])
-    for index in np.random.default_rng(seed).permutation(len(members)):
-        need = Counter(labels[members[index]].tolist())
+    bounds = [*np.flatnonzero(np.r_[True, np.diff(groups[order]) != 0]).tolist(), len(order)]
+    order, labels = order.tolist(), labels.tolist()
+    for group in np.random.default_rng(seed).permutation(len(bounds) - 1).tolist():
+        members = order[bounds[group] : bounds[group + 1]]
+        need = Counter([labels[row] for row in members]) if len(members) > 1 else {labels[members[0]]: 1}
         if all(room[label] >= count for label, count in need.items()):
-            chosen[members[index]] = True
+            chosen[members] = True
             for label, count in need.items():
                 room[label] -= count
     return chosen
