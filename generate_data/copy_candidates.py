@@ -1,7 +1,7 @@
 """Pairs of images that may be copies of each other: a fast, generous first look.
 
-Comparing all pairs of 35,887 faces at every small shift takes minutes. Two things make it a second: a descriptor
-of 35 numbers for each image, and an index of cells, so that each image is compared with its own neighbourhood only. What it lets
+Comparing all pairs of 35,887 faces at every small shift takes minutes. Two things make it a second: a descriptor of 35
+numbers for each image, and an index of cells, so that each image is compared with its own neighbourhood only. What it lets
 through, `copy_check` looks at properly. docs/copies.md says how the constants were chosen, and what they cost and find.
 """
 
@@ -11,21 +11,22 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 BLOCK = 3  # pixels: the side of the blocks that an image is averaged over first
-WINDOW = 14  # blocks: the part of an image that is described, so that a shifted copy has a window with the same content
-CENTRE = (1, 1)  # blocks: where the window of the image that is found lies
-VIEWS = tuple((top, left) for top in range(3) for left in range(3))  # and the windows of the image that searches: 3 px apart
+CENTRE = (1, 1, 14)  # blocks: top, left and side of the window that an image is found by: 42 pixels of 48
+SHIFTED = tuple((top, left, 14) for top in range(3) for left in range(3))  # windows that a shifted copy is looked up by
+ENLARGED = ((2, 2, 12),)  # and a copy cut out and enlarged: its original's middle 36 pixels
+VIEWS = SHIFTED + ENLARGED
 FREQUENCIES = 6  # of the cosine transform, in each direction; the constant one is dropped: 35 numbers
-THRESHOLD = 0.84  # cosine of two descriptors
+THRESHOLD = 0.85  # cosine of two descriptors
 CELLS = 128  # of the index
 MARGIN = 0.1  # cosine: a view is looked up in all cells that are so much farther from it than the nearest
 PIECE = 1 << 18  # cosines at once
 WORKERS = 2
 
 
-def _transform() -> np.ndarray:
-    """(196, 35): from the blocks of a window to the low frequencies of its cosine transform."""
-    positions = np.arange(WINDOW) + 0.5
-    rows = np.cos(np.pi * np.arange(FREQUENCIES)[:, None] * positions / WINDOW)
+def _transform(side: int) -> np.ndarray:
+    """(side * side, 35): from the blocks of a window to the low frequencies of its cosine transform."""
+    positions = np.arange(side) + 0.5
+    rows = np.cos(np.pi * np.arange(FREQUENCIES)[:, None] * positions / side)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     return np.kron(rows, rows)[1:].T.astype(np.float32)
 
@@ -41,13 +42,13 @@ def _blocks(images: np.ndarray) -> np.ndarray:
     return sums
 
 
-def _describe(blocks: np.ndarray, view: tuple[int, int], spread: np.ndarray | None = None) -> np.ndarray:
+def _describe(blocks: np.ndarray, view: tuple[int, int, int], spread: np.ndarray | None = None) -> np.ndarray:
     """(n, 35) descriptors of one window; with a spread of length 1, every frequency equally important; about 0 if blank."""
-    top, left = view
-    transform = _transform() / (1 if spread is None else spread)
+    top, left, side = view
+    transform = _transform(side) / (1 if spread is None else spread)
     descriptors = np.empty((len(blocks), transform.shape[1]), np.float32)
     for start in range(0, len(blocks), 128):
-        windows = blocks[start : start + 128, top : top + WINDOW, left : left + WINDOW]
+        windows = blocks[start : start + 128, top : top + side, left : left + side]
         piece = windows.reshape(len(windows), -1) @ transform
         if spread is not None:
             piece /= np.maximum(np.linalg.norm(piece, axis=1, keepdims=True), 1e-3)
@@ -97,7 +98,7 @@ class _Index:
 def candidate_pairs(
     images: np.ndarray, rows: np.ndarray, seed: int = 0, progress: Callable[[float], None] = lambda share: None
 ) -> np.ndarray:
-    """Pairs whose windows look alike at one of nine shifts.
+    """Pairs whose windows look alike at one of nine shifts, or when one is enlarged.
 
     Args:
         images: uint8 (n, 48, 48).
@@ -115,7 +116,7 @@ def candidate_pairs(
     spread = _describe(blocks, CENTRE).std(axis=0) + 1e-6
     index = _Index(_describe(blocks, CENTRE, spread), seed)
 
-    def look(view: tuple[int, int]) -> np.ndarray:
+    def look(view: tuple[int, int, int]) -> np.ndarray:
         found = index.search(_describe(blocks, view, spread))
         progress(1 / len(VIEWS))
         return found

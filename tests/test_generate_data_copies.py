@@ -41,6 +41,7 @@ CHANGES = {
     "shift 1": lambda image: shifted(image, 1, -1),
     "shift 3": lambda image: shifted(image, -3, 2),
     "crop 44": lambda image: cropped(image, 1, 3, 44),
+    "crop 40": lambda image: cropped(image, 4, 4, 40),
     "crop 42": lambda image: cropped(image, 3, 3, 42),
     "half size and back": lambda image: cv2.resize(cv2.resize(image, (24, 24), interpolation=cv2.INTER_AREA), (48, 48)),
     "all together": lambda image: jpeg(brighter(cropped(image, 2, 1, 45)), 60),

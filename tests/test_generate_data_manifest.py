@@ -151,6 +151,19 @@ def test_load_images_keeps_order_and_colour(tmp_path):
     assert load_images([]).shape == (0, 0, 0, 1)
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (48, 48), (100, 224), (300, 260)])
+def test_png_of_any_size(shape):
+    import io
+
+    from PIL import Image
+
+    image = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    with Image.open(io.BytesIO(encode_png(image))) as opened:
+        opened.verify()  # the checksums
+    with Image.open(io.BytesIO(encode_png(image))) as opened:
+        np.testing.assert_array_equal(np.asarray(opened), image)
+
+
 def test_load_images_names_the_file(tmp_path):
     images = smooth_images(3)
     paths = [tmp_path / f"{index}.png" for index in range(3)]
