@@ -206,15 +206,19 @@ def _resumed(options, given):
 
 
 def _fingerprint(manifest):
-    """What tells this dataset from another."""
-    digest = hashlib.sha256((manifest.folder / "manifest.csv").read_bytes()).hexdigest()
+    """What tells this dataset from another: which rows it has, with which labels, in which splits.
+
+    Not where the images lie, nor what is marked as a copy: a newer set-up may write those differently.
+    """
+    columns = manifest.table[["split", "label", "source", "source_row"]]
+    digest = hashlib.sha256(columns.to_csv(index=False, lineterminator="\n").encode()).hexdigest()
     rows = {str(split): int(count) for split, count in manifest.table["split"].value_counts().items()}
-    return {"folder": str(manifest.folder), "manifest_sha256": digest, "rows": rows}
+    return {"folder": str(manifest.folder), "rows_sha256": digest, "rows": rows}
 
 
 def _same_dataset(run, fingerprint):
     before = run.record()["dataset"]
-    if before["manifest_sha256"] != fingerprint["manifest_sha256"]:
+    if before["rows_sha256"] != fingerprint["rows_sha256"]:
         raise UserError(
             f"{fingerprint['folder']}: not the dataset that {run.path} was started on ({before['folder']} as it was then); "
             "give that one with -d, or start a new run."

@@ -103,7 +103,7 @@ def test_a_run_folder_holds_what_a_number_needs(here):
     assert record["recipe"]["model_options"]["variant"] == "input_warp"
     assert record["recipe"]["seed"] == 0
     assert record["dataset"]["rows"]["train"] > 300
-    assert len(record["dataset"]["manifest_sha256"]) == 64
+    assert len(record["dataset"]["rows_sha256"]) == 64
     assert set(record["made_with"]) >= {"command", "commit", "packages", "python"}
     for name in ("best.keras", "last.keras", "history.csv", "backup/state.npz", "report/index.html", "report/curves.png"):
         assert (here / "runs/first" / name).stat().st_size > 100
