@@ -41,7 +41,7 @@ lint: $(VENV)/.dev
 	$(RUN) -m ruff format --check .
 
 bench: $(VENV)/.bench
-	$(RUN) benchmarks/setup_speed.py --save
+	$(RUN) benchmarks/setup_speed.py --json benchmarks/results/set-up.json
 	$(RUN) benchmarks/transformer_speed.py --save
 	$(RUN) benchmarks/training_speed.py --save
 
