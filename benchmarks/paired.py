@@ -1,6 +1,6 @@
 """Contestants measured in turn in one run, each in a process of its own, so that a noisy machine is noisy for all of them.
 
-A benchmark script defines CONTESTANTS: name -> function that prepares (imports, builds, warms up) and returns a function
+A benchmark script defines CONTESTANTS: name -> function that prepares (imports, builds) and returns a function
 ``run()`` which does one unit of work. ``main`` starts a worker for each, lets them run in turn, and prints medians and ratios.
 """
 
@@ -30,7 +30,7 @@ class Worker:
             [sys.executable, script, "--worker", name],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE if name else None,
+            stderr=subprocess.PIPE,
             text=True,
             env=environment,
         )
@@ -59,6 +59,7 @@ class Worker:
 
 def _work(contestants, name):
     run = contestants[name]()
+    run()  # compiles, or shows that it cannot run here
     print("ready", flush=True)
     for line in sys.stdin:
         # This one has been asleep: its threads may all wake on one core, and need a while until the system spreads them.
@@ -93,7 +94,7 @@ def main(script, title, contestants, ours, unit, per_run, description):
     if options.worker:
         return _work(contestants, options.worker)
     workers = []
-    for name in contestants:  # one after another, so that warming up disturbs nobody
+    for name in contestants:  # one after another, so that none disturbs another
         worker = Worker(script, name)
         if worker.ready():
             workers.append(worker)

@@ -40,7 +40,7 @@ def _keras(sampler, our_threads=True):
         recipe = named_recipe("deep_emotion", "input_warp", sampler=sampler)
         trainer = Trainer(DeepEmotion(**recipe.model_options), recipe, split, split, RunFolder(tempfile.mkdtemp()))
         batch = tf.constant(images), tf.constant(labels), tf.range(BATCH)
-        return _warm(lambda: trainer._step(*batch).numpy())
+        return lambda: trainer._step(*batch).numpy()
 
     return prepare
 
@@ -86,15 +86,9 @@ def _torch(channels_last):
             optimizer.step()
             return loss.item()
 
-        return _warm(run)
+        return run
 
     return prepare
-
-
-def _warm(run):
-    for _ in range(10):
-        run()
-    return run
 
 
 CONTESTANTS = {

@@ -37,7 +37,7 @@ def _tensorflow(sampler, quiet=True):
                 loss = tf.reduce_sum(warped * warped)
             return tape.gradient(loss, theta)
 
-        return _warm(lambda: gradient(images, theta).numpy())
+        return lambda: gradient(images, theta).numpy()
 
     return prepare
 
@@ -54,12 +54,6 @@ def _torch():
         warped = functional.grid_sample(images, grid, align_corners=True)
         return torch.autograd.grad((warped * warped).sum(), theta)
 
-    return _warm(run)
-
-
-def _warm(run):
-    for _ in range(10):
-        run()
     return run
 
 
