@@ -6,7 +6,7 @@ docs/copies.md defines both words and says how well the search does.
 import contextlib
 import dataclasses
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -75,6 +75,20 @@ class Copies:
                 source[index], kind[index] = min(choices)[1], "near"
         return source, kind
 
+    def columns(self, splits: np.ndarray, source_rows: list[int]) -> tuple[list, list[str]]:
+        """copy_of and copy_kind of the manifest: a train row points to an earlier train row, all others to a train row.
+
+        Args:
+            splits: n names of splits.
+            source_rows: what the manifest calls each image.
+        """
+        is_train = splits == "train"
+        outside, outside_kind = self.sources(is_train, ~is_train)
+        inside, inside_kind = self.sources(is_train, is_train, earlier=True)
+        source = np.where(is_train, inside, outside).tolist()
+        kind = np.where(is_train, inside_kind, outside_kind).tolist()
+        return [source_rows[index] if index >= 0 else "" for index in source], kind
+
     def _near_sources(self, exact: np.ndarray) -> dict[int, list[tuple[float, int]]]:
         """For each first image, what it nearly is: (minus the score, target), given the target of each first image."""
         near: dict[int, list[tuple[float, int]]] = {}
@@ -85,21 +99,32 @@ class Copies:
         return near
 
 
-def find_copies(images: np.ndarray, seed: int = 0, progress: Callable[[float], None] = lambda share: None) -> Copies:
+def first_of_each(digests: Iterable[bytes]) -> np.ndarray:
+    """int64 (n,): for each digest the index of the first one equal to it."""
+    seen: dict[bytes, int] = {}
+    return np.array([seen.setdefault(digest, index) for index, digest in enumerate(digests)], dtype=np.int64)
+
+
+def find_copies(
+    images: np.ndarray,
+    seed: int = 0,
+    progress: Callable[[float], None] = lambda share: None,
+    first: np.ndarray | None = None,
+) -> Copies:
     """Finds exact copies, by comparing bytes, and near copies among the rest.
 
     Args:
         images: uint8 (n, 48, 48).
         seed: of the index that makes the search fast; the result hardly depends on it.
         progress: called with the share of the work done since the last call.
+        first: int64 (n,), as in `Copies`, where `images` are thumbnails and the exact copies are known from what they show.
 
     Example:
         >>> copies = find_copies(images)
         >>> source, kind = copies.sources(targets=is_train, copies=~is_train)
     """
-    seen: dict[bytes, int] = {}
-    digests = (hashlib.sha256(image).digest() for image in np.ascontiguousarray(images))
-    first = np.array([seen.setdefault(digest, index) for index, digest in enumerate(digests)], dtype=np.int64)
+    if first is None:
+        first = first_of_each(hashlib.sha256(image).digest() for image in np.ascontiguousarray(images))
     unique = np.flatnonzero(first == np.arange(len(images)))
     helper = CheckHelper(len(unique))
     try:

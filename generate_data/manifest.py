@@ -31,13 +31,14 @@ class Manifest:
     """A dataset on disk.
 
     Args:
-        folder: where manifest.csv lies; the paths in it start there.
+        folder: where manifest.csv lies; the paths in it start there, unless images are in place: then they are absolute.
         class_names: names in the order of the labels.
         table: a pandas DataFrame, one row for each image: path (str, forward slashes), label (Int64, <NA> without one),
             split (train, val, test or unlabelled), source (str, file it came from), source_row (Int64, counted from 0 in
             that file), copy_of (Int64, source_row of the train row that it copies, or <NA>), copy_kind ("exact", "near" or
-            ""), and votes (str, FER+) when set-up was given them.
-        description: all of dataset.json: class_names, image_size (height, width), channels, seed, sources, ...
+            ""), votes (str, FER+) when set-up was given them, and source_label (str, the label as the source had it) when
+            images are in place.
+        description: all of dataset.json: class_names, image_size (height, width; None when sizes differ), channels, seed, ...
     """
 
     folder: Path
@@ -60,9 +61,23 @@ class Manifest:
             )
         return rows
 
+    @property
+    def in_place(self) -> bool:
+        """Whether the images lie where the user keeps them, in any size, and not in this folder."""
+        return bool(self.description.get("in_place", False))
+
     def missing_images(self) -> list[str]:
-        """Paths of the images that are not on disk."""
-        return [path for path in self.table["path"] if not (self.folder / path).is_file()]
+        """Paths of the images that are not on disk. Each folder is looked into once: datasets have 300,000 images."""
+        there: dict[str, set[str]] = {}
+        missing = []
+        for path in self.table["path"]:
+            start = path.rfind("/") + 1
+            parent, name = path[:start], path[start:]
+            if parent not in there:
+                there[parent] = _files_in(self.folder / parent)
+            if name not in there[parent]:
+                missing.append(path)
+        return missing
 
 
 def read_manifest(folder: str | Path) -> Manifest:
@@ -92,6 +107,14 @@ def read_manifest(folder: str | Path) -> Manifest:
     manifest = Manifest(folder, tuple(description["class_names"]), table, description)
     _check(manifest)
     return manifest
+
+
+def _files_in(folder: Path) -> set[str]:
+    try:
+        with os.scandir(folder) as entries:
+            return {entry.name for entry in entries if entry.is_file()}
+    except OSError:
+        return set()
 
 
 def _read_table(path: Path) -> "pandas.DataFrame":
@@ -142,16 +165,15 @@ def _check(manifest: Manifest) -> None:
         )
     gone = manifest.missing_images()
     if gone:
-        raise DataError(
-            f"{path}: {len(gone)} of {len(table)} images are gone, the first: {manifest.folder / gone[0]}. Run set-up again."
-        )
+        remedy = "Put them back, or run set-up again" if manifest.in_place else "Run set-up again"
+        raise DataError(f"{path}: {len(gone)} of {len(table)} images are gone, the first: {manifest.folder / gone[0]}. {remedy}.")
 
 
-def manifest_text(rows: Iterable[Iterable], votes: bool) -> str:
-    """The text of manifest.csv for rows in the order of COLUMNS, with votes last."""
+def manifest_text(rows: Iterable[Iterable], extra: tuple[str, ...] = ()) -> str:
+    """The text of manifest.csv for rows in the order of COLUMNS, with the extra columns last."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([*COLUMNS, "votes"] if votes else COLUMNS)
+    writer.writerow([*COLUMNS, *extra])
     writer.writerows(rows)
     return out.getvalue()
 
@@ -175,6 +197,21 @@ def write_manifest(folder: Path, text: str, description: dict, work: Path) -> No
             os.fsync(file.fileno())
     for name in (DESCRIPTION, MANIFEST):
         os.replace(work / name, folder / name)
+
+
+def refuse_other_dataset(folder: Path, dataset: str) -> None:
+    """Raises DataError when `folder` holds a finished dataset of another kind, which set-up would replace."""
+    if not (folder / MANIFEST).is_file():
+        return
+    try:
+        there = _read_description(folder / DESCRIPTION).get("dataset", "fer2013")
+    except DataError:
+        return  # not usable as it is
+    if there != dataset:
+        raise DataError(
+            f"{folder}: holds a dataset of another kind, {there}, that set-up of {dataset} would replace. "
+            f"Choose another folder: -d data/{dataset}, or remove {folder / MANIFEST}."
+        )
 
 
 def _other_classes(path: Path, class_names: Iterable[str]) -> bool:

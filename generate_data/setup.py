@@ -1,18 +1,17 @@
 """Set-up: from Kaggle's files to a dataset on disk, all of it or nothing."""
 
-import errno
 import os
 import shutil
-import threading
 from pathlib import Path
 
 import numpy as np
 
 from generate_data.copies import Copies, find_copies
-from generate_data.errors import DataError
+from generate_data.errors import DataError, explain_os_error
 from generate_data.ferplus import join_votes
 from generate_data.image_folder import ImageFolder, folder_name, remove_leftovers
-from generate_data.manifest import MANIFEST, WORK_FOLDER, manifest_text, write_manifest
+from generate_data.manifest import MANIFEST, WORK_FOLDER, manifest_text, refuse_other_dataset, write_manifest
+from generate_data.progress import ProgressBar
 from generate_data.rows import CLASS_NAMES, Rows, refuse_bad_rows
 from generate_data.sources import read_source
 from generate_data.splits import choose_val
@@ -62,17 +61,20 @@ def set_up(
             folder.mkdir(parents=True, exist_ok=True)
         elif not place.exists():
             raise DataError(f"{place}: no such folder or file. Make it and put Kaggle's FER2013 files there, or use --sample.")
+        refuse_other_dataset(folder, "fer2013")
         remove_leftovers(folder)
         work.mkdir()
-        with _Bar(progress) as bar:
+        with ProgressBar(progress) as bar:
             return _set_up(folder, place, work, seed, skip_bad_rows, Path(ferplus) if ferplus else None, bar)
     except OSError as error:
-        raise DataError(_explain(error, folder)) from error
+        raise DataError(explain_os_error(error, folder)) from error
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _set_up(folder: Path, place: Path, work: Path, seed: int, skip_bad_rows: bool, ferplus: Path | None, bar: "_Bar") -> dict:
+def _set_up(
+    folder: Path, place: Path, work: Path, seed: int, skip_bad_rows: bool, ferplus: Path | None, bar: ProgressBar
+) -> dict:
     images = ImageFolder(folder, work, lambda count: bar.add(count / ROWS * WRITING))
     try:
         found = read_source(place, lambda share: bar.add(share * READING), images.add)
@@ -129,11 +131,6 @@ def _splits(rows: Rows, copies: Copies, seed: int) -> tuple[np.ndarray, str]:
 
 def _table(rows: Rows, splits: np.ndarray, copies: Copies, paths: list[str], votes: np.ndarray | None) -> str:
     """The text of the manifest, with the copy of each row marked."""
-    is_train = splits == "train"
-    outside, outside_kind = copies.sources(is_train, ~is_train)
-    inside, inside_kind = copies.sources(is_train, is_train, earlier=True)
-    source = np.where(is_train, inside, outside).tolist()
-    kind = np.where(is_train, inside_kind, outside_kind).tolist()
     source_rows = rows.source_rows.tolist()
     columns = [
         paths,
@@ -141,40 +138,8 @@ def _table(rows: Rows, splits: np.ndarray, copies: Copies, paths: list[str], vot
         splits.tolist(),
         rows.sources.tolist(),
         source_rows,
-        [source_rows[index] if index >= 0 else "" for index in source],
-        kind,
+        *copies.columns(splits, source_rows),
     ]
     if votes is not None:
         columns.append(votes.tolist())
-    return manifest_text(zip(*columns, strict=True), votes is not None)
-
-
-def _explain(error: OSError, folder: Path) -> str:
-    if error.errno == errno.ENOSPC:
-        return f"{folder}: no space left on the disk. Free 200 MB and run set-up again; nothing was changed."
-    if isinstance(error, PermissionError) or error.errno == errno.EROFS:
-        return f"{error.filename or folder}: no permission to write. Choose another folder with -d, or change its permissions."
-    if isinstance(error, (NotADirectoryError, FileExistsError)):
-        return f"{folder}: not a folder. Name a folder after -d; a file goes after --source."
-    return f"{error.filename or folder}: {error.strerror or error}. Nothing was changed."
-
-
-class _Bar:
-    """One progress bar for all of set-up, fed with shares of its time by several threads."""
-
-    def __init__(self, shown: bool):
-        self.shown, self.lock = shown, threading.Lock()
-
-    def __enter__(self) -> "_Bar":
-        from tqdm import tqdm
-
-        form = "{desc}: {percentage:3.0f}%|{bar}| {elapsed} elapsed, {remaining} to go"
-        self.bar = tqdm(total=1.0, desc="Setting up", disable=not self.shown, leave=False, bar_format=form)
-        return self
-
-    def add(self, share: float) -> None:
-        with self.lock:
-            self.bar.update(min(share, 1.0 - self.bar.n))
-
-    def __exit__(self, *error) -> None:
-        self.bar.close()
+    return manifest_text(zip(*columns, strict=True), () if votes is None else ("votes",))

@@ -7,7 +7,7 @@ import numpy as np
 PARTS = 8  # val is an eighth: 3,589 of FER2013's 28,709 rows, as many as PublicTest has
 
 
-def choose_val(labels: np.ndarray, groups: np.ndarray, seed: int) -> np.ndarray:
+def choose_val(labels: np.ndarray, groups: np.ndarray, seed: int, parts: int = PARTS) -> np.ndarray:
     """Draws an eighth of the rows, every class in proportion.
 
     Whole groups of copies are drawn in random order as long as each class they touch has room left. Single images fill
@@ -17,6 +17,7 @@ def choose_val(labels: np.ndarray, groups: np.ndarray, seed: int) -> np.ndarray:
         labels: int (n,) class of each row, 0 or more.
         groups: int (n,), the same number for rows that must stay together.
         seed: of the draw.
+        parts: one of so many parts is drawn.
 
     Returns:
         bool (n,), True for the rows of val.
@@ -24,7 +25,7 @@ def choose_val(labels: np.ndarray, groups: np.ndarray, seed: int) -> np.ndarray:
     chosen = np.zeros(len(labels), bool)
     if not len(labels):
         return chosen
-    room = _shares(np.bincount(labels)).tolist()
+    room = _shares(np.bincount(labels), parts).tolist()
     order = np.argsort(groups, kind="stable")
     bounds = [*np.flatnonzero(np.r_[True, np.diff(groups[order]) != 0]).tolist(), len(order)]
     order, labels = order.tolist(), labels.tolist()
@@ -38,10 +39,10 @@ def choose_val(labels: np.ndarray, groups: np.ndarray, seed: int) -> np.ndarray:
     return chosen
 
 
-def _shares(counts: np.ndarray) -> np.ndarray:
-    """Rows of each class for val: an eighth each, rounded so that they sum to the rounded eighth of all."""
-    exact = counts / PARTS
+def _shares(counts: np.ndarray, parts: int) -> np.ndarray:
+    """Rows of each class for val: an eighth each, or as `parts` says, rounded so that they sum to the rounded eighth of all."""
+    exact = counts / parts
     shares = np.floor(exact).astype(int)
-    missing = round(counts.sum() / PARTS) - shares.sum()
+    missing = round(counts.sum() / parts) - shares.sum()
     shares[np.argsort(shares - exact, kind="stable")[:missing]] += 1
     return shares

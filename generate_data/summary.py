@@ -47,27 +47,30 @@ def format_summary(summary: dict) -> str:
     if summary["skipped_rows"]:
         lines.append(f"Dropped {summary['skipped_rows']} bad rows, among them:")
         lines += [f"  {line}" for line in summary["skipped"]]
-    lines += ["", *_class_table(summary), ""]
+    lines += ["", *class_table(summary), ""]
     if summary["val_from"] == "train":
         lines.append(f"val is a random eighth of the train rows (seed {summary['seed']}), with copies on one side of the line.")
-    lines += [*_copy_table(summary["copies"]), ""]
+    lines += [*copy_table(summary["copies"]), ""]
     if summary["votes"]:
         lines.append("FER+ votes are in the column votes of the manifest.")
     lines.append(f"Wrote {summary['rows']:,} images and {summary['manifest']}.")
     return "\n".join(lines)
 
 
-def _class_table(summary: dict) -> list[str]:
+def class_table(summary: dict) -> list[str]:
+    """Lines: how many images each class has in each split."""
     splits = summary["splits"]
-    lines = [f"{'':10}" + "".join(f"{name:>12}" for name in splits)]
+    wide = max(10, *(len(name) + 2 for name in summary["class_names"]))
+    lines = [f"{'':{wide}}" + "".join(f"{name:>12}" for name in splits)]
     for name in summary["class_names"]:
         values = [split["classes"][name] if split["classes"] else None for split in splits.values()]
-        lines.append(f"{name:10}" + "".join(f"{'' if value is None else format(value, ','):>12}" for value in values))
-    lines.append(f"{'all':10}" + "".join(f"{split['rows']:>12,}" for split in splits.values()))
+        lines.append(f"{name:{wide}}" + "".join(f"{'' if value is None else format(value, ','):>12}" for value in values))
+    lines.append(f"{'all':{wide}}" + "".join(f"{split['rows']:>12,}" for split in splits.values()))
     return lines
 
 
-def _copy_table(copies: list[dict]) -> list[str]:
+def copy_table(copies: list[dict]) -> list[str]:
+    """Lines: how many rows of each split copy a photo of another, or an earlier one of their own."""
     lines = [f"{'Rows that copy a photo':32}{'exact':>8}{'near':>8}{'labelled otherwise':>20}"]
     for count in copies:
         same = count["rows"] == count["of"]
