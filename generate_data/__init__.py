@@ -7,6 +7,9 @@ _HOMES = {
     "load_images": "images",
     "set_up": "setup",
     "format_summary": "setup",
+    "ImageFiles": "image_files",
+    "set_up_image_dataset": "image_datasets",
+    "format_image_summary": "image_summary",
 }
 
 __all__ = sorted(_HOMES)

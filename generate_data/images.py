@@ -1,5 +1,6 @@
 """Gray images as PNG files: one written, many read in parallel."""
 
+import contextlib
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -45,7 +46,8 @@ def read_image(path: str | Path, gray: bool = False) -> np.ndarray:
         raise DataError(f"{path}: cannot read the image: {error.strerror}.") from None
     image = None
     if data:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE if gray else cv2.IMREAD_ANYCOLOR)
+        with contextlib.suppress(cv2.error):  # raised for what claims to be larger than OpenCV takes
+            image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE if gray else cv2.IMREAD_ANYCOLOR)
     if image is None:
         raise DataError(f"{path}: not an image that can be read ({len(data)} bytes). Replace it, or run set-up again.")
     return image if image.ndim == 2 else np.ascontiguousarray(image[:, :, ::-1])
