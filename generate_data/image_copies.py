@@ -26,7 +26,7 @@ def find_image_copies(scan: Scan, seed: int, progress: Callable[[float], None] =
     """
     first = first_of_each(scan.digests)
     reason = ""
-    if len(first) > MOST:
+    if len(scan.thumbnails) < len(first):  # so many images were there before unreadable ones were dropped
         reason = f"more than {MOST:,} images"
     elif _too_alike(scan.thumbnails, seed):
         reason = "too many images resemble each other, as the frames of a film or of a drawn figure do"

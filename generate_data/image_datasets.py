@@ -68,10 +68,10 @@ def set_up_image_dataset(
         with ProgressBar(progress) as bar:
             listing = _list(dataset, root, classes, bar)
             listing.check(skip_bad_rows)
+            folder.mkdir(parents=True, exist_ok=True)  # before the long part, should it not be possible
+            remove_leftovers(folder)
+            work.mkdir()
             table, description, facts = _make(listing, dataset, seed, skip_bad_rows, bar)
-        folder.mkdir(parents=True, exist_ok=True)
-        remove_leftovers(folder)
-        work.mkdir()
         write_manifest(folder, table, description, work)
     except OSError as error:
         raise DataError(explain_os_error(error, folder)) from error

@@ -521,19 +521,30 @@ def test_drawn_splits_keep_copies_on_one_side(source, data, faces):
     assert {split for side in sides.values() for split in side} == {"train", "val", "test"}
 
 
-def test_many_images_are_searched_for_exact_copies_only(source, data, faces, monkeypatch):
+@pytest.mark.parametrize("bad", [False, True])
+def test_many_images_are_searched_for_exact_copies_only(source, data, faces, monkeypatch, bad):
     for module in (image_copies, image_datasets):
         monkeypatch.setattr(module, "MOST", 5)
     image = next(faces.images)
-    write_tree(source, [f"train/{name}/{number}.png" for name in ("happy", "sad") for number in range(3)], faces)
-    faces.write(source / "train/sad/3.png", image)
+    write_tree(source, ["train/happy/1.png", "test/happy/2.png", "test/happy/3.png"], faces)
+    faces.write(source / "train/sad/0.png", image)
     faces.write(source / "test/sad/exact.png", image)
     faces.write(source / "test/sad/near.png", cv2.convertScaleAbs(image, alpha=0.9))
-    summary, manifest, _ = made(data, "folders", source, seed=1)
+    if bad:  # six images are listed, five are good
+        (source / "test/happy/3.png").write_bytes(b"")
+    summary, manifest, _ = made(data, "folders", source, skip_bad_rows=bad)
     kinds = manifest.table.set_index(manifest.table["path"].str.rsplit("/", n=1).str[-1])["copy_kind"]
     assert kinds["near.png"] == ""
     assert kinds["exact.png"] == "exact"
     assert "Near copies were not looked for: more than 5 images." in format_image_summary(summary)
+
+
+def test_output_folder_that_cannot_be_made(rafdb, data):
+    data.write_text("")
+    with pytest.raises(DataError, match=r"data: not a folder\. Name a folder after -d"):
+        set_up_image_dataset(data, "rafdb", rafdb, progress=False)
+    with pytest.raises(DataError, match=r"not a folder\. Name a folder after -d"):
+        set_up_image_dataset(data / "below", "rafdb", rafdb, progress=False)
 
 
 def test_film_frames_are_searched_for_exact_copies_only(source, data, faces, monkeypatch):
