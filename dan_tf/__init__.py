@@ -1,1 +1,28 @@
-"""DAN (arXiv 2109.07270) for Keras 3: its place. Not built yet."""
+"""DAN (arXiv 2109.07270) for Keras 3. Names are imported when first used: ``import dan_tf`` is quick."""
+
+import importlib
+
+_HOMES = {
+    "DAN": "network",
+    "DANTraining": "network",
+    "SumOfHeads": "network",
+    "SpatialAttention": "attention",
+    "ChannelAttention": "attention",
+    "CrossAttentionHead": "attention",
+    "HeadFusion": "attention",
+    "BatchNormalization": "normalization",
+    "AffinityLoss": "losses",
+    "CenterLoss": "losses",
+    "PartitionLoss": "losses",
+    "BACKBONES": "backbone",
+    "build_backbone": "backbone",
+    "ConvNeXtBlock": "backbone.convnext",
+    "RECIPES": "recipes",
+}
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name):
+    if name not in _HOMES:
+        raise AttributeError(f"module 'dan_tf' has no attribute {name!r}")
+    return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)

@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from .plan import DRAWS
 
-_GEOMETRIC = ("rotation", "shift", "zoom", "shear")
+_GEOMETRIC = ("rotation", "shift", "zoom", "shrink", "shear")
 
 
 def augment(images, draws, recipe):
@@ -42,17 +42,22 @@ def _signed(draws, name):
 def _warp(images, draws, recipe):
     """One bilinear resampling for flip, rotation, shear, zoom and shift, about the image's centre."""
     height, width = images.shape[1], images.shape[2]
-    angle = _signed(draws, "rotation") * (recipe.rotation * 3.141592653589793 / 180.0)
+    if recipe.warp_share < 1.0:
+        active = tf.cast(_draw(draws, "warp") < recipe.warp_share, tf.float32)
+    else:
+        active = tf.ones_like(draws[:, 0])
+    angle = active * _signed(draws, "rotation") * (recipe.rotation * 3.141592653589793 / 180.0)
     mirror = tf.where(_draw(draws, "flip") < 0.5, -1.0, 1.0) if recipe.flip else tf.ones_like(angle)
-    scale = 1.0 + _signed(draws, "zoom") * recipe.zoom
-    slope = _signed(draws, "shear") * recipe.shear
+    # Input steps for one output step: above 1 the face becomes smaller.
+    scale = (1.0 + active * _signed(draws, "zoom") * recipe.zoom) / (1.0 - active * _draw(draws, "shrink") * recipe.shrink)
+    slope = active * _signed(draws, "shear") * recipe.shear
     cosine, sine = tf.cos(angle) * scale, tf.sin(angle) * scale
     # Output offset (u, v) -> input offset: mirror, then shear along x, then rotate and zoom.
     xx, xy = cosine * mirror, cosine * slope - sine
     yx, yy = sine * mirror, sine * slope + cosine
     centre_x, centre_y = (width - 1) / 2.0, (height - 1) / 2.0
-    x0 = centre_x - xx * centre_x - xy * centre_y + _signed(draws, "shift_x") * (recipe.shift * width)
-    y0 = centre_y - yx * centre_x - yy * centre_y + _signed(draws, "shift_y") * (recipe.shift * height)
+    x0 = centre_x - xx * centre_x - xy * centre_y + active * _signed(draws, "shift_x") * (recipe.shift * width)
+    y0 = centre_y - yx * centre_x - yy * centre_y + active * _signed(draws, "shift_y") * (recipe.shift * height)
     zero = tf.zeros_like(angle)
     return tf.raw_ops.ImageProjectiveTransformV3(
         images=images,
@@ -73,9 +78,9 @@ def _light(images, draws, recipe):
 
 
 def _erase(images, draws, recipe):
-    """A rectangle of 2 to 25 % of the area and aspect 1:3 to 3:1 becomes one gray (arXiv 1708.04896)."""
+    """A rectangle of 2 % (to `erase_most`) of the area and aspect 1:3 to 3:1 becomes one gray (arXiv 1708.04896)."""
     height, width = images.shape[1], images.shape[2]
-    area = 0.02 + 0.23 * _draw(draws, "erase_area")
+    area = 0.02 + (recipe.erase_most - 0.02) * _draw(draws, "erase_area")
     aspect = tf.exp(_signed(draws, "erase_aspect") * 1.0986)
     part_y = tf.minimum(tf.sqrt(area * aspect), 1.0) * height
     part_x = tf.minimum(tf.sqrt(area / aspect), 1.0) * width

@@ -10,6 +10,7 @@ from .errors import UserError
 from .recipe import Recipe
 from .registry import DEFAULT_MODEL, MODELS
 
+DATASETS = ("fer2013", "affectnet", "rafdb", "folders")
 GIVEN_ONLY = argparse.SUPPRESS  # an argument that was not given leaves no trace
 
 DESCRIPTION = "Facial expression recognition with Deep-Emotion and DAN, on TensorFlow and Keras."
@@ -18,6 +19,7 @@ short form:
   python main.py -s True -d data                     dataset on disk from the Kaggle files in data/
   python main.py -t True -d data                     train with the paper's defaults
   python main.py -t True -d data -hparams True --epochs 5 --learning_rate 0.005 --batch_size 32
+  python main.py -t True -d data -m dan              train DAN
 
 no Kaggle files at hand? Faces are drawn for you:
   python main.py setup --sample -d data/sample
@@ -34,6 +36,9 @@ examples:
   python main.py setup -d data/sample --sample       draw 2,100 faces; nothing to download
   python main.py setup -d data --ferplus fer2013new.csv
   python main.py setup -d data --skip-bad-rows       drop rows that cannot be read, and say how many
+  python main.py setup --dataset affectnet --aff_path datasets/AffectNet --classes 7
+  python main.py setup --dataset rafdb --raf_path datasets/RAF-DB -d data/rafdb
+  python main.py setup --dataset folders --source datasets/CK+ -d data/ck
 """,
     "train": """\
 examples:
@@ -41,6 +46,9 @@ examples:
   python main.py train -d data --recipe input_warp --epochs 30
   python main.py train -d data --run runs/mine --learning_rate 0.001 --seed 1
   python main.py train --resume --run runs/mine      go on after Ctrl-C, a crash or kill -9
+  python main.py train -m dan -d data                DAN on FER2013, small and from scratch
+  python main.py train -m dan --dataset affectnet --aff_path datasets/AffectNet/ --epochs 40 --batch_size 128
+  python main.py train -m dan -d data --backbone resnet18 --num_heads 2 --partition_weight 0
 """,
     "evaluate": """\
 examples:
@@ -86,9 +94,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _dispatch(arguments):
     if arguments and arguments[0] in SUMMARIES:
-        options = _command_parser().parse_args(arguments)
+        options = _with_data(_command_parser().parse_args(arguments))
         return _run(options.command, options)
-    options = _short_parser().parse_args(arguments)
+    options = _with_data(_short_parser().parse_args(arguments))
     if not (options.setup or options.train):
         if arguments:
             raise UserError("nothing to do: add -s True to set up, -t True to train, or name a command first.")
@@ -100,6 +108,16 @@ def _dispatch(arguments):
             if code:
                 return code
     return 0
+
+
+def _with_data(options):
+    """Fill in the dataset and its folder where they were not given: FER2013 in data, others in a folder of their own there."""
+    if hasattr(options, "dataset") and options.dataset is None:
+        options.dataset = "affectnet" if options.aff_path else "rafdb" if options.raf_path else None
+    if getattr(options, "data", "") is None:
+        kind = getattr(options, "dataset", None) or "fer2013"
+        options.data = "data" if kind == "fer2013" else f"data/{kind}"
+    return options
 
 
 def _run(command, options):
@@ -136,6 +154,8 @@ def _command_parser():
         )
         if name in ("setup", "train", "evaluate"):
             _add_data(command)
+        if name in ("setup", "train"):
+            _add_dataset(command)
         add[name](command)
     return parser
 
@@ -155,6 +175,7 @@ def _short_parser():
     parser.add_argument("-s", "--setup", help="set the dataset up", **flag)
     parser.add_argument("-t", "--train", help="train a model", **flag)
     _add_data(parser)
+    _add_dataset(parser)
     _add_setup(parser, with_seed=False)
     _add_train(parser)
     return parser
@@ -179,14 +200,22 @@ def boolean(text: str) -> bool:
 
 
 def _add_data(parser):
-    parser.add_argument("-d", "--data", default="data", metavar="DIR", help="dataset folder (default: data)")
+    parser.add_argument("-d", "--data", default=None, metavar="DIR", help="dataset folder (default: data; data/NAME with --dataset NAME)")
+
+
+def _add_dataset(parser):
+    group = parser.add_argument_group("dataset")
+    group.add_argument("--dataset", choices=DATASETS, default=None, help="what the source is (default: fer2013)")
+    group.add_argument("--aff_path", metavar="DIR", default=None, help="AffectNet's folder, only read: implies --dataset affectnet")
+    group.add_argument("--raf_path", metavar="DIR", default=None, help="RAF-DB's folder, only read: implies --dataset rafdb")
+    group.add_argument("--classes", type=int, default=None, metavar="N", help="AffectNet: 8, or 7 without contempt (default: 8)")
+    group.add_argument("--source", metavar="PATH", help="file or folder to read, only read (default: the dataset folder)")
+    group.add_argument("--skip-bad-rows", "--skip_bad_rows", action="store_true", help="drop unreadable rows and say how many")
 
 
 def _add_setup(parser, with_seed=True):
     group = parser.add_argument_group("setup")
-    group.add_argument("--source", metavar="PATH", help="file or folder to read, only read (default: the dataset folder)")
     group.add_argument("--ferplus", metavar="FILE", help="fer2013new.csv: add the ten FER+ votes to every row")
-    group.add_argument("--skip-bad-rows", "--skip_bad_rows", action="store_true", help="drop unreadable rows and say how many")
     group.add_argument("--sample", action="store_true", help="draw sample faces as a Kaggle CSV, then set that up")
     group.add_argument("--sample-count", "--sample_count", type=int, default=2100, metavar="N", help="how many (default: 2100)")
     if with_seed:

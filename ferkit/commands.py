@@ -23,38 +23,84 @@ def setup(options: argparse.Namespace) -> int:
 
         if options.source:
             raise UserError("--sample draws its own faces: drop --source, or drop --sample.")
+        if options.dataset not in (None, "fer2013"):
+            raise UserError(f"--dataset {options.dataset}: --sample draws FER2013-like faces; drop one of the two.")
         print(f"Drew {options.sample_count:,} sample faces: {write_sample(options.data, options.sample_count, seed)}")
-    summary = set_up(
-        options.data,
-        source=options.source,
-        seed=seed,
-        skip_bad_rows=options.skip_bad_rows,
-        ferplus=options.ferplus,
-    )
-    print(format_summary(summary))
+    if options.dataset in (None, "fer2013"):
+        summary = set_up(
+            options.data,
+            source=options.source,
+            seed=seed,
+            skip_bad_rows=options.skip_bad_rows,
+            ferplus=options.ferplus,
+        )
+        print(format_summary(summary))
+    else:
+        _set_up_images(options, seed)
     return 0
+
+
+def _set_up_images(options, seed=0):
+    """AffectNet, RAF-DB or a tree of class folders: images that stay where they are."""
+    from generate_data.image_datasets import format_image_summary, set_up_image_dataset
+
+    if getattr(options, "sample", False) or getattr(options, "ferplus", None):
+        raise UserError(f"--dataset {options.dataset}: takes neither --sample nor --ferplus; drop them.")
+    source = _image_source(options)
+    if not source:
+        flag = {"affectnet": "--aff_path", "rafdb": "--raf_path"}.get(options.dataset, "--source")
+        raise UserError(f"--dataset {options.dataset}: no set-up in {options.data} yet; name the folder to read with {flag} DIR.")
+    summary = set_up_image_dataset(
+        options.data, options.dataset, source, classes=options.classes, seed=seed, skip_bad_rows=options.skip_bad_rows
+    )
+    print(format_image_summary(summary))
+
+
+def _image_source(options):
+    return {"affectnet": options.aff_path, "rafdb": options.raf_path}.get(options.dataset) or options.source
+
+
+def _set_up_if_needed(options):
+    """Before training on another dataset than FER2013: set it up, unless that has been done from the same folder."""
+    if options.dataset in (None, "fer2013"):
+        return
+    from generate_data.manifest import MANIFEST, read_manifest
+
+    if (Path(options.data) / MANIFEST).exists():
+        about = read_manifest(options.data).description
+        source = _image_source(options)
+        same_source = not source or Path(source).expanduser().resolve() == Path(about.get("source", "")).resolve()
+        same_classes = options.classes in (None, len(about["class_names"]))
+        if about.get("dataset") == options.dataset and same_source and same_classes:
+            return
+    _set_up_images(options)
 
 
 def train(options: argparse.Namespace) -> int:
     """Train, or go on training, then measure the best epoch on the validation split."""
     given = _given_recipe_values(options)
-    run, recipe = _resumed(options, given) if options.resume else (None, _new_recipe(options, given))
+    run, recipe = _resumed(options, given) if options.resume else (None, None)
+    if run is None:
+        _new_recipe(options, given, options.dataset)  # a wrong value is told before a long set-up
 
     from generate_data.manifest import read_manifest
 
+    _set_up_if_needed(options)
     manifest = read_manifest(options.data)
+    recipe = recipe or _new_recipe(options, given, manifest.description.get("dataset"))
     fingerprint = _fingerprint(manifest)
     if run:
         _same_dataset(run, fingerprint)
     _batch_fits(recipe, manifest)
     import_tensorflow()
-    from .dataset import load_split
+    from .dataset import input_shape, load_split
     from .run_folder import RunFolder
     from .training import Trainer, seed_everything
 
-    train_split, val_split = load_split(options.data, "train", manifest), load_split(options.data, "val", manifest)
+    shape = input_shape(manifest, recipe.image_size, recipe.channels)
     seed_everything(recipe.seed)
-    model = build_model(recipe, train_split)
+    model = build_model(recipe, shape, manifest.class_names, first_weights=run is None)
+    train_split, val_split = (load_split(options.data, name, manifest, *shape[1:]) for name in ("train", "val"))
     trainer_run = run or RunFolder.create(getattr(options, "run", None), recipe, fingerprint)
     _announce(recipe, train_split, val_split, model, trainer_run)
     finished = Trainer(model, recipe, train_split, val_split, trainer_run).fit()
@@ -64,16 +110,26 @@ def train(options: argparse.Namespace) -> int:
     return _report_best(trainer_run, val_split)
 
 
-def build_model(recipe: Recipe, split):
-    """A new model of the recipe for the images and classes of a split."""
-    height, width, channels = split.images.shape[1:]
-    if height != width:
-        raise UserError(f"{split.name} split: images of {height}x{width} pixels; models take square ones.")
-    options = {"class_names": split.class_names, "image_size": height, "channels": channels, **recipe.model_options}
+def build_model(recipe: Recipe, shape: tuple[int, int, int], class_names: tuple[str, ...], first_weights: bool = True):
+    """A new model of the recipe.
+
+    Args:
+        recipe: a ``Recipe``.
+        shape: height, width and channels of its input.
+        class_names: names of its outputs.
+        first_weights: load pretrained weights, where the recipe asks for them.
+
+    Raises:
+        UserError: the model cannot be built so, or the weights cannot be had.
+    """
+    options = {"class_names": class_names, "image_size": shape[0], "channels": shape[2], **recipe.model_options}
     try:
-        return model_entry(recipe.model).model_class(**options)
+        model = model_entry(recipe.model).model_class(**options)
+        if first_weights and hasattr(model, "load_first_weights"):
+            model.load_first_weights()
     except ValueError as error:  # the model's own check of its arguments
         raise UserError(f"model {recipe.model}: {error}") from error
+    return model
 
 
 def evaluate(options: argparse.Namespace) -> int:
@@ -94,7 +150,8 @@ def evaluate(options: argparse.Namespace) -> int:
     from .report import write_report
 
     model = load_model(path, options.model, manifest.class_names)
-    split = load_split(options.data, options.split or ("unlabelled" if options.submission else "val"), manifest)
+    name = options.split or ("unlabelled" if options.submission else "val")
+    split = load_split(options.data, name, manifest, *model.input_shape[2:])
     print(f"{path} on {options.data}")
     if options.submission:
         write_submission(options.submission, split, split_logits(model, split, options.tta, options.batch_size))
@@ -127,7 +184,9 @@ def verify(options: argparse.Namespace) -> int:
         return 1 if failures else 0
     for name in [options.model] if options.model else MODELS:
         for recipe in model_entry(name).recipes.RECIPES:
-            made = model_entry(name).model_class(**named_recipe(name, recipe).model_options)
+            chosen = named_recipe(name, recipe)
+            sizes = {key: getattr(chosen, key) for key in ("image_size", "channels") if getattr(chosen, key)}
+            made = model_entry(name).model_class(**{"image_size": 48, "channels": 1, **sizes, **chosen.model_options})
             failures += check_model(made, f"{name}, recipe {recipe}")
     print(f"{failures} failed." if failures else "All good.")
     return 1 if failures else 0
@@ -178,8 +237,11 @@ def _given_recipe_values(options):
     return {name: value for name, value in vars(options).items() if name in names}
 
 
-def _new_recipe(options, given):
-    return named_recipe(getattr(options, "model", DEFAULT_MODEL), getattr(options, "recipe", None), **given)
+def _new_recipe(options, given, dataset=None):
+    """The recipe named, or the model's own for this kind of dataset."""
+    model = getattr(options, "model", DEFAULT_MODEL)
+    own = getattr(model_entry(model).recipes, "FOR_DATASET", {}).get(dataset)
+    return named_recipe(model, getattr(options, "recipe", own), **given)
 
 
 def _resumed(options, given):
@@ -238,7 +300,7 @@ def _announce(recipe, train_split, val_split, model, run):
         f"{recipe.learning_rate:g}, seed {recipe.seed}"
     )
     print(f"Run folder: {run.path}")
-    if recipe.epochs * len(train_split) > 500_000:
+    if recipe.epochs * len(train_split) > 500_000 or recipe.image_size > 100:
         print(
             f"{recipe.epochs} epochs take hours on a CPU; the remaining time is shown after each. Stop whenever you like: Ctrl-C "
             "saves, and --resume goes on."

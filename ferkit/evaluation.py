@@ -13,22 +13,8 @@ from .metrics import measure, softmax
 from .pipeline import predict_logits
 
 
-def check_fits(model, split: Split):
-    """The images of a split must have the size that the model was built for.
-
-    Raises:
-        UserError: another size or number of channels.
-    """
-    wanted, received = tuple(model.input_shape[1:]), tuple(split.images.shape[1:])
-    if wanted != received:
-        raise UserError(
-            f"{split.name} split: images of shape {received}, and the model takes {wanted}; set the dataset up in that size."
-        )
-
-
 def split_logits(model, split: Split, tta: bool = False, batch_size: int = 256) -> np.ndarray:
     """Logits ``(rows, classes)``; with `tta`, log of the mean probability over the image and its mirror image."""
-    check_fits(model, split)
     logits = predict_logits(model, split.images, batch_size)
     if not tta:
         return logits
@@ -40,7 +26,7 @@ def evaluate(model, split: Split, tta: bool = False, batch_size: int = 256) -> t
     """Every figure of ``metrics.measure``, and the probabilities ``(rows, classes)``.
 
     Raises:
-        UserError: the split has no labels, or images of another size.
+        UserError: the split has no labels.
     """
     if (split.labels < 0).any():
         raise UserError(f"{split.name} split: has no labels to measure against; write predictions with --submission FILE.")

@@ -14,7 +14,7 @@ def build_optimizer(recipe, variables):
     if recipe.optimizer == "adam":
         optimizer = keras.optimizers.Adam(recipe.learning_rate, weight_decay=decay)
     else:
-        optimizer = keras.optimizers.SGD(recipe.learning_rate, momentum=0.9, nesterov=True, weight_decay=decay)
+        optimizer = keras.optimizers.SGD(recipe.learning_rate, momentum=0.9, nesterov=recipe.optimizer == "sgd", weight_decay=decay)
     if decay:
         optimizer.exclude_from_weight_decay(var_list=[v for v in variables if len(v.shape) < 2])
     optimizer.build(variables)
@@ -30,5 +30,5 @@ def learning_rate(recipe, step: int, steps_per_epoch: int) -> float:
         done = (epoch - recipe.warmup_epochs) / max(recipe.epochs - recipe.warmup_epochs, 1e-9)
         return recipe.learning_rate * 0.5 * (1.0 + math.cos(math.pi * min(done, 1.0)))
     if recipe.schedule == "exponential":
-        return recipe.learning_rate * recipe.decay ** math.floor(epoch)
+        return recipe.learning_rate * recipe.decay ** math.floor(epoch / recipe.decay_epochs)
     return recipe.learning_rate

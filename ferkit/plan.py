@@ -4,10 +4,12 @@ import dataclasses
 
 import numpy as np
 
-# One uniform number per row and purpose. A new purpose goes at the end, so that old runs still repeat.
-DRAWS = ("flip", "rotation", "shift_x", "shift_y", "zoom", "shear", "brightness", "contrast")
-DRAWS += ("erase", "erase_area", "erase_aspect", "erase_x", "erase_y", "erase_value")
-_ORDER, _ROWS, _SAMPLE = 0, 1, 2
+# One uniform number per row and purpose.
+_FIRST_DRAWS = ("flip", "rotation", "shift_x", "shift_y", "zoom", "shear", "brightness", "contrast")
+_FIRST_DRAWS += ("erase", "erase_area", "erase_aspect", "erase_x", "erase_y", "erase_value")
+_LATER_DRAWS = ("warp", "shrink")  # from a stream of their own, so that runs from before they were there still repeat
+DRAWS = _FIRST_DRAWS + _LATER_DRAWS
+_ORDER, _ROWS, _SAMPLE, _LATER = 0, 1, 2, 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,16 +38,29 @@ def epoch_plan(labels: np.ndarray, sampling: str, seed: int, epoch: int) -> Epoc
     Args:
         labels: int ``(rows,)``, the class of each training row.
         sampling: "shuffle": every row once; "oversample": rows are repeated until every class is as frequent as the largest,
-            a class's repeats spread evenly over its rows.
+            a class's repeats spread evenly over its rows; "inverse_frequency": as many rows as there are, drawn with replacement, so
+            that every class is as likely as any other.
         seed: the recipe's seed.
         epoch: 0 or more.
     """
-    rows = np.arange(len(labels)) if sampling == "shuffle" else _oversampled(labels, seed, epoch)
+    rows = {"shuffle": _once, "oversample": _oversampled, "inverse_frequency": _drawn}[sampling](labels, seed, epoch)
     numbers = _generator(seed, epoch, _ROWS)
-    draws = numbers.random((len(rows), len(DRAWS)), dtype=np.float32)
+    draws = numbers.random((len(rows), len(_FIRST_DRAWS)), dtype=np.float32)
+    later = _generator(seed, epoch, _LATER).random((len(rows), len(_LATER_DRAWS)), dtype=np.float32)
+    draws = np.concatenate([draws, later], axis=1)
     keys = numbers.integers(0, 2**31, len(rows), dtype=np.int32)
     order = _generator(seed, epoch, _ORDER).permutation(len(rows))
     return EpochPlan(rows[order].astype(np.int32), keys[order], draws[order])
+
+
+def _once(labels, seed, epoch):
+    return np.arange(len(labels))
+
+
+def _drawn(labels, seed, epoch):
+    """Row indices drawn with replacement, each with a chance of one over its class's rows."""
+    chances = 1.0 / np.bincount(labels)[labels]
+    return _generator(seed, epoch, _SAMPLE).choice(len(labels), len(labels), p=chances / chances.sum())
 
 
 def _oversampled(labels, seed, epoch):

@@ -7,9 +7,9 @@ from typing import Any
 from .errors import UserError
 from .registry import model_entry
 
-OPTIMIZERS = ("adam", "sgd")
+OPTIMIZERS = ("adam", "sgd", "momentum")
 SCHEDULES = ("constant", "cosine", "exponential")
-SAMPLINGS = ("shuffle", "oversample")
+SAMPLINGS = ("shuffle", "oversample", "inverse_frequency")
 
 
 def _field(default, help_text, choices=None, low=None, high=None, above=None):
@@ -34,24 +34,31 @@ class Recipe:
     model: str = "deep_emotion"
     name: str = "custom"
     model_options: dict[str, Any] = dataclasses.field(default_factory=dict)
+    image_size: int = _field(0, "pixels of the model's input along a side; 0: as the dataset has it", low=0, high=4096)
+    channels: int = _field(0, "1 gray, 3 colour; 0: as the dataset has it", choices=(0, 1, 3))
     epochs: int = _field(100, "passes over the training rows", low=1)
     batch_size: int = _field(128, "rows a step", low=1)
     learning_rate: float = _field(0.001, "step size of the optimizer", above=0.0, high=100.0)
-    optimizer: str = _field("adam", "adam, or sgd with Nesterov momentum 0.9", choices=OPTIMIZERS)
+    optimizer: str = _field("adam", "adam, sgd with Nesterov momentum 0.9, or plain momentum 0.9", choices=OPTIMIZERS)
     weight_decay: float = _field(0.0, "decoupled weight decay on kernels, a step", low=0.0, high=1.0)
+    l2: float = _field(0.0, "weight decay as L2 in the gradient of all weights (PyTorch's SGD)", low=0.0, high=1.0)
     schedule: str = _field("constant", "how the learning rate falls over the epochs", choices=SCHEDULES)
-    decay: float = _field(0.95, "factor an epoch of --schedule exponential", above=0.0, high=1.0)
+    decay: float = _field(0.95, "factor of --schedule exponential", above=0.0, high=1.0)
+    decay_epochs: float = _field(1.0, "epochs after which that factor applies once more", above=0.0)
     warmup_epochs: float = _field(0.0, "epochs over which the learning rate rises from zero", low=0.0)
     label_smoothing: float = _field(0.0, "share of the target spread over all classes", low=0.0, high=0.9)
-    sampling: str = _field("shuffle", "every row once, or every class as often as the largest", choices=SAMPLINGS)
+    sampling: str = _field("shuffle", "every row once; every class as often as the largest; or drawn, all classes alike", choices=SAMPLINGS)
     flip: bool = _field(False, "mirror half of the images")
+    warp_share: float = _field(1.0, "share of images that rotation, shift, zoom and shear act on", low=0.0, high=1.0)
     rotation: float = _field(0.0, "rotate by up to this many degrees", low=0.0, high=180.0)
     shift: float = _field(0.0, "shift by up to this share of the size", low=0.0, high=1.0)
     zoom: float = _field(0.0, "zoom in or out by up to this share", low=0.0, high=0.9)
+    shrink: float = _field(0.0, "make the face smaller by up to this share", low=0.0, high=0.9)
     shear: float = _field(0.0, "shear by up to this slope", low=0.0, high=1.0)
     brightness: float = _field(0.0, "brighten or darken by up to this share of the range", low=0.0, high=1.0)
     contrast: float = _field(0.0, "scale contrast by up to this share", low=0.0, high=1.0)
     erase: float = _field(0.0, "share of images that get a random gray rectangle", low=0.0, high=1.0)
+    erase_most: float = _field(0.25, "largest share of the area that is erased; the smallest is 0.02", above=0.02, high=1.0)
     seed: int = _field(0, "decides weights, order, augmentation and dropout", low=0, high=2**31 - 1)
 
     def __post_init__(self):
@@ -65,7 +72,7 @@ class Recipe:
             kind, choices, _ = options[name]
             _check_type(name, kind, value)
             if choices and value not in choices:
-                raise UserError(f"--{name} {value}: not a choice; choose from {', '.join(choices)}.")
+                raise UserError(f"--{name} {value}: not a choice; choose from {', '.join(map(str, choices))}.")
 
     def replace(self, **changes: Any) -> "Recipe":
         """A copy with other values; keys that are options of the model go to ``model_options``."""
@@ -97,7 +104,7 @@ def _check(field, value):
     _check_type(field.name, field.type if isinstance(field.type, type) else type(field.default), value)
     limits = field.metadata
     if limits["choices"] and value not in limits["choices"]:
-        raise UserError(f"--{field.name} {value}: not a choice; choose from {', '.join(limits['choices'])}.")
+        raise UserError(f"--{field.name} {value}: not a choice; choose from {', '.join(map(str, limits['choices']))}.")
     bounds = [
         (limits["low"], lambda v, b: v >= b, "at least"),
         (limits["above"], lambda v, b: v > b, "greater than"),

@@ -12,10 +12,12 @@ class ModelEntry:
 
     Attributes:
         name: as on the command line.
-        package: a package with ``recipes.py`` (DEFAULT, OPTIONS, RECIPES: plain data) and the model class. Custom objects are
+        package: a package with ``recipes.py`` (DEFAULT, OPTIONS, RECIPES, and FOR_DATASET if it has any: plain data) and the model class. Custom objects are
             registered under the package's name, by which a saved file tells whose it is.
         class_name: a ``keras.Model`` whose constructor takes ``class_names``, ``image_size``, ``channels`` and the package's
-            OPTIONS, and keeps them as attributes.
+            OPTIONS, and keeps them as attributes. It may have ``load_first_weights()``, called once before training, and
+            ``for_training()``: a model that shares its weights, returns a dictionary with "logits", and has
+            ``extra_losses(labels, outputs)`` and ``after_step(labels, outputs)``.
     """
 
     name: str
@@ -33,7 +35,8 @@ class ModelEntry:
         return getattr(importlib.import_module(self.package), self.class_name)
 
 
-MODELS = {entry.name: entry for entry in (ModelEntry("deep_emotion", "deep_emotion", "DeepEmotion"),)}
+_ENTRIES = (ModelEntry("deep_emotion", "deep_emotion", "DeepEmotion"), ModelEntry("dan", "dan_tf", "DAN"))
+MODELS = {entry.name: entry for entry in _ENTRIES}
 DEFAULT_MODEL = "deep_emotion"
 
 

@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from .errors import UserError
 from .metrics import measure
+from .objective import Objective
 from .optimization import build_optimizer, learning_rate
 from .pipeline import LogitsFunction, TrainingBatches
 from .watch import TrainingWatch
@@ -34,37 +35,39 @@ class Trainer:
 
     def __init__(self, model, recipe, train, val, run):
         self.model, self.recipe, self.val, self.run = model, recipe, val, run
-        self.batches = TrainingBatches(train, recipe)
-        self.optimizer = build_optimizer(recipe, model.trainable_variables)
+        self.objective = Objective(model, recipe)
+        self.batches = TrainingBatches(train, recipe, model.input_shape[1:])
+        self.optimizer = build_optimizer(recipe, self.objective.trainable_variables)
         self.watch = TrainingWatch(recipe, val.class_names)
-        self._logits = LogitsFunction(model)
+        self._logits = LogitsFunction(model, val.images.shape[1:])
         # One graph for every batch size: the last, smaller batch must not change how the others are rounded after a resume.
-        shape = (None, *train.images.shape[1:])
+        shape = (None, *model.input_shape[1:])
         rows = [tf.TensorSpec((None,), tf.int32)] * 2
         self._step = tf.function(self._train_step, input_signature=[tf.TensorSpec(shape, tf.float32), *rows])
         self.epoch, self.step = 0, 0
-        self.totals = np.zeros(3)  # loss * rows, right answers, rows: of this epoch so far
+        # Of this epoch so far: loss * rows, right answers, rows, and each further term of the loss * rows.
+        self.totals = np.zeros(3 + len(self.objective.term_names))
         self.history, self.best = [], None
 
     # ---- one step -----------------------------------------------------------------------------------------------------
 
     def _train_step(self, images, labels, keys):
-        """Returns (sum of losses, right answers, rows) of the batch, and updates the weights."""
+        """Returns the batch's part of ``totals``, and updates the weights."""
+        objective, recipe = self.objective, self.recipe
         with tf.GradientTape() as tape:
             with row_keys(self.model, keys):
-                logits = self.model(images, training=True)
-            loss = self._cross_entropy(labels, logits) + (tf.add_n(self.model.losses) if self.model.losses else 0.0)
-        variables = self.model.trainable_variables
-        self.optimizer.apply(tape.gradient(loss, variables), variables)
+                outputs = objective.outputs(images)
+            loss, terms = objective.losses(labels, outputs)
+        variables = objective.trainable_variables
+        gradients = tape.gradient(loss, variables)
+        if recipe.l2:
+            gradients = [gradient + recipe.l2 * variable for gradient, variable in zip(gradients, variables, strict=True)]
+        self.optimizer.apply(gradients, variables)
+        objective.after_step(labels, outputs)
         count = tf.cast(tf.shape(labels)[0], tf.float32)
-        right = tf.reduce_sum(tf.cast(tf.equal(tf.argmax(logits, axis=1, output_type=tf.int32), labels), tf.float32))
-        return tf.stack([loss * count, right, count])
-
-    def _cross_entropy(self, labels, logits):
-        targets = tf.one_hot(labels, logits.shape[1])
-        if self.recipe.label_smoothing:
-            targets = targets * (1.0 - self.recipe.label_smoothing) + self.recipe.label_smoothing / logits.shape[1]
-        return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(labels=targets, logits=logits))
+        predicted = tf.argmax(outputs["logits"], axis=1, output_type=tf.int32)
+        right = tf.reduce_sum(tf.cast(tf.equal(predicted, labels), tf.float32))
+        return tf.stack([loss * count, right, count, *(term * count for term in terms)])
 
     # ---- the loop -----------------------------------------------------------------------------------------------------
 
@@ -119,8 +122,8 @@ class Trainer:
 
     def _end_of_epoch(self, seconds, first_step):
         """Measure on the validation split, write the epoch down, keep the best; the backup comes last and vouches for it."""
-        self.watch.check_weights(self.model.get_weights(), self.epoch)
-        loss_sum, right, rows = self.totals
+        self.watch.check_weights([variable.numpy() for variable in self.objective.variables], self.epoch)
+        loss_sum, right, rows, *terms = self.totals
         figures = measure(self._logits(self.val.images), self.val)
         share = (self.batches.steps - first_step) / self.batches.steps
         columns = ("loss", "accuracy", "accuracy_clean", "balanced_accuracy", "macro_f1")
@@ -129,6 +132,7 @@ class Trainer:
                 "epoch": self.epoch + 1,
                 "learning_rate": f"{float(self.optimizer.learning_rate):.6g}",
                 "loss": f"{loss_sum / rows:.6f}",
+                **{f"loss_{name}": f"{total / rows:.6f}" for name, total in zip(self.objective.term_names, terms, strict=True)},
                 "accuracy": f"{right / rows:.6f}",
                 **{f"val_{name}": "" if figures[name] is None else f"{figures[name]:.6f}" for name in columns},
                 "images_per_second": f"{rows * share / seconds:.0f}",
@@ -138,7 +142,7 @@ class Trainer:
             tqdm.write(line)
         score = [figures["accuracy"], -figures["loss"]]
         improved = self.best is None or score > self.best["score"]
-        self.epoch, self.step, self.totals = self.epoch + 1, 0, np.zeros(3)
+        self.epoch, self.step, self.totals = self.epoch + 1, 0, np.zeros_like(self.totals)
         if improved:
             self.best = {"epoch": self.epoch, "score": score}
             self.run.save_model(self.model, self.run.best)
@@ -160,7 +164,7 @@ class Trainer:
     # ---- backup and restore -------------------------------------------------------------------------------------------
 
     def _variables(self):
-        return [*self.model.variables, *self.optimizer.variables]
+        return [*self.objective.variables, *self.optimizer.variables]
 
     def _backup(self):
         position = {

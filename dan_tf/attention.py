@@ -1,0 +1,169 @@
+"""DAN's attention: spatial, channel, the head made of both, and the fusion of the heads (arXiv 2109.07270, section 3)."""
+
+import keras
+from keras import initializers, layers, ops
+
+from .normalization import BatchNormalization
+
+
+def _convolution(filters, kernel_size, name):
+    """Without a bias: the batch norm behind it would take it away again. (The reference has it; it does nothing.)"""
+    initializer = initializers.VarianceScaling(2.0, mode="fan_out", distribution="untruncated_normal")
+    return layers.Conv2D(filters, kernel_size, padding="same", use_bias=False, kernel_initializer=initializer, name=name)
+
+
+def _build(layer, shape):
+    layer.build(shape)
+    return layer.compute_output_shape(shape)
+
+
+def reachable_taps(kernel, height, width):
+    """The part of a kernel that can meet a pixel: on a map of one pixel only the middle tap of a 3x3 kernel ever does.
+
+    Args:
+        kernel: ``(rows, columns, ...)``, both odd.
+        height, width: of the map; None where unknown.
+    """
+    rows, columns = kernel.shape[:2]
+    top = max(0, rows // 2 - height + 1) if height else 0
+    left = max(0, columns // 2 - width + 1) if width else 0
+    return kernel[top : rows - top, left : columns - left]
+
+
+@keras.saving.register_keras_serializable(package="dan_tf")
+class SpatialAttention(layers.Layer):
+    """Where to look: one map, multiplied with every channel of the input.
+
+    1x1 convolution to `width` channels and batch norm; then the ReLU of the sum of a 3x3, a 1x3 and a 3x1 convolution back to the
+    input's channels, each with batch norm; summed over channels. No ReLU behind the 1x1, as in the reference code.
+
+    Args:
+        width: channels between.
+
+    Input shape, output shape:
+        ``(batch, height, width, channels)``.
+    """
+
+    KERNELS = ((3, 3), (1, 3), (3, 1))
+
+    def __init__(self, width, **kwargs):
+        super().__init__(**kwargs)
+        self.width = width
+
+    def build(self, input_shape):
+        self.reduce, self.reduce_norm = _convolution(self.width, 1, "reduce"), BatchNormalization(name="reduce_norm")
+        narrow = _build(self.reduce, input_shape)
+        self.reduce_norm.build(narrow)
+        self.convolutions, self.norms = [], []
+        for rows, columns in self.KERNELS:
+            self.convolutions.append(_convolution(input_shape[-1], (rows, columns), f"conv_{rows}x{columns}"))
+            self.norms.append(BatchNormalization(name=f"norm_{rows}x{columns}"))
+            self.norms[-1].build(_build(self.convolutions[-1], narrow))
+
+    def call(self, inputs, training=False):
+        return inputs * self.attention_map(inputs, training)
+
+    def attention_map(self, inputs, training=False):
+        """The map alone, ``(batch, height, width, 1)``, 0 or more."""
+        narrow = self.reduce_norm(self.reduce(inputs), training=training)
+        branches = []
+        for convolve, norm in zip(self.convolutions, self.norms, strict=True):
+            kernel = reachable_taps(convolve.kernel, *inputs.shape[1:3])
+            branches.append(norm(ops.conv(narrow, kernel, padding="same"), training=training))
+        return ops.sum(ops.relu(branches[0] + branches[1] + branches[2]), axis=-1, keepdims=True)
+
+    def get_config(self):
+        return {**super().get_config(), "width": self.width}
+
+
+@keras.saving.register_keras_serializable(package="dan_tf")
+class ChannelAttention(layers.Layer):
+    """What to look for: the average over the map, each channel weighed by a sigmoid gate.
+
+    Average -> dense to `width` -> batch norm -> ReLU -> dense back -> sigmoid, multiplied with the average.
+
+    Args:
+        width: units between.
+
+    Input shape:
+        ``(batch, height, width, channels)``.
+    Output shape:
+        ``(batch, channels)``.
+    """
+
+    def __init__(self, width, **kwargs):
+        super().__init__(**kwargs)
+        self.width = width
+
+    def build(self, input_shape):
+        small = initializers.RandomNormal(stddev=0.001)
+        self.squeeze = layers.Dense(self.width, use_bias=False, kernel_initializer=small, name="squeeze")
+        self.norm = BatchNormalization(name="norm")
+        self.excite = layers.Dense(input_shape[-1], activation="sigmoid", kernel_initializer=small, name="excite")
+        narrow = _build(self.squeeze, (input_shape[0], input_shape[-1]))
+        self.norm.build(narrow)
+        self.excite.build(narrow)
+
+    def call(self, inputs, training=False):
+        pooled = ops.mean(inputs, axis=(1, 2))
+        return pooled * self.excite(ops.relu(self.norm(self.squeeze(pooled), training=training)))
+
+    def compute_output_shape(self, input_shape):
+        return input_shape[0], input_shape[-1]
+
+    def get_config(self):
+        return {**super().get_config(), "width": self.width}
+
+
+@keras.saving.register_keras_serializable(package="dan_tf")
+class CrossAttentionHead(layers.Layer):
+    """Spatial attention, then channel attention on what it left.
+
+    Args:
+        spatial_width: channels inside the spatial attention; the reference has 256 on 512 channels.
+        channel_width: units inside the channel attention; the reference has 32.
+
+    Input shape:
+        ``(batch, height, width, channels)``.
+    Output shape:
+        ``(batch, channels)``.
+    """
+
+    def __init__(self, spatial_width, channel_width, **kwargs):
+        super().__init__(**kwargs)
+        self.spatial_width, self.channel_width = spatial_width, channel_width
+
+    def build(self, input_shape):
+        self.spatial = SpatialAttention(self.spatial_width, name="spatial")
+        self.channel = ChannelAttention(self.channel_width, name="channel")
+        self.spatial.build(input_shape)
+        self.channel.build(input_shape)
+
+    def call(self, inputs, training=False):
+        return self.channel(self.spatial(inputs, training=training), training=training)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape[0], input_shape[-1]
+
+    def get_config(self):
+        return {**super().get_config(), "spatial_width": self.spatial_width, "channel_width": self.channel_width}
+
+
+@keras.saving.register_keras_serializable(package="dan_tf")
+class HeadFusion(layers.Layer):
+    """Heads side by side, ``(batch, heads, channels)``, as log-softmax across the heads; a single head stays as it is.
+
+    The sum over heads, which DAN classifies, is then largest where the heads agree.
+
+    Input shape:
+        A list of ``(batch, channels)``.
+    Output shape:
+        ``(batch, heads, channels)``.
+    """
+
+    def call(self, heads):
+        stacked = ops.stack(heads, axis=1)
+        return ops.log_softmax(stacked, axis=1) if len(heads) > 1 else stacked
+
+    def compute_output_shape(self, input_shape):
+        return input_shape[0][0], len(input_shape), input_shape[0][1]

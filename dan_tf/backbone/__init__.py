@@ -1,0 +1,59 @@
+"""Backbones by name, through one interface: pixels in [0, 255] to a feature map."""
+
+import keras
+
+from . import applications, convnext, resnet
+from .pretrained import load_backbone_weights
+
+__all__ = ["BACKBONES", "build_backbone", "load_backbone_weights", "total_stride"]
+
+STEM_STRIDES = (4, 2, 1)
+BACKBONES = (*convnext.SIZES, "resnet18", *applications.MAKERS)
+
+
+def total_stride(stem_stride: int) -> int:
+    """How many pixels of the image one place of the map stands for, along each axis."""
+    return 8 * stem_stride
+
+
+def build_backbone(name, image_size, channels, stem_stride=4, drop_path=0.0, layer_scale=1e-6):
+    """A backbone as a model of its own, named "backbone".
+
+    Args:
+        name: one of ``BACKBONES``.
+        image_size: height and width of the input in pixels.
+        channels: 1 for gray, 3 for colour.
+        stem_stride: 4, 2 or 1; the map's side is ``image_size // (8 * stem_stride)``.
+        drop_path: stochastic depth, for the ConvNeXts.
+        layer_scale: first value of the layer scale, for the ConvNeXts.
+
+    Returns:
+        ``keras.Model`` from ``(batch, image_size, image_size, channels)`` in [0, 255] to ``(batch, height, width, features)``.
+
+    Raises:
+        ValueError: unknown name, an impossible stride, or an image too small for it.
+    """
+    if name not in BACKBONES:
+        raise ValueError(f"Expected `backbone` to be one of {', '.join(BACKBONES)}. Received: backbone={name!r}")
+    if stem_stride not in STEM_STRIDES:
+        raise ValueError(f"Expected `stem_stride` to be 4, 2 or 1. Received: stem_stride={stem_stride!r}")
+    _check_size(name, image_size, stem_stride)
+    pixels = keras.Input((image_size, image_size, channels), name="pixels")
+    if name in convnext.SIZES:
+        features = convnext.convnext(name, pixels, stem_stride, drop_path, layer_scale)
+    elif name == "resnet18":
+        features = resnet.resnet18(pixels, stem_stride)
+    else:
+        features = applications.application(name, pixels, stem_stride)
+    return keras.Model(pixels, features, name="backbone")
+
+
+def _check_size(name, image_size, stem_stride):
+    least = max(total_stride(stem_stride), applications.SMALLEST * stem_stride // 4 if name in applications.MAKERS else 0)
+    if image_size < least:
+        smaller = [stride for stride in STEM_STRIDES if total_stride(stride) <= image_size]
+        advice = f", or a stem_stride of {smaller[0]}" if smaller else ""
+        raise ValueError(
+            f"{name} with stem_stride={stem_stride} shrinks an image {total_stride(stem_stride)} times, so `image_size` must be at least "
+            f"{least}{advice}. Received: image_size={image_size}"
+        )

@@ -1,0 +1,36 @@
+"""Backbones that keras.applications has, behind our interface."""
+
+import keras
+from keras import layers
+
+MAKERS = {"efficientnetv2_b0": "EfficientNetV2B0", "mobilenetv3_small": "MobileNetV3Small"}
+SMALLEST = 32  # what keras.applications accepts
+
+
+def application(name, pixels, stem_stride=4):
+    """The feature map of a network of keras.applications; gray is repeated to three channels.
+
+    Their stems are fixed, with a total stride of 32. A stem stride of 2 or 1 enlarges the image two or four times in place of it: the
+    map is as large as the other backbones have it, at the same factor in cost.
+
+    Args:
+        name: a key of ``MAKERS``.
+        pixels: Keras tensor ``(batch, height, width, channels)`` in [0, 255], 1 or 3 channels.
+        stem_stride: 4, 2 or 1.
+    """
+    x = pixels
+    if x.shape[-1] == 1:
+        x = layers.Concatenate(name="gray_to_colour")([x, x, x])
+    if stem_stride < 4:
+        x = layers.UpSampling2D(4 // stem_stride, interpolation="bilinear", name="enlarge")(x)
+    return bare(name, x.shape[1:])(x)
+
+
+def bare(name, shape, weights=None):
+    """The network of keras.applications itself, without its top."""
+    base = getattr(keras.applications, MAKERS[name])(include_top=False, weights=weights, input_shape=shape, name=name)
+    for layer in base.layers:
+        # MobileNetV3 comes with 0.999: its moving averages would need thousands of steps to leave their first values.
+        if isinstance(layer, layers.BatchNormalization):
+            layer.momentum = min(layer.momentum, 0.99)
+    return base

@@ -1,0 +1,160 @@
+"""ConvNeXt (Liu et al., arXiv 2201.03545) with real depthwise convolutions, stochastic depth and a choice of stem stride."""
+
+import keras
+from keras import initializers, layers, ops
+
+# Blocks and channels of the four stages. Tiny, small and base are the paper's; the smaller ones timm's.
+SIZES = {
+    "convnext_atto": ((2, 2, 6, 2), (40, 80, 160, 320)),
+    "convnext_femto": ((2, 2, 6, 2), (48, 96, 192, 384)),
+    "convnext_pico": ((2, 2, 6, 2), (64, 128, 256, 512)),
+    "convnext_nano": ((2, 2, 8, 2), (80, 160, 320, 640)),
+    "convnext_tiny": ((3, 3, 9, 3), (96, 192, 384, 768)),
+    "convnext_small": ((3, 3, 27, 3), (96, 192, 384, 768)),
+    "convnext_base": ((3, 3, 27, 3), (128, 256, 512, 1024)),
+}
+EPSILON = 1e-6
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, red green blue, pixels in [0, 1]
+GRAY_MEAN, GRAY_STD = sum(MEAN) / 3, sum(STD) / 3
+
+
+def convnext(name, pixels, stem_stride=4, drop_path=0.0, layer_scale=1e-6):
+    """The feature map of a ConvNeXt: four stages and a layer norm, no pooling.
+
+    With stem stride 4 the map is a 32nd of the image, as in the paper. With 2 or 1 the stem's 4x4 kernel moves in smaller
+    steps, and every later map is two or four times as large: a 48x48 face keeps 3x3 or 6x6 places to look at, at four or
+    sixteen times the cost.
+
+    Args:
+        name: a key of ``SIZES``.
+        pixels: Keras tensor ``(batch, height, width, channels)`` in [0, 255], 1 or 3 channels.
+        stem_stride: 4, 2 or 1.
+        drop_path: rate of stochastic depth in the last block; it rises linearly from 0 in the first.
+        layer_scale: initial value of the layer scale.
+
+    Returns:
+        Keras tensor ``(batch, height / (8 stem_stride), width / (8 stem_stride), channels of the last stage)``.
+
+    Reference: arXiv 2201.03545, figure 4 and section 2.
+    """
+    depths, dims = SIZES[name]
+    x = imagenet_scale(pixels)
+    padding = "valid" if stem_stride == 4 else "same"
+    x = layers.Conv2D(dims[0], 4, stem_stride, padding, kernel_initializer=_initializer(), name="stem_conv")(x)
+    x = layers.LayerNormalization(epsilon=EPSILON, name="stem_norm")(x)
+    done = 0
+    for stage, (depth, channels) in enumerate(zip(depths, dims, strict=True)):
+        if stage:
+            x = layers.LayerNormalization(epsilon=EPSILON, name=f"down{stage}_norm")(x)
+            x = layers.Conv2D(channels, 2, 2, kernel_initializer=_initializer(), name=f"down{stage}_conv")(x)
+        for block in range(depth):
+            rate = drop_path * done / max(sum(depths) - 1, 1)
+            x = ConvNeXtBlock(rate, layer_scale, name=f"stage{stage}_block{block}")(x)
+            done += 1
+    return layers.LayerNormalization(epsilon=EPSILON, name="output_norm")(x)
+
+
+def imagenet_scale(pixels):
+    """Pixels in [0, 255] scaled by ImageNet's mean and spread; of its channels' average for gray."""
+    mean, std = (MEAN, STD) if pixels.shape[-1] == 3 else ((GRAY_MEAN,), (GRAY_STD,))
+    scale, offset = [1 / (255 * s) for s in std], [-m / s for m, s in zip(mean, std, strict=True)]
+    return layers.Rescaling(scale, offset, name="scale")(pixels)
+
+
+def _initializer():
+    return initializers.TruncatedNormal(stddev=0.02)
+
+
+@keras.saving.register_keras_serializable(package="dan_tf")
+class ConvNeXtBlock(layers.Layer):
+    """``x + drop_path(scale * W2 gelu(W1 norm(depthwise7x7(x))))``.
+
+    On TensorFlow a training step takes a faster way to the same numbers (``fast_ops``): the norm's gain and offset are folded
+    into W1 and the layer scale into W2, which leaves two passes over the widened features where there were seven.
+
+    A loop that wants to be repeatable sets ``row_keys``, integers ``(batch,)``, before it calls the model; then the rows dropped
+    depend on nothing else.
+
+    Args:
+        drop_path: share of the rows for which the block is skipped in training; the others are scaled by 1 / (1 - share).
+        layer_scale: initial value of the scale.
+        fast: "auto" as above, or False for the plain formulas everywhere.
+
+    Input shape, output shape:
+        ``(batch, height, width, channels)``.
+    """
+
+    def __init__(self, drop_path=0.0, layer_scale=1e-6, fast="auto", **kwargs):
+        super().__init__(**kwargs)
+        if not 0.0 <= drop_path < 1.0:
+            raise ValueError(f"Expected `drop_path` to be in [0, 1). Received: drop_path={drop_path!r}")
+        self.drop_path, self.layer_scale, self.fast = drop_path, layer_scale, fast
+        self.seed_generator = keras.random.SeedGenerator() if drop_path else None
+        self.row_keys = None
+
+    def build(self, input_shape):
+        channels = input_shape[-1]
+
+        def weight(name, shape, initializer):
+            return self.add_weight(name=name, shape=shape, initializer=initializer)
+
+        self.depthwise_kernel = weight("depthwise_kernel", (7, 7, channels, 1), _initializer())
+        self.depthwise_bias = weight("depthwise_bias", (channels,), "zeros")
+        self.norm_gamma = weight("norm_gamma", (channels,), "ones")
+        self.norm_beta = weight("norm_beta", (channels,), "zeros")
+        self.expand_kernel = weight("expand_kernel", (channels, 4 * channels), _initializer())
+        self.expand_bias = weight("expand_bias", (4 * channels,), "zeros")
+        self.project_kernel = weight("project_kernel", (4 * channels, channels), _initializer())
+        self.project_bias = weight("project_bias", (channels,), "zeros")
+        self.scale = weight("scale", (channels,), initializers.Constant(self.layer_scale))
+
+    def call(self, inputs, training=False):
+        if training and self.fast and keras.backend.backend() == "tensorflow" and self.compute_dtype == "float32":
+            return self._fast_call(inputs)
+        x = ops.depthwise_conv(inputs, ops.cast(self.depthwise_kernel, inputs.dtype), padding="same")
+        x = x + self.depthwise_bias
+        mean, variance = ops.moments(x, axes=-1, keepdims=True)
+        x = (x - mean) * ops.rsqrt(variance + EPSILON) * self.norm_gamma + self.norm_beta
+        x = ops.gelu(ops.matmul(x, self.expand_kernel) + self.expand_bias, approximate=False)
+        x = (ops.matmul(x, self.project_kernel) + self.project_bias) * self.scale
+        return inputs + self._drop(x, training)
+
+    def _fast_call(self, inputs):
+        from . import fast_ops
+
+        shape, channels = ops.shape(inputs), inputs.shape[-1]
+        x = fast_ops.depthwise(inputs, ops.convert_to_tensor(self.depthwise_kernel))
+        x = fast_ops.normalize(ops.reshape(x, (-1, channels)), ops.convert_to_tensor(self.depthwise_bias), EPSILON)
+        kernel = self.norm_gamma[:, None] * self.expand_kernel
+        bias = self.expand_bias + ops.matmul(self.norm_beta[None], self.expand_kernel)[0]
+        x = fast_ops.bias_gelu(ops.matmul(x, kernel), bias)
+        x = ops.matmul(x, self.project_kernel * self.scale) + self.project_bias * self.scale
+        return inputs + self._drop(ops.reshape(x, shape), True)
+
+    def _drop(self, x, training):
+        if not training or not self.drop_path:
+            return x
+        if self.row_keys is None:
+            numbers = keras.random.uniform((ops.shape(x)[0],), seed=self.seed_generator)
+        else:
+            numbers = keyed_uniform(self.row_keys)
+        kept = ops.cast(numbers >= self.drop_path, x.dtype) / (1.0 - self.drop_path)
+        return x * kept[:, None, None, None]
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "drop_path": self.drop_path, "layer_scale": self.layer_scale, "fast": self.fast}
+
+
+def keyed_uniform(row_keys):
+    """Uniform numbers in [0, 1), one for each integer key ``(batch,)`` and a function of it alone.
+
+    Reference: the 32-bit finalizer of MurmurHash3 (Appleby, public domain).
+    """
+    bits = ops.cast(row_keys, "uint32")
+    for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
+        bits = ops.bitwise_xor(bits, ops.right_shift(bits, ops.cast(shift, "uint32"))) * ops.cast(factor, "uint32")
+    bits = ops.bitwise_xor(bits, ops.right_shift(bits, ops.cast(16, "uint32")))
+    return ops.cast(ops.cast(ops.right_shift(bits, ops.cast(8, "uint32")), "int32"), "float32") * (1.0 / (1 << 24))

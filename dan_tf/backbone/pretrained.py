@@ -1,0 +1,121 @@
+"""First weights for a backbone: the file that keras.applications publishes for ImageNet, or a file of the user's."""
+
+import os
+import zipfile
+
+import keras
+import numpy as np
+
+from . import applications
+from .convnext import GRAY_MEAN, GRAY_STD, MEAN, SIZES, STD
+
+URL = "https://storage.googleapis.com/tensorflow/keras-applications/convnext/{}_notop.h5"
+# SHA-256 of the published files, as Keras pins them.
+SHA256 = {
+    "convnext_tiny": "d547c096cabd03329d7be5562c5e14798aa39ed24b474157cef5e85ab9e49ef1",
+    "convnext_small": "6fc8009faa2f00c1c1dfce59feea9b0745eb260a7dd11bee65c8e20843da6eab",
+    "convnext_base": "40a20c5548a5e9202f69735ecc06c990e6b7c9d2de39f0361e27baeb24cb7c45",
+}
+MAKERS = {"convnext_tiny": "ConvNeXtTiny", "convnext_small": "ConvNeXtSmall", "convnext_base": "ConvNeXtBase"}
+_ADVICE = "Give a file with --backbone_weights FILE, or train from scratch with --backbone_weights none"
+
+
+def load_backbone_weights(backbone, name, weights):
+    """Sets the weights of a backbone.
+
+    Args:
+        backbone: the ``keras.Model`` from pixels to the feature map.
+        name: its name in ``backbone.BACKBONES``.
+        weights: "none" leaves it as it is; "imagenet" fetches the file of keras.applications, once, checked by its hash; else the path of
+            that file (.h5, without top), or of a .keras file of a DAN with the same backbone.
+
+    Raises:
+        ValueError: no such weights or file, no network, or a file that does not fit.
+    """
+    if weights == "none":
+        return
+    if weights == "imagenet" and name in applications.MAKERS:
+        _copy_application(backbone, name)
+        return
+    if weights == "imagenet":
+        weights = _fetch(name)
+    elif not os.path.isfile(weights):
+        raise ValueError(f"backbone_weights {weights}: no such file. {_ADVICE}.")
+    if zipfile.is_zipfile(weights):
+        _from_dan(backbone, weights)
+    elif name in SIZES:
+        source = _convnext_source(name, weights)
+        convert_convnext(source, backbone)
+    elif name in applications.MAKERS:
+        _load(backbone.get_layer(name), weights)
+    else:
+        raise ValueError(f"backbone_weights {weights}: {name} reads weights from .keras files only. {_ADVICE}.")
+
+
+def _fetch(name):
+    """The path of the ImageNet file in Keras's cache, downloaded if need be."""
+    if name not in SHA256:
+        known = ", ".join([*SHA256, *applications.MAKERS])
+        raise ValueError(f"backbone_weights imagenet: there are none for {name}, only for {known}. {_ADVICE}.")
+    url = URL.format(name)
+    try:
+        return keras.utils.get_file(f"{name}_notop.h5", url, cache_subdir="models", file_hash=SHA256[name])
+    except Exception as error:  # urllib's, and Keras's own for a hash that differs
+        raise ValueError(_not_fetched(name, url, error)) from error
+
+
+def _copy_application(backbone, name):
+    """Keras itself fetches and checks these."""
+    try:
+        base = applications.bare(name, (224, 224, 3), weights="imagenet")
+    except Exception as error:
+        raise ValueError(_not_fetched(name, "keras.applications", error)) from error
+    backbone.get_layer(name).set_weights(base.get_weights())
+
+
+def _not_fetched(name, url, error):
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[-1][:160]
+    return f"ImageNet weights of {name} cannot be fetched from {url} ({reason}). {_ADVICE}."
+
+
+def _load(model, path):
+    try:
+        model.load_weights(path)
+    except Exception as error:  # h5py's and Keras's, whatever the content leads to
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
+        raise ValueError(f"backbone_weights {path}: does not fit {model.name} ({reason}). {_ADVICE}.") from error
+
+
+def _convnext_source(name, path):
+    if name not in MAKERS:
+        raise ValueError(f"backbone_weights {path}: keras.applications has no {name}; give a .keras file. {_ADVICE}.")
+    source = getattr(keras.applications, MAKERS[name])(include_top=False, weights=None, input_shape=(32, 32, 3))
+    _load(source, path)
+    return source
+
+
+def convert_convnext(source, backbone):
+    """Copies the weights of a keras.applications ConvNeXt (without top) into ours, for colour or gray.
+
+    A gray stem gives what the colour stem gives for a gray picture, exactly: its kernel is the sum over colours, each divided by its own
+    spread, and its bias takes up the difference of the means.
+    """
+    arrays = source.get_weights()
+    stem_kernel, stem_bias = arrays[0], arrays[1]
+    if backbone.input_shape[-1] == 1:
+        shift = np.array([(GRAY_MEAN - m) / s for m, s in zip(MEAN, STD, strict=True)])
+        stem_bias = stem_bias + np.einsum("hwcf,c->f", stem_kernel, shift)
+        stem_kernel = np.einsum("hwcf,c->hwf", stem_kernel, GRAY_STD / np.array(STD))[:, :, None]
+    arrays[:2] = stem_kernel, stem_bias
+    backbone.set_weights([array.transpose(0, 1, 3, 2) if array.shape[:2] == (7, 7) else array for array in arrays])
+
+
+def _from_dan(backbone, path):
+    """The backbone's weights of a saved DAN."""
+    try:
+        saved = keras.models.load_model(path, compile=False)
+        arrays = saved.get_layer("backbone").get_weights()
+        backbone.set_weights(arrays)
+    except Exception as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
+        raise ValueError(f"backbone_weights {path}: not a DAN with this backbone ({reason}). {_ADVICE}.") from error

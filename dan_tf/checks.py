@@ -1,0 +1,1 @@
+CHECKS=(); MODEL_CHECKS=()

@@ -1,0 +1,52 @@
+"""Batch normalization with PyTorch's conventions, by which the reference of DAN was trained."""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="dan_tf")
+class BatchNormalization(keras.layers.BatchNormalization):
+    """Keras's layer with epsilon 1e-5, momentum 0.9 and an unbiased moving variance.
+
+    Keras keeps the biased batch variance in its moving average; PyTorch multiplies it by n / (n - 1), n being the values a channel
+    has in the batch. The batch itself is normalized by the biased one, as everywhere. For a single value (a batch of one,
+    without a map) the variance is 0 and the output the offset.
+
+    Input shape, output shape:
+        ``(batch, ..., channels)``.
+    """
+
+    def __init__(self, momentum=0.9, epsilon=1e-5, **kwargs):
+        super().__init__(momentum=momentum, epsilon=epsilon, **kwargs)
+
+    def call(self, inputs, training=None, mask=None):
+        if not training or not self.trainable:
+            return super().call(inputs, training=False)
+        outputs, mean, unbiased = (self._fused if self._may_fuse() else self._plain)(inputs)
+        for moving, batch in ((self.moving_mean, mean), (self.moving_variance, unbiased)):
+            moving.assign(moving * self.momentum + batch * (1.0 - self.momentum))
+        return outputs
+
+    def _may_fuse(self):
+        plain = self.synchronized or self.compute_dtype != "float32" or not (self.center and self.scale)
+        return not plain and keras.backend.backend() == "tensorflow"
+
+    def _plain(self, inputs):
+        """Outputs, batch mean and unbiased batch variance by ``keras.ops``."""
+        axes = list(range(len(inputs.shape) - 1))
+        mean, variance = ops.moments(inputs, axes=axes, synchronized=self.synchronized)
+        outputs = ops.batch_normalization(
+            inputs, mean, variance, axis=-1, offset=self.beta, scale=self.gamma, epsilon=self.epsilon
+        )
+        count = ops.cast(ops.size(inputs), variance.dtype) / inputs.shape[-1]
+        return outputs, mean, variance * (count / ops.maximum(count - 1.0, 1.0))
+
+    def _fused(self, inputs):
+        """The same by TensorFlow's fused kernel, which keeps the unbiased variance of its own accord."""
+        import tensorflow as tf
+
+        shape = tf.shape(inputs)
+        flat = tf.reshape(inputs, (-1, 1, 1, inputs.shape[-1]))
+        scale, offset = ops.convert_to_tensor(self.gamma), ops.convert_to_tensor(self.beta)
+        result = tf.raw_ops.FusedBatchNormV3(x=flat, scale=scale, offset=offset, mean=[], variance=[], epsilon=self.epsilon)
+        return tf.reshape(result.y, shape), result.batch_mean, result.batch_variance

@@ -1,0 +1,116 @@
+"""How DAN is trained: plain data, validated by whoever trains. Imports nothing, so that --help is quick.
+
+Field names are those of the trainer's recipe; ``model_options`` go to the ``DAN`` constructor.
+"""
+
+DEFAULT = "fer2013"
+# The recipe for datasets of these kinds, where none is named.
+FOR_DATASET = {"affectnet": "affectnet", "rafdb": "rafdb"}
+
+BACKBONES = ("convnext_atto", "convnext_femto", "convnext_pico", "convnext_nano", "convnext_tiny", "convnext_small")
+BACKBONES += ("convnext_base", "resnet18", "efficientnetv2_b0", "mobilenetv3_small")
+
+# What a user may set besides the training fields: name -> (type, choices or None, help).
+OPTIONS = {
+    "backbone": (str, BACKBONES, "the network below the heads"),
+    "backbone_weights": (str, None, "none, imagenet (fetched once), or a file (.h5 of keras.applications, .keras of a DAN)"),
+    "stem_stride": (int, (4, 2, 1), "steps of the first convolution; 2 and 1 keep a larger map, at 4 and 16 times the cost"),
+    "num_heads": (int, None, "attention heads; 0: a plain dense layer instead"),
+    "head_width": (int, None, "channels inside a head; 0: a third of the backbone's"),
+    "drop_path": (float, None, "stochastic depth of a ConvNeXt's last block, 0 up to (not including) 1"),
+    "layer_scale": (float, None, "first value of a ConvNeXt's layer scale"),
+    "affinity_weight": (float, None, "weight of the affinity loss, the paper's center loss"),
+    "center_weight": (float, None, "weight of the plain center loss"),
+    "partition_weight": (float, None, "weight of the partition loss"),
+}
+
+_REFERENCE = {
+    "backbone": "convnext_tiny",
+    "backbone_weights": "imagenet",
+    "num_heads": 4,
+    "affinity_weight": 1.0,
+    "partition_weight": 1.0,
+}
+
+RECIPES = {
+    # The reference's AffectNet training (its code): Adam at 1e-4, x0.6 an epoch, 40 epochs by default (after which the rate is
+    # 2e-13: training ends much earlier), batch 256, inverse class frequency; flip; with p 0.7 rotation 20, scale 0.8 to 1, shift
+    # 0.2; random erasing of 2 to 33 %, p 0.5. Deviations: ConvNeXt-Tiny with ImageNet weights for ResNet-18 with MS-Celeb-1M's;
+    # what a warp brings in repeats the edge, where the reference has black; erased places become one random gray, not black.
+    # Not trained here: AffectNet cannot be had without its owners' leave.
+    "affectnet": {
+        "model_options": _REFERENCE,
+        "image_size": 224,
+        "channels": 3,
+        "epochs": 40,
+        "batch_size": 256,
+        "optimizer": "adam",
+        "learning_rate": 1e-4,
+        "schedule": "exponential",
+        "decay": 0.6,
+        "sampling": "inverse_frequency",
+        "flip": True,
+        "warp_share": 0.7,
+        "rotation": 20.0,
+        "shrink": 0.2,
+        "shift": 0.2,
+        "erase": 0.5,
+        "erase_most": 0.33,
+    },
+    # The reference's RAF-DB training: SGD at 0.1, momentum 0.9, L2 1e-4 in the gradient, x0.1 every 10 of 40 epochs, batch 256,
+    # flip; with p 0.2 rotation 20 and a crop after padding by 32 of 224; erasing of 2 to 25 %, p 0.5. Deviations as above, and a
+    # tenth of the rate with one epoch of warm-up, since 0.1 is a rate for batch-normalized networks. Not trained here.
+    "rafdb": {
+        "model_options": _REFERENCE,
+        "image_size": 224,
+        "channels": 3,
+        "epochs": 40,
+        "batch_size": 256,
+        "optimizer": "momentum",
+        "learning_rate": 0.01,
+        "warmup_epochs": 1.0,
+        "l2": 1e-4,
+        "schedule": "exponential",
+        "decay": 0.1,
+        "decay_epochs": 10.0,
+        "flip": True,
+        "warp_share": 0.2,
+        "rotation": 20.0,
+        "shift": 0.143,
+        "erase": 0.5,
+    },
+    # Small gray faces on a CPU, from scratch: ours.
+    "fer2013": {
+        "model_options": {"backbone": "convnext_atto", "stem_stride": 2, "num_heads": 4, "drop_path": 0.05, "layer_scale": 0.1},
+        "epochs": 40,
+        "batch_size": 128,
+        "optimizer": "adam",
+        "learning_rate": 0.002,
+        "weight_decay": 0.05,
+        "schedule": "cosine",
+        "warmup_epochs": 1.0,
+        "label_smoothing": 0.1,
+        "flip": True,
+        "rotation": 10.0,
+        "shift": 0.08,
+        "zoom": 0.1,
+    },
+    # FER2013 enlarged to 224 pixels for a pretrained ConvNeXt-Tiny: for a GPU. Not trained here: no GPU, and no way to the weights.
+    "fer2013-imagenet": {
+        "model_options": {**_REFERENCE, "drop_path": 0.1},
+        "image_size": 224,
+        "channels": 3,
+        "epochs": 15,
+        "batch_size": 64,
+        "optimizer": "adam",
+        "learning_rate": 1e-4,
+        "weight_decay": 0.05,
+        "schedule": "cosine",
+        "warmup_epochs": 1.0,
+        "label_smoothing": 0.1,
+        "flip": True,
+        "rotation": 15.0,
+        "shift": 0.08,
+        "zoom": 0.1,
+    },
+}
