@@ -1,7 +1,7 @@
 """DAN's losses beside cross-entropy: affinity (the paper's "center loss"), plain center loss, and partition.
 
-Centers are Keras variables made with the loss, so that they exist before training starts. They belong to the loss and never to the
-model that is saved. All terms are right under ``tf.distribute``: the replicas' gradients sum to those of the whole batch.
+Centers are Keras variables made with the loss, so that they exist before training starts. They belong to the loss, never to
+the model that is saved. All terms are right under ``tf.distribute``: the replicas' gradients sum to those of the whole batch.
 """
 
 import keras
@@ -54,8 +54,8 @@ class AffinityLoss(_ClassCenters):
 
         (1 / batch) * sum_i ||x_i - c_{y_i}||^2 / sum_d Var_classes(c_d)
 
-    with trainable centers drawn from a unit Gaussian, and the unbiased variance over all classes. A class absent from the batch takes
-    part through the variance alone.
+    with trainable centers drawn from a unit Gaussian, and the unbiased variance over all classes. A class absent from the batch
+    takes part through the variance alone.
 
     Args:
         num_classes: 2 or more.
@@ -95,7 +95,7 @@ class CenterLoss(_ClassCenters):
         y_true: labels ``(batch,)``, integers.
         y_pred: pooled features ``(batch, num_features)``.
 
-    Reference: Wen, Zhang, Li, Qiao, "A discriminative feature learning approach for deep face recognition", ECCV 2016, eqs. 2 to 4.
+    Reference: Wen, Zhang, Li, Qiao, "A discriminative feature learning approach for deep face recognition", ECCV 2016, eqs. 2-4.
     """
 
     def __init__(self, num_classes, num_features, center_rate=0.5, seed=None, reduction="sum", name="center"):

@@ -22,8 +22,8 @@ class DAN(keras.Model):
 
     - ConvNeXt in place of ResNet-18, as this project is for; ``backbone="resnet18"`` is the original.
     - No bias where a batch norm follows: it would be taken away again, and never get a gradient.
-    - The heads' inner width follows the backbone's, a third of its channels: 256 on ConvNeXt-Tiny's 768, as the reference has on 512.
-      Small backbones are not outweighed. ``head_width`` sets it.
+    - The heads' inner width follows the backbone's, a third of its channels: 256 on ConvNeXt-Tiny's 768, as the reference has on
+      512. Small backbones are not outweighed. ``head_width`` sets it.
 
     Args:
         backbone: one of ``backbone.BACKBONES``.
@@ -112,8 +112,8 @@ class DANTraining(keras.Model):
     Call arguments:
         pixels: ``(batch, image_size, image_size, channels)``.
     Returns:
-        A dictionary: "logits" ``(batch, classes)``, "features" ``(batch, channels)``, averaged over the map, and with heads "heads"
-        ``(batch, heads, channels)``.
+        A dictionary: "logits" ``(batch, classes)``, "features" ``(batch, channels)``, averaged over the map, and with heads
+        "heads" ``(batch, heads, channels)``.
     Example:
         >>> training = model.for_training()
         >>> training.compile(optimizer="adam")

@@ -8,7 +8,7 @@ DEFAULT = "fer2013"
 FOR_DATASET = {"affectnet": "affectnet", "rafdb": "rafdb"}
 
 BACKBONES = ("convnext_atto", "convnext_femto", "convnext_pico", "convnext_nano", "convnext_tiny", "convnext_small")
-BACKBONES += ("convnext_base", "resnet18", "efficientnetv2_b0", "mobilenetv3_small")
+BACKBONES += ("convnext_base", "resnet18", "efficientnetv2-b0", "mobilenetv3-small")
 
 # What a user may set besides the training fields: name -> (type, choices or None, help).
 OPTIONS = {
@@ -95,7 +95,7 @@ RECIPES = {
         "shift": 0.08,
         "zoom": 0.1,
     },
-    # FER2013 enlarged to 224 pixels for a pretrained ConvNeXt-Tiny: for a GPU. Not trained here: no GPU, and no way to the weights.
+    # FER2013 enlarged to 224 pixels for a pretrained ConvNeXt-Tiny: for a GPU. Not trained here: no GPU, no way to the weights.
     "fer2013-imagenet": {
         "model_options": {**_REFERENCE, "drop_path": 0.1},
         "image_size": 224,

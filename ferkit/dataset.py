@@ -84,5 +84,5 @@ def input_shape(manifest: Manifest, size: int = 0, channels: int = 0) -> tuple[i
     sizes = manifest.description.get("image_size")
     if not sizes or sizes[0] != sizes[1]:
         what = f"are {sizes[0]}x{sizes[1]} pixels" if sizes else "have several sizes"
-        raise DataError(f"{manifest.folder}: its images {what}, and models take squares of one size. Give it with --image_size N.")
+        raise DataError(f"{manifest.folder}: its images {what}, and models take squares of one size. Give --image_size N.")
     return sizes[0], sizes[1], channels

@@ -4,18 +4,18 @@ import tensorflow as tf
 
 
 class Objective:
-    """The loss of a model under a recipe, and all variables that training it involves.
+    """The loss of a model, and all variables that training it involves.
 
     A model with ``for_training()`` (see ``registry.ModelEntry``) is trained through what that returns: more outputs, more loss
     terms, and variables, such as class centers, that the saved model does without.
 
     Args:
         model: a Keras model from pixels to logits.
-        recipe: a ``Recipe``; only its label smoothing is read.
+        label_smoothing: share of the target spread over all classes.
     """
 
-    def __init__(self, model, recipe):
-        self._smoothing = recipe.label_smoothing
+    def __init__(self, model, label_smoothing=0.0):
+        self._smoothing = label_smoothing
         self._training = model.for_training() if hasattr(model, "for_training") else None
         self._trained = self._training or model
         self.term_names = tuple(self._training.terms) if self._training else ()

@@ -14,7 +14,8 @@ def build_optimizer(recipe, variables):
     if recipe.optimizer == "adam":
         optimizer = keras.optimizers.Adam(recipe.learning_rate, weight_decay=decay)
     else:
-        optimizer = keras.optimizers.SGD(recipe.learning_rate, momentum=0.9, nesterov=recipe.optimizer == "sgd", weight_decay=decay)
+        nesterov = recipe.optimizer == "sgd"
+        optimizer = keras.optimizers.SGD(recipe.learning_rate, momentum=0.9, nesterov=nesterov, weight_decay=decay)
     if decay:
         optimizer.exclude_from_weight_decay(var_list=[v for v in variables if len(v.shape) < 2])
     optimizer.build(variables)

@@ -38,8 +38,8 @@ def epoch_plan(labels: np.ndarray, sampling: str, seed: int, epoch: int) -> Epoc
     Args:
         labels: int ``(rows,)``, the class of each training row.
         sampling: "shuffle": every row once; "oversample": rows are repeated until every class is as frequent as the largest,
-            a class's repeats spread evenly over its rows; "inverse_frequency": as many rows as there are, drawn with replacement, so
-            that every class is as likely as any other.
+            a class's repeats spread evenly over its rows; "inverse_frequency": as many rows as there are, drawn with
+            replacement, so that every class is as likely as any other.
         seed: the recipe's seed.
         epoch: 0 or more.
     """

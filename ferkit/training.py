@@ -35,7 +35,7 @@ class Trainer:
 
     def __init__(self, model, recipe, train, val, run):
         self.model, self.recipe, self.val, self.run = model, recipe, val, run
-        self.objective = Objective(model, recipe)
+        self.objective = Objective(model, recipe.label_smoothing)
         self.batches = TrainingBatches(train, recipe, model.input_shape[1:])
         self.optimizer = build_optimizer(recipe, self.objective.trainable_variables)
         self.watch = TrainingWatch(recipe, val.class_names)

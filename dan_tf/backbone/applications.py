@@ -3,15 +3,15 @@
 import keras
 from keras import layers
 
-MAKERS = {"efficientnetv2_b0": "EfficientNetV2B0", "mobilenetv3_small": "MobileNetV3Small"}
+MAKERS = {"efficientnetv2-b0": "EfficientNetV2B0", "mobilenetv3-small": "MobileNetV3Small"}
 SMALLEST = 32  # what keras.applications accepts
 
 
 def application(name, pixels, stem_stride=4):
     """The feature map of a network of keras.applications; gray is repeated to three channels.
 
-    Their stems are fixed, with a total stride of 32. A stem stride of 2 or 1 enlarges the image two or four times in place of it: the
-    map is as large as the other backbones have it, at the same factor in cost.
+    Their stems are fixed, with a total stride of 32. A stem stride of 2 or 1 enlarges the image two or four times in place of it:
+    the map is as large as the other backbones have it, at the same factor in cost.
 
     Args:
         name: a key of ``MAKERS``.

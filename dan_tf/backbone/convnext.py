@@ -123,8 +123,8 @@ class ConvNeXtBlock(layers.Layer):
         from . import fast_ops
 
         shape, channels = ops.shape(inputs), inputs.shape[-1]
-        x = fast_ops.depthwise(inputs, ops.convert_to_tensor(self.depthwise_kernel))
-        x = fast_ops.normalize(ops.reshape(x, (-1, channels)), ops.convert_to_tensor(self.depthwise_bias), EPSILON)
+        x = fast_ops.depthwise(inputs, self.depthwise_kernel.value)
+        x = fast_ops.normalize(ops.reshape(x, (-1, channels)), self.depthwise_bias.value, EPSILON)
         kernel = self.norm_gamma[:, None] * self.expand_kernel
         bias = self.expand_bias + ops.matmul(self.norm_beta[None], self.expand_kernel)[0]
         x = fast_ops.bias_gelu(ops.matmul(x, kernel), bias)

@@ -28,7 +28,7 @@ def depthwise(images, kernel):
         float32, the shape of `images`.
     """
     height, width = images.shape[1:3]
-    return _depthwise(images, _crop(kernel, height, width))
+    return _depthwise(images, _crop(tf.convert_to_tensor(kernel), height, width))
 
 
 def _crop(kernel, height, width):
@@ -75,7 +75,6 @@ def _filter_gradient(images, kernel, upstream):
     return tf.concat(strips, axis=1)
 
 
-@tf.custom_gradient
 def normalize(features, bias, epsilon):
     """``(x - mean(x)) / sqrt(var(x) + epsilon)`` with ``x = features + bias``, over the last axis.
 
@@ -87,7 +86,12 @@ def normalize(features, bias, epsilon):
     Returns:
         float32, the shape of `features`.
     """
+    # A variable would be taken for one that the function captures.
+    return _differentiable_normalize(features, tf.convert_to_tensor(bias), epsilon)
 
+
+@tf.custom_gradient
+def _differentiable_normalize(features, bias, epsilon):
     def gradient(upstream):
         by_features = _normalize_gradient(features, bias, epsilon, upstream)
         return by_features, column_sums(by_features), None
@@ -115,7 +119,6 @@ def _normalize_gradient(features, bias, epsilon, upstream):
     return scale * (upstream - tf.reduce_mean(upstream, axis=-1, keepdims=True) - normal * inner)
 
 
-@tf.custom_gradient
 def bias_gelu(features, bias):
     """``gelu(features + bias)``, the exact one, with the error function.
 
@@ -126,7 +129,11 @@ def bias_gelu(features, bias):
     Returns:
         float32, the shape of `features`.
     """
+    return _differentiable_bias_gelu(features, tf.convert_to_tensor(bias))
 
+
+@tf.custom_gradient
+def _differentiable_bias_gelu(features, bias):
     def gradient(upstream):
         by_features = _bias_gelu_gradient(features, bias, upstream)
         return by_features, column_sums(by_features)

@@ -26,8 +26,8 @@ def load_backbone_weights(backbone, name, weights):
     Args:
         backbone: the ``keras.Model`` from pixels to the feature map.
         name: its name in ``backbone.BACKBONES``.
-        weights: "none" leaves it as it is; "imagenet" fetches the file of keras.applications, once, checked by its hash; else the path of
-            that file (.h5, without top), or of a .keras file of a DAN with the same backbone.
+        weights: "none" leaves it as it is; "imagenet" fetches the file of keras.applications, once, checked by its hash; else the
+            path of that file (.h5, without top), or of a .keras file of a DAN with the same backbone.
 
     Raises:
         ValueError: no such weights or file, no network, or a file that does not fit.
@@ -97,8 +97,8 @@ def _convnext_source(name, path):
 def convert_convnext(source, backbone):
     """Copies the weights of a keras.applications ConvNeXt (without top) into ours, for colour or gray.
 
-    A gray stem gives what the colour stem gives for a gray picture, exactly: its kernel is the sum over colours, each divided by its own
-    spread, and its bias takes up the difference of the means.
+    A gray stem gives what the colour stem gives for a gray picture, exactly: its kernel is the sum over colours, each divided by
+    its own spread, and its bias takes up the difference of the means.
     """
     arrays = source.get_weights()
     stem_kernel, stem_bias = arrays[0], arrays[1]

@@ -1,0 +1,263 @@
+"""The DAN network: its parts fit together, save and load, and train."""
+
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from dan_tf import BACKBONES, DAN, ConvNeXtBlock, build_backbone
+from dan_tf.backbone import pretrained
+from dan_tf.backbone.convnext import keyed_uniform
+from dan_tf.recipes import BACKBONES as BACKBONE_FLAGS
+from dan_tf.recipes import OPTIONS, RECIPES
+from ferkit.objective import Objective
+from ferkit.training import row_keys
+
+SMALL = {"backbone": "convnext_atto", "image_size": 48, "channels": 1}
+
+
+def images(count=4, size=48, channels=1):
+    return np.random.default_rng(0).integers(0, 256, (count, size, size, channels)).astype("float32")
+
+
+@pytest.fixture(scope="module")
+def small():
+    keras.utils.set_random_seed(0)
+    return DAN(**SMALL)
+
+
+@pytest.mark.parametrize("name", [name for name in BACKBONES if name not in ("convnext_small", "convnext_base")])
+@pytest.mark.parametrize(("size", "stem_stride", "side"), [(48, 4, 1), (48, 2, 3), (64, 4, 2)])
+def test_every_backbone_gives_a_map_by_its_stride(name, size, stem_stride, side):
+    if (size, stem_stride) == (48, 4) and name in ("resnet18", "efficientnetv2-b0", "mobilenetv3-small"):
+        side = 2  # these pad, so they round up
+    backbone = build_backbone(name, size, 1, stem_stride)
+    assert backbone.output.shape[1:3] == (side, side)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [("convnext_atto", 3_373_880), ("convnext_nano", 14_949_360), ("convnext_tiny", 27_820_128), ("convnext_small", 49_454_688)],
+)
+def test_backbones_have_the_published_number_of_parameters(name, parameters):
+    assert build_backbone(name, 32, 3).count_params() == parameters
+
+
+def test_recipes_name_the_backbones_and_options_there_are():
+    assert BACKBONE_FLAGS == BACKBONES
+    accepted = DAN(**SMALL).get_config()
+    assert set(OPTIONS) <= set(accepted)
+    assert all(set(recipe["model_options"]) <= set(OPTIONS) for recipe in RECIPES.values())
+
+
+def test_head_width_follows_the_backbone(small):
+    assert small.get_layer("head0").spatial_width == 104  # a third of 320, in steps of 8
+    assert DAN("convnext_tiny", image_size=32).get_layer("head0").spatial_width == 256
+
+
+@pytest.mark.parametrize("num_heads", [0, 1, 4])
+def test_save_and_reload_give_the_same_logits_and_settings(num_heads, tmp_path):
+    model = DAN(**SMALL, num_heads=num_heads, class_names=("a", "b", "c"), stem_stride=2, drop_path=0.1)
+    model.for_training()  # leaves no trace in the file
+    model.save(tmp_path / "m.keras")
+    again = keras.models.load_model(tmp_path / "m.keras")
+    assert again.get_config() == model.get_config()
+    assert again.class_names == ("a", "b", "c")
+    np.testing.assert_allclose(again(images()), model(images()), atol=1e-5)
+
+
+def test_centers_exist_before_training_and_never_in_the_saved_file(small, tmp_path):
+    training = small.for_training()
+    centers = [variable for variable in training.trainable_variables if "center" in variable.path]
+    assert [tuple(variable.shape) for variable in centers] == [(7, 320)]
+    assert training.count_params() - small.count_params() == 7 * 320
+    small.save(tmp_path / "m.keras")
+    assert keras.models.load_model(tmp_path / "m.keras").count_params() == small.count_params()
+    with zipfile.ZipFile(tmp_path / "m.keras") as file:
+        assert b"center" not in file.read("config.json").replace(b"center_weight", b"")
+
+
+def test_the_training_model_shares_every_weight(small):
+    training = small.for_training()
+    ours = {id(weight) for weight in small.trainable_weights}
+    assert ours <= {id(weight) for weight in training.trainable_variables}
+    outputs = training(images(), training=False)
+    np.testing.assert_allclose(outputs["logits"], small(images()), atol=1e-5)
+    assert outputs["features"].shape == (4, 320)
+    assert outputs["heads"].shape == (4, 4, 320)
+    # Fused heads are log-probabilities over the heads.
+    np.testing.assert_allclose(np.exp(outputs["heads"]).sum(axis=1), 1.0, atol=1e-4)
+
+
+def test_the_whole_loss_is_cross_entropy_and_its_weighted_terms():
+    model = DAN(**SMALL, affinity_weight=0.5, center_weight=0.25, partition_weight=2.0)
+    objective, labels = Objective(model), np.arange(4).astype("int32")
+    assert objective.term_names == ("affinity", "center", "partition")
+    outputs = objective.outputs(images())
+    total, terms = objective.losses(labels, outputs)
+    cross_entropy = keras.losses.sparse_categorical_crossentropy(labels, outputs["logits"], from_logits=True)
+    assert float(total) == pytest.approx(float(np.mean(cross_entropy)) + sum(float(term) for term in terms), rel=1e-5)
+    losses = model.for_training().terms
+    by_hand = float(losses["partition"][1](labels, outputs["heads"]))
+    assert float(terms[2]) == pytest.approx(2.0 * by_hand, rel=1e-5)
+
+
+def test_terms_of_weight_zero_are_left_out():
+    assert Objective(DAN(**SMALL, affinity_weight=0.0, partition_weight=0.0)).term_names == ()
+    assert Objective(DAN(**SMALL, num_heads=0)).term_names == ("affinity",)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("num_heads", [1, 2])
+def test_a_batch_of_one_and_a_single_head_give_finite_losses(num_heads, count):
+    objective = Objective(DAN(**SMALL, num_heads=num_heads, center_weight=0.1))
+    labels = np.zeros(count, "int32")
+    with tf.GradientTape() as tape:
+        total, terms = objective.losses(labels, objective.outputs(images(count)))
+    gradients = tape.gradient(total, [variable.value for variable in objective.trainable_variables])
+    assert np.isfinite(float(total))
+    assert all(gradient is None or np.isfinite(gradient).all() for gradient in gradients)
+    assert float(terms[-1]) == 0.0 if num_heads == 1 else float(terms[-1]) > 0.0
+    assert all(np.isfinite(variable.numpy()).all() for variable in objective.variables if "seed" not in variable.path)
+
+
+def test_compile_and_fit_learn_with_the_models_own_loss(tmp_path):
+    labels = np.arange(28) % 7
+    pictures = np.zeros((28, 48, 48, 1), "float32")
+    for picture, label in zip(pictures, labels, strict=True):
+        picture[6 * label : 6 * label + 8] = 255
+    keras.utils.set_random_seed(1)
+    model = DAN(**SMALL, layer_scale=1.0, center_weight=0.01)
+    training = model.for_training()
+    training.compile(keras.optimizers.Adam(0.002), metrics=["accuracy"])
+    history = training.fit(pictures, labels, epochs=12, batch_size=28, verbose=0).history
+    assert history["loss"][-1] < 0.5 * history["loss"][0]
+    assert history["accuracy"][-1] > 0.8
+    model.save(tmp_path / "trained.keras")
+    np.testing.assert_allclose(keras.models.load_model(tmp_path / "trained.keras")(pictures), model(pictures), atol=1e-4)
+
+
+# ---- stochastic depth --------------------------------------------------------------------------------------------------
+
+
+def test_dropped_rows_depend_on_their_keys_alone():
+    block = ConvNeXtBlock(drop_path=0.5, layer_scale=1.0)
+    x = np.random.default_rng(0).normal(size=(64, 6, 6, 8)).astype("float32")
+    plain = block(x, training=False)
+    block.row_keys = np.arange(64)
+    first, again = block(x, training=True), block(x, training=True)
+    np.testing.assert_array_equal(first, again)
+    dropped = np.abs(first - x).max(axis=(1, 2, 3)) == 0
+    np.testing.assert_array_equal(dropped, np.asarray(keyed_uniform(np.arange(64))) < 0.5)
+    assert 16 < dropped.sum() < 48
+    np.testing.assert_allclose((first - x)[~dropped], 2.0 * (plain - x)[~dropped], atol=1e-5)
+    # In another order, and in another batch, a row is dropped just the same.
+    block.row_keys = np.arange(64)[::-1].copy()
+    np.testing.assert_array_equal(np.abs(block(x, training=True) - x).max(axis=(1, 2, 3)) == 0, dropped[::-1])
+
+
+def test_keyed_uniform_is_uniform_and_known():
+    values = np.asarray(keyed_uniform(np.arange(100_000)))
+    assert values.min() >= 0.0
+    assert values.max() < 1.0
+    np.testing.assert_allclose(np.histogram(values, 10, (0, 1))[0], 10_000, atol=400)
+
+
+def test_row_keys_reach_the_blocks_of_the_nested_backbone():
+    model = DAN(**SMALL, drop_path=0.9, num_heads=1)
+    with row_keys(model, tf.range(4)):
+        first = model.for_training()(images(), training=True)["features"]
+        again = model.for_training()(images(), training=True)["features"]
+    np.testing.assert_array_equal(first, again)
+
+
+# ---- weights of the backbone -------------------------------------------------------------------------------------------
+
+
+def test_backbone_weights_from_a_dan_file(tmp_path):
+    source = DAN(**SMALL, num_heads=2)
+    source.save(tmp_path / "dan.keras")
+    model = DAN(**SMALL, backbone_weights=str(tmp_path / "dan.keras"))
+    before = model.get_layer("head0").get_weights()
+    model.load_first_weights()
+    pairs = zip(model.get_layer("backbone").get_weights(), source.get_layer("backbone").get_weights(), strict=True)
+    for received, expected in pairs:
+        np.testing.assert_array_equal(received, expected)
+    for received, expected in zip(model.get_layer("head0").get_weights(), before, strict=True):
+        np.testing.assert_array_equal(received, expected)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_backbone_weights_from_the_file_of_keras_applications(channels, tmp_path, monkeypatch):
+    published = keras.applications.ConvNeXtTiny(include_top=False, weights=None, input_shape=(32, 32, 3))
+    published.save_weights(tmp_path / "convnext_tiny_notop.weights.h5")
+    # "imagenet" is the same path behind the download.
+    monkeypatch.setattr(keras.utils, "get_file", lambda *a, **k: str(tmp_path / "convnext_tiny_notop.weights.h5"))
+    model = DAN("convnext_tiny", image_size=32, channels=channels, num_heads=0, backbone_weights="imagenet")
+    model.load_first_weights()
+    gray = images(2, 32)
+    expected = published(np.repeat(gray, 3, axis=-1))
+    received = model.get_layer("backbone")(np.repeat(gray, channels, axis=-1))
+    np.testing.assert_allclose(received, expected, atol=1e-4)
+
+
+def test_published_files_are_pinned_by_hash(monkeypatch):
+    asked = {}
+
+    def get_file(name, url, cache_subdir, file_hash):
+        asked.update(name=name, url=url, file_hash=file_hash)
+        raise Exception(f"URL fetch failure on {url}: None -- [Errno -2] Name or service not known")
+
+    monkeypatch.setattr(keras.utils, "get_file", get_file)
+    with pytest.raises(ValueError, match=r"cannot be fetched from https://.*Name or service not known.*--backbone_weights none"):
+        DAN("convnext_tiny", image_size=32, num_heads=0, backbone_weights="imagenet").load_first_weights()
+    assert asked["file_hash"] == pretrained.SHA256["convnext_tiny"]
+    assert len(asked["file_hash"]) == 64
+
+
+@pytest.mark.parametrize(
+    ("name", "weights", "message"),
+    [
+        ("convnext_atto", "imagenet", "there are none for convnext_atto, only for convnext_tiny"),
+        ("resnet18", "imagenet", "there are none for resnet18"),
+        ("convnext_atto", "nowhere.h5", "nowhere.h5: no such file. Give a file with --backbone_weights FILE"),
+        ("convnext_atto", "text.h5", "keras.applications has no convnext_atto"),
+        ("convnext_tiny", "text.h5", "text.h5: does not fit convnext_tiny"),
+        ("resnet18", "text.h5", "resnet18 reads weights from .keras files only"),
+        ("mobilenetv3-small", "text.h5", "text.h5: does not fit mobilenetv3-small"),
+        ("resnet18", "other.keras", "other.keras: not a DAN with this backbone"),
+    ],
+)
+def test_backbone_weights_that_cannot_be_had(name, weights, message, small, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "text.h5").write_text("no weights")
+    small.save(tmp_path / "other.keras")
+    with pytest.raises(ValueError, match=message):
+        DAN(name, image_size=32, num_heads=0, backbone_weights=weights).load_first_weights()
+
+
+# ---- arguments that cannot be ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"backbone": "vgg"}, "`backbone` to be one of convnext_atto, .*resnet18.* Received: backbone='vgg'"),
+        ({"stem_stride": 3}, "`stem_stride` to be 4, 2 or 1. Received: stem_stride=3"),
+        (
+            {"image_size": 24},
+            "shrinks an image 32 times, so `image_size` must be at least 32, or a stem_stride of 2. Received: i",
+        ),
+        ({"image_size": 4}, "must be at least 32. Received: image_size=4"),
+        ({"class_names": ("one",)}, "`class_names` to have two or more"),
+        ({"num_heads": -1}, "Expected no negative number. Received: num_heads=-1"),
+        ({"drop_path": 1.0}, r"`drop_path` to be in \[0, 1\). Received: drop_path=1.0"),
+        ({"affinity_weight": -1.0}, "`affinity_weight` to be at least 0"),
+        ({"partition_weight": float("nan")}, "`partition_weight` to be at least 0"),
+    ],
+)
+def test_impossible_arguments(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        DAN(**{**SMALL, **arguments})
