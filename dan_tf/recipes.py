@@ -24,6 +24,14 @@ OPTIONS = {
     "partition_weight": (float, None, "weight of the partition loss"),
 }
 
+# Parts that can be taken away to see what they are worth: name -> options without it. PLAIN is the backbone with nothing of DAN.
+ABLATIONS = {
+    "heads": {"num_heads": 0, "partition_weight": 0.0},
+    "partition": {"partition_weight": 0.0},
+    "affinity": {"affinity_weight": 0.0},
+}
+PLAIN = {"num_heads": 0, "partition_weight": 0.0, "affinity_weight": 0.0}
+
 _REFERENCE = {
     "backbone": "convnext_tiny",
     "backbone_weights": "imagenet",

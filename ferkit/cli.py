@@ -63,6 +63,18 @@ examples:
   python main.py verify -m deep_emotion
   python main.py verify --checkpoint runs/mine/best.keras
 """,
+    "compare": """\
+examples:
+  python main.py compare -d data --backbones convnext_atto resnet18 --epochs 5 --seeds 0 1 2
+  python main.py compare -d data --ablate heads partition affinity --epochs 5
+  python main.py compare -d data --backbones convnext_atto resnet18 --ablate heads --epochs 5 --stem_stride 4
+  python main.py compare -d data --models deep_emotion dan --epochs 5
+  python main.py compare -d data --folder runs/compare-2026-05-04_12-00-00
+                                                     go on after Ctrl-C, a crash or kill -9
+
+Every (contestant, seed) is a run folder within --folder. Flags of the recipe apply to all contestants. --ablate trains the
+whole model, the model without each part named, and the bare backbone.
+""",
     "demo": """\
 examples:
   python main.py demo                                set up, train, evaluate and verify on drawn faces
@@ -75,6 +87,7 @@ SUMMARIES = {
     "train": "train a model by a recipe, resumable",
     "evaluate": "measure a trained model: accuracy with and without leaked copies, per class, calibration, confusion",
     "verify": "check the installation and a model: shapes, gradients, losses, reload",
+    "compare": "train backbones, parts taken away, or models by one recipe, and show what each reaches and costs",
     "demo": "everything once on drawn sample faces, in under three minutes",
 }
 
@@ -141,6 +154,7 @@ def _command_parser():
         "train": _add_train,
         "evaluate": _add_evaluate,
         "verify": _add_verify,
+        "compare": _add_compare,
         "demo": _add_demo,
     }
     for name, summary in SUMMARIES.items():
@@ -152,7 +166,7 @@ def _command_parser():
             formatter_class=_Help,
             allow_abbrev=False,
         )
-        if name in ("setup", "train", "evaluate"):
+        if name in ("setup", "train", "evaluate", "compare"):
             _add_data(command)
         if name in ("setup", "train"):
             _add_dataset(command)
@@ -224,18 +238,27 @@ def _add_setup(parser, with_seed=True):
 
 def _add_train(parser):
     group = parser.add_argument_group("training")
-    group.add_argument("-m", "--model", choices=list(MODELS), default=GIVEN_ONLY, help=f"default: {DEFAULT_MODEL}")
-    group.add_argument("--recipe", default=GIVEN_ONLY, metavar="NAME", help=f"a model's recipe: {_recipe_names()}")
+    _add_model_and_recipe(group, DEFAULT_MODEL)
     group.add_argument("--run", default=GIVEN_ONLY, metavar="DIR", help="run folder (default: runs/<date-time>-<model>)")
     group.add_argument("--resume", type=boolean, nargs="?", const=True, default=False, help="go on with --run, or the newest run")
     group.add_argument(
         "-hparams", "--hparams", "--hyperparams", type=boolean, nargs="?", const=True, default=False,
         help="accepted for the short form; values given apply with or without it",
     )  # fmt: skip
+    _add_recipe_values(parser)
+
+
+def _add_model_and_recipe(group, default_model):
+    group.add_argument("-m", "--model", choices=list(MODELS), default=GIVEN_ONLY, help=f"default: {default_model}")
+    group.add_argument("--recipe", default=GIVEN_ONLY, metavar="NAME", help=f"a model's recipe: {_recipe_names()}")
+
+
+def _add_recipe_values(parser, leave_out=()):
+    """A flag for every field of a recipe and every model option."""
     short = {"epochs": ["-e"], "learning_rate": ["-lr"], "batch_size": ["-bs"]}
     fields = parser.add_argument_group("hyperparameters (default: the recipe's)")
     for field in dataclasses.fields(Recipe):
-        if field.metadata:
+        if field.metadata and field.name not in leave_out:
             kind = {"type": boolean, "nargs": "?", "const": True} if field.type is bool else {"type": field.type}
             _add_field(fields, [*short.get(field.name, []), f"--{field.name}"], kind, field.metadata)
     options = parser.add_argument_group("model options (default: the recipe's)")
@@ -275,6 +298,21 @@ def _add_evaluate(parser):
 
 def _add_verify(parser):
     _add_checkpoint(parser)
+
+
+def _add_compare(parser):
+    from .compare import default_model
+
+    group = parser.add_argument_group("contestants (one of the first three, or the first two together)")
+    group.add_argument("--backbones", nargs="+", metavar="NAME", help="the model on each of these")
+    group.add_argument("--ablate", nargs="+", metavar="PART", help="the model as it is, without each of these parts, and bare")
+    known = ", ".join(MODELS)
+    group.add_argument("--models", nargs="+", choices=list(MODELS), metavar="NAME", help=f"models, each by its recipe: {known}")
+    _add_model_and_recipe(group, default_model())
+    group.add_argument("--seeds", nargs="+", type=int, default=None, metavar="N", help="train everything with each (default: 0)")
+    folder = "new, or of a comparison to go on with (default: runs/compare-<date-time>)"
+    group.add_argument("--folder", default=None, metavar="DIR", help=folder)
+    _add_recipe_values(parser, leave_out=("seed",))
 
 
 def _add_demo(parser):

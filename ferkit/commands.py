@@ -93,14 +93,11 @@ def train(options: argparse.Namespace) -> int:
         _same_dataset(run, fingerprint)
     _batch_fits(recipe, manifest)
     import_tensorflow()
-    from .dataset import input_shape, load_split
     from .run_folder import RunFolder
-    from .training import Trainer, seed_everything
+    from .training import Trainer
 
-    shape = input_shape(manifest, recipe.image_size, recipe.channels)
-    seed_everything(recipe.seed)
-    model = build_model(recipe, shape, manifest.class_names, first_weights=run is None)
-    train_split, val_split = (load_split(options.data, name, manifest, *shape[1:]) for name in ("train", "val"))
+    model = seeded_model(recipe, manifest, first_weights=run is None or not run.state_file.exists())
+    train_split, val_split = training_splits(manifest, model)
     trainer_run = run or RunFolder.create(getattr(options, "run", None), recipe, fingerprint)
     _announce(recipe, train_split, val_split, model, trainer_run)
     finished = Trainer(model, recipe, train_split, val_split, trainer_run).fit()
@@ -108,6 +105,23 @@ def train(options: argparse.Namespace) -> int:
         print(f"Stopped; nothing is lost. Go on with: {_resume_words(trainer_run, options)}")
         return 130
     return _report_best(trainer_run, val_split)
+
+
+def seeded_model(recipe: Recipe, manifest, first_weights: bool = True):
+    """A new model of a recipe for a dataset, its weights decided by the recipe's seed; see ``build_model``."""
+    from .dataset import input_shape
+    from .training import seed_everything
+
+    shape = input_shape(manifest, recipe.image_size, recipe.channels)
+    seed_everything(recipe.seed)
+    return build_model(recipe, shape, manifest.class_names, first_weights)
+
+
+def training_splits(manifest, model):
+    """The train and the val split, as the model takes them."""
+    from .dataset import load_split
+
+    return tuple(load_split(manifest.folder, name, manifest, *model.input_shape[2:]) for name in ("train", "val"))
 
 
 def build_model(recipe: Recipe, shape: tuple[int, int, int], class_names: tuple[str, ...], first_weights: bool = True):
@@ -192,6 +206,32 @@ def verify(options: argparse.Namespace) -> int:
     return 1 if failures else 0
 
 
+def compare(options: argparse.Namespace) -> int:
+    """Train several contestants by one recipe, measure what they cost, and show all of it side by side."""
+    from generate_data.manifest import read_manifest
+
+    from . import compare as comparison
+
+    folder = Path(options.folder or f"runs/compare-{time.strftime('%Y-%m-%d_%H-%M-%S')}")
+    before = comparison.read_plan(folder)
+    manifest = read_manifest(options.data)
+    given = _given_recipe_values(options)
+    named = options.backbones or options.ablate or options.models or hasattr(options, "model") or hasattr(options, "recipe")
+    if before and not named:
+        contestants = {name: recipe.replace(**given) for name, recipe in before.contestants.items()}
+    else:
+        dataset = manifest.description.get("dataset")
+        contestants = comparison.choose_contestants(options, lambda model: _new_recipe(options, given, dataset, model))
+    seeds = options.seeds or (before.seeds if before else [0])
+    plan = comparison.Plan(contestants, tuple(seeds), _fingerprint(manifest))
+    for recipe in contestants.values():
+        _batch_fits(recipe, manifest)
+    code = comparison.run(folder, plan, manifest)
+    if code == 130:
+        print(f"Stopped; nothing is lost. Go on with: python main.py compare --folder {folder} -d {options.data}")
+    return code
+
+
 def demo(options: argparse.Namespace) -> int:
     """Everything once: drawn faces, set-up, training, evaluation with a report, verification."""
     from .cli import main
@@ -237,9 +277,9 @@ def _given_recipe_values(options):
     return {name: value for name, value in vars(options).items() if name in names}
 
 
-def _new_recipe(options, given, dataset=None):
+def _new_recipe(options, given, dataset=None, model=None):
     """The recipe named, or the model's own for this kind of dataset."""
-    model = getattr(options, "model", DEFAULT_MODEL)
+    model = model or getattr(options, "model", DEFAULT_MODEL)
     own = getattr(model_entry(model).recipes, "FOR_DATASET", {}).get(dataset)
     return named_recipe(model, getattr(options, "recipe", own), **given)
 
