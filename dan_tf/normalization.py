@@ -8,9 +8,9 @@ from keras import ops
 class BatchNormalization(keras.layers.BatchNormalization):
     """Keras's layer with epsilon 1e-5, momentum 0.9 and an unbiased moving variance.
 
-    Keras keeps the biased batch variance in its moving average; PyTorch multiplies it by n / (n - 1), n being the number of values
-    a channel has in the batch. The batch itself is normalized by the biased one, as everywhere. For a single value (a batch of one,
-    without a map) the variance is 0 and the output the offset.
+    Keras keeps the biased batch variance in its moving average; PyTorch multiplies it by n / (n - 1), n being how many values a
+    channel has in the batch. The batch itself is normalized by the biased one, as everywhere. For a single value (a batch of
+    one, without a map) the variance is 0 and the output the offset.
 
     Input shape, output shape:
         ``(batch, ..., channels)``.

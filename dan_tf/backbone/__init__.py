@@ -54,6 +54,6 @@ def _check_size(name, image_size, stem_stride):
         smaller = [stride for stride in STEM_STRIDES if total_stride(stride) <= image_size]
         advice = f", or a stem_stride of {smaller[0]}" if smaller else ""
         raise ValueError(
-            f"{name} with stem_stride={stem_stride} shrinks an image {total_stride(stem_stride)} times, so `image_size` must be at "
-            f"least {least}{advice}. Received: image_size={image_size}"
+            f"{name} with stem_stride={stem_stride} shrinks an image {total_stride(stem_stride)} times, so `image_size` must be "
+            f"at least {least}{advice}. Received: image_size={image_size}"
         )
