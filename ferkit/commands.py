@@ -228,7 +228,8 @@ def compare(options: argparse.Namespace) -> int:
         _batch_fits(recipe, manifest)
     code = comparison.run(folder, plan, manifest)
     if code == 130:
-        print(f"Stopped; nothing is lost. Go on with: python main.py compare --folder {folder} -d {options.data}")
+        words = shlex.join(["compare", "--folder", str(folder), "-d", str(options.data)])
+        print(f"Stopped; nothing is lost. Go on with: python main.py {words}")
     return code
 
 

@@ -42,11 +42,18 @@ class Plan:
         contestants: name -> recipe; its seed does not count.
         seeds: every contestant is trained with each.
         dataset: fingerprint of the dataset's rows.
+
+    Raises:
+        UserError: a seed out of range or given twice, on creation.
     """
 
     contestants: dict[str, Recipe]
     seeds: tuple[int, ...]
     dataset: dict
+
+    def __post_init__(self):
+        _no_doubles("--seeds", self.seeds)
+        list(self.runs(Path()))  # a recipe knows which seeds there are
 
     def runs(self, folder: Path):
         """``(contestant, recipe with the seed, run folder's path)`` of every run, seed by seed."""
@@ -74,7 +81,7 @@ class Plan:
 def _flat(recipe):
     fields = dataclasses.asdict(recipe)
     fields["recipe"] = fields.pop("name")
-    return {**fields, **fields.pop("model_options")}
+    return fields | fields.pop("model_options")
 
 
 def choose_contestants(options, recipe_of: Callable[[str], Recipe]) -> dict[str, Recipe]:
@@ -228,8 +235,6 @@ def _begun(run, recipe, dataset):
 
 def run(folder: Path, plan: Plan, manifest) -> int:
     """Train, measure, show and write everything; returns the exit code: 1 when a training failed, 130 when it was stopped."""
-    _no_doubles("--seeds", list(plan.seeds))
-    list(plan.runs(folder))  # every seed is in range
     import_tensorflow()
     from .commands import seeded_model, training_splits
     from .compare_report import write_comparison
