@@ -134,7 +134,7 @@ class PartitionLoss(keras.losses.Loss):
         epsilon: keeps heads that are all alike finite.
 
     Call arguments:
-        y_true: not looked at.
+        y_true: not looked at, but Keras wants an array: give the labels.
         y_pred: heads ``(batch, K, features)``.
 
     Reference: arXiv 2109.07270, section 3.4, and its authors' code.

@@ -124,7 +124,7 @@ def _dispatch(arguments):
 
 
 def _with_data(options):
-    """Fill in the dataset and its folder where they were not given: FER2013 in data, others in a folder of their own there."""
+    """Fill in the dataset and its folder where they were not given: FER2013 in data, others in a folder of their own."""
     if hasattr(options, "dataset") and options.dataset is None:
         options.dataset = "affectnet" if options.aff_path else "rafdb" if options.raf_path else None
     if getattr(options, "data", "") is None:
@@ -214,14 +214,16 @@ def boolean(text: str) -> bool:
 
 
 def _add_data(parser):
-    parser.add_argument("-d", "--data", default=None, metavar="DIR", help="dataset folder (default: data; data/NAME with --dataset NAME)")
+    parser.add_argument(
+        "-d", "--data", default=None, metavar="DIR", help="dataset folder (default: data; data/NAME with --dataset NAME)"
+    )
 
 
 def _add_dataset(parser):
     group = parser.add_argument_group("dataset")
     group.add_argument("--dataset", choices=DATASETS, default=None, help="what the source is (default: fer2013)")
-    group.add_argument("--aff_path", metavar="DIR", default=None, help="AffectNet's folder, only read: implies --dataset affectnet")
-    group.add_argument("--raf_path", metavar="DIR", default=None, help="RAF-DB's folder, only read: implies --dataset rafdb")
+    group.add_argument("--aff_path", metavar="DIR", help="AffectNet's folder, only read: implies --dataset affectnet")
+    group.add_argument("--raf_path", metavar="DIR", help="RAF-DB's folder, only read: implies --dataset rafdb")
     group.add_argument("--classes", type=int, default=None, metavar="N", help="AffectNet: 8, or 7 without contempt (default: 8)")
     group.add_argument("--source", metavar="PATH", help="file or folder to read, only read (default: the dataset folder)")
     group.add_argument("--skip-bad-rows", "--skip_bad_rows", action="store_true", help="drop unreadable rows and say how many")

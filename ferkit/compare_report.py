@@ -9,6 +9,7 @@ from pathlib import Path
 from .atomic import atomic_path
 from .compare import SPEED_BATCH
 
+FILES = ("compare.csv", "runs.csv", "compare.png")
 SHARES = ("val_accuracy", "val_accuracy_clean", "val_macro_f1", "last_val_accuracy")
 # Okabe and Ito's colours, told apart with any colour vision (jfly.uni-koeln.de/color); the markers differ as well.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
@@ -46,16 +47,17 @@ def write_comparison(folder: Path, plan, results: list[dict], costs: dict[str, d
     """
     rows = [_summary(name, recipe, results, costs[name]) for name, recipe in plan.contestants.items()]
     runs = [{key: value for key, value in result.items() if key != "history"} for result in results]
-    _write_csv(folder / "compare.csv", [_rounded(row) for row in rows])
-    _write_csv(folder / "runs.csv", runs)
-    figure = _draw(rows, results)
-    with atomic_path(folder / "compare.png") as draft:
-        figure.savefig(draft, format="png", dpi=130)
+    _write_csv(folder / FILES[0], [_rounded(row) for row in rows])
+    _write_csv(folder / FILES[1], runs)
+    if any(row["failed"] < row["runs"] for row in rows):  # else there is nothing to draw
+        figure = _draw(rows, results)
+        with atomic_path(folder / FILES[2]) as draft:
+            figure.savefig(draft, format="png", dpi=130)
     print("\n" + as_text(plan, rows))
     for result in results:
         if result["reason"]:
             print(f"Failed: {result['contestant']}, seed {result['seed']}: {result['reason']}")
-    print(f"Written: {folder / 'compare.csv'}, runs.csv, compare.png")
+    print("Written: " + ", ".join(str(folder / name) for name in FILES if (folder / name).exists()))
 
 
 def machine() -> str:
@@ -162,8 +164,10 @@ def _draw_costs(axes, rows, styles):
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
     for row in rows:
+        if row["val_accuracy"] is None:
+            continue
         style = styles[row["contestant"]]
-        point = (row["inference_images_per_second"], (row["val_accuracy"] or float("nan")) * 100)
+        point = (row["inference_images_per_second"], row["val_accuracy"] * 100)
         bar = {"yerr": row["val_accuracy_spread"] * 100} if row["val_accuracy_spread"] is not None else {}
         axes.errorbar(*point, **bar, fmt="none", ecolor=style["color"], capsize=4, zorder=2)
         axes.plot(*point, **style, markersize=8, markeredgecolor="white", zorder=3)
@@ -187,9 +191,9 @@ def _draw_curves(axes, results, styles):
         values = [float(row["val_accuracy"]) * 100 for row in result["history"]]
         sparse = max(1, len(epochs) // 10)
         axes.plot(epochs, values, **styles[result["contestant"]], linewidth=1, alpha=0.85, markersize=4, markevery=sparse)
-    if max(len(result["history"]) for result in results) < 2:
-        axes.set_xlim(0.5, 1.5)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if max(len(result["history"]) for result in results) < 2:
+        axes.set(xlim=(0.5, 1.5), xticks=[1])
     axes.set(xlabel="epoch", ylabel="validation accuracy, %")
     axes.set_title("Learning curves, a line for each seed", loc="left", fontsize=11, color=INK)
 

@@ -47,9 +47,7 @@ class Recipe:
     decay_epochs: float = _field(1.0, "epochs after which that factor applies once more", above=0.0)
     warmup_epochs: float = _field(0.0, "epochs over which the learning rate rises from zero", low=0.0)
     label_smoothing: float = _field(0.0, "share of the target spread over all classes", low=0.0, high=0.9)
-    sampling: str = _field(
-        "shuffle", "every row once, every class as often as the largest, or drawn at equal odds", choices=SAMPLINGS
-    )
+    sampling: str = _field("shuffle", "every row once, all classes as often as the largest, or equal odds", choices=SAMPLINGS)
     flip: bool = _field(False, "mirror half of the images")
     warp_share: float = _field(1.0, "share of images that rotation, shift, zoom and shear act on", low=0.0, high=1.0)
     rotation: float = _field(0.0, "rotate by up to this many degrees", low=0.0, high=180.0)

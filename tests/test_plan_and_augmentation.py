@@ -112,7 +112,7 @@ def test_a_row_is_augmented_the_same_wherever_it_stands_eagerly_and_in_tf_data(r
 
 def test_batches_cover_the_epoch_and_can_start_in_the_middle(toy_split):
     recipe = dataclasses.replace(FULL, batch_size=40)
-    batches = TrainingBatches(toy_split(count=100), recipe)
+    batches = TrainingBatches(toy_split(count=100), recipe, (48, 48, 1))
     epoch = list(batches.epoch(3))
     assert batches.steps == len(epoch) == 3
     assert [len(labels) for _, labels, _ in epoch] == [40, 40, 20]

@@ -19,7 +19,7 @@ def resnet18(pixels, stem_stride=4):
         Keras tensor ``(batch, height / (8 stem_stride), width / (8 stem_stride), 512)``.
     """
     x = imagenet_scale(pixels)
-    x = _convolution(x, 64, 7, 1 if stem_stride == 1 else 2, "stem")
+    x = _convolution(x, CHANNELS[0], 7, 1 if stem_stride == 1 else 2, "stem")
     if stem_stride == 4:
         x = layers.MaxPooling2D(3, 2)(layers.ZeroPadding2D(1)(x))  # after a ReLU zero pads as well as minus infinity
     for stage, channels in enumerate(CHANNELS):

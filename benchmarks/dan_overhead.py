@@ -1,0 +1,55 @@
+"""What DAN's heads and losses add to a training step of its backbone: the same step with and without them.
+
+    python benchmarks/dan_overhead.py --save
+    PIXELS=224 python benchmarks/dan_overhead.py --save
+
+"backbone, linear head" averages the map and puts a dense layer on it. Both run in the project's own trainer, SGD with momentum.
+BACKBONE=convnext_atto STRIDE=2 measures another backbone, or another stem stride.
+"""
+
+import os
+
+import paired
+
+SIZE = int(os.environ.get("PIXELS", "48"))
+BACKBONE, STRIDE = os.environ.get("BACKBONE", "convnext_tiny"), int(os.environ.get("STRIDE", "4"))
+BATCH = 64 if SIZE < 100 else 8
+
+
+def _step(**options):
+    def prepare():
+        from ferkit.quiet import import_tensorflow
+
+        import_tensorflow()
+        import tempfile
+
+        import numpy as np
+        import tensorflow as tf
+
+        from dan_tf import DAN
+        from ferkit.dataset import Split
+        from ferkit.recipe import named_recipe
+        from ferkit.run_folder import RunFolder
+        from ferkit.training import Trainer
+
+        numbers = np.random.default_rng(0)
+        images = numbers.integers(0, 256, (BATCH, SIZE, SIZE, 3)).astype("uint8")
+        labels = numbers.integers(0, 7, BATCH).astype("int32")
+        split = Split("train", images, labels, labels.astype(str), labels, tuple("abcdefg"), True)
+        recipe = named_recipe("dan", "rafdb", batch_size=BATCH)
+        model = DAN(BACKBONE, image_size=SIZE, stem_stride=STRIDE, **options)
+        trainer = Trainer(model, recipe, split, split, RunFolder(tempfile.mkdtemp()))
+        batch = tf.constant(images, tf.float32), tf.constant(labels), tf.range(BATCH)
+        return lambda: trainer._step(*batch).numpy()
+
+    return prepare
+
+
+CONTESTANTS = {
+    "backbone, linear head": _step(num_heads=0, affinity_weight=0.0),
+    "DAN": _step(),
+}
+
+if __name__ == "__main__":
+    title = f"DAN overhead {BACKBONE} {SIZE} px stem stride {STRIDE}"
+    paired.main(__file__, title, CONTESTANTS, "DAN", "images", BATCH, __doc__)
