@@ -197,6 +197,17 @@ def test_a_failed_run_is_recorded_and_the_rest_goes_on(here, capsys, monkeypatch
     assert rows_of("failed/compare.csv")[0]["val_accuracy_spread"] == ""  # one seed is left
 
 
+def test_when_all_runs_fail_the_table_says_so(here, capsys, monkeypatch, no_timing):
+    def fail(trainer):
+        raise UserError("training: the loss became nan")
+
+    monkeypatch.setattr("ferkit.training.Trainer.fit", fail)
+    assert main([*TWO_SEEDS, "--folder", "hopeless"]) == 1
+    assert "deep_emotion (2 failed)" in capsys.readouterr().out
+    assert rows_of("hopeless/compare.csv")[0]["val_accuracy"] == ""
+    assert not (here / "hopeless/compare.png").exists()
+
+
 # ---- contestants --------------------------------------------------------------------------------------------------------
 
 
