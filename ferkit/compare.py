@@ -21,8 +21,9 @@ from .registry import MODELS, model_entry
 
 RECORD = "compare.json"
 SPEED_BATCH = 32
-SPEED_ROUNDS = 7
-TURN_SECONDS = 0.2  # what one contestant is timed for in a round, one step at least
+SPEED_ROUNDS, FEWEST_ROUNDS = 20, 5
+ROUNDS_SECONDS = 20  # a contestant: behind the fewest rounds, no further one begins after this
+TURN_SECONDS = 0.1  # what one contestant is timed for in a round, one step at least
 DRAFT = re.compile(r"\.\d+-")  # what atomic_path leaves behind when the process is killed
 
 
@@ -220,7 +221,9 @@ def train_all(folder: Path, plan: Plan, fit: Callable) -> list[dict] | None:
             except UserError as error:  # the others can still be trained; the next call tries this one again
                 reason = str(error)
                 print(f"Failed: {reason}")
-            gc.collect()  # the graph of a step, its model and the images refer to one another: free them before the next
+            # The graph of a step, its model and the images refer to one another: free them before the next. TensorFlow itself
+            # keeps some of what it compiled, 0.1 GB for a small DAN; a comparison that is called again starts without that.
+            gc.collect()
         results.append(run_result(name, recipe, run, reason))
     return results
 
@@ -316,7 +319,10 @@ def measure_speed(models: dict, recipes: dict[str, Recipe]) -> dict[str, dict]:
     seconds = {key: [] for key in works}
     for work in works.values():
         work()  # traces and compiles
-    for _ in range(SPEED_ROUNDS):
+    began = time.perf_counter()
+    for done in range(SPEED_ROUNDS):
+        if done >= FEWEST_ROUNDS and time.perf_counter() - began > ROUNDS_SECONDS * len(models):
+            break
         for key, work in works.items():
             work()  # the caches still hold what the one before used
             turn = time.perf_counter()
