@@ -41,17 +41,17 @@ def convnext(name, pixels, stem_stride=4, drop_path=0.0, layer_scale=1e-6):
     x = imagenet_scale(pixels)
     padding = "valid" if stem_stride == 4 else "same"
     x = layers.Conv2D(dims[0], 4, stem_stride, padding, kernel_initializer=_initializer(), name="stem_conv")(x)
-    x = layers.LayerNormalization(epsilon=EPSILON, name="stem_norm")(x)
+    x = LayerNormalization(epsilon=EPSILON, name="stem_norm")(x)
     done = 0
     for stage, (depth, channels) in enumerate(zip(depths, dims, strict=True)):
         if stage:
-            x = layers.LayerNormalization(epsilon=EPSILON, name=f"down{stage}_norm")(x)
+            x = LayerNormalization(epsilon=EPSILON, name=f"down{stage}_norm")(x)
             x = layers.Conv2D(channels, 2, 2, kernel_initializer=_initializer(), name=f"down{stage}_conv")(x)
         for block in range(depth):
             rate = drop_path * done / max(sum(depths) - 1, 1)
             x = ConvNeXtBlock(rate, layer_scale, name=f"stage{stage}_block{block}")(x)
             done += 1
-    return layers.LayerNormalization(epsilon=EPSILON, name="output_norm")(x)
+    return LayerNormalization(epsilon=EPSILON, name="output_norm")(x)
 
 
 def imagenet_scale(pixels):
@@ -63,6 +63,24 @@ def imagenet_scale(pixels):
 
 def _initializer():
     return initializers.TruncatedNormal(stddev=0.02)
+
+
+@keras.saving.register_keras_serializable(package="dan_tf")
+class LayerNormalization(layers.LayerNormalization):
+    """Keras's layer over the last axis, by a faster way in a training step on TensorFlow (``fast_ops``)."""
+
+    def call(self, inputs, training=False):
+        if not (training and _may_be_fast(self)):
+            return super().call(inputs)
+        from . import fast_ops
+
+        flat = ops.reshape(inputs, (-1, inputs.shape[-1]))
+        flat = fast_ops.layer_norm(flat, self.gamma.value, self.beta.value, self.epsilon)
+        return ops.reshape(flat, ops.shape(inputs))
+
+
+def _may_be_fast(layer):
+    return keras.backend.backend() == "tensorflow" and layer.compute_dtype == "float32"
 
 
 @keras.saving.register_keras_serializable(package="dan_tf")
@@ -109,7 +127,7 @@ class ConvNeXtBlock(layers.Layer):
         self.scale = weight("scale", (channels,), initializers.Constant(self.layer_scale))
 
     def call(self, inputs, training=False):
-        if training and self.fast and keras.backend.backend() == "tensorflow" and self.compute_dtype == "float32":
+        if training and self.fast and _may_be_fast(self):
             return self._fast_call(inputs)
         x = ops.depthwise_conv(inputs, ops.cast(self.depthwise_kernel, inputs.dtype), padding="same")
         x = x + self.depthwise_bias

@@ -1,12 +1,12 @@
-"""The three operations that a ConvNeXt block spends its time on, made quick on a CPU. Plain TensorFlow.
+"""The operations that a ConvNeXt spends its time on beside matrix products, made quick on a CPU. Plain TensorFlow.
 
 Each equals a one-line ``keras.ops`` formula, given beside it, and is tested against that formula with all gradients.
 
 - ``depthwise``: oneDNN has a kernel for the filter gradient of depthwise convolutions, but takes it only up to three columns;
   wider filters go to its general one, which computes 16 x 16 channel pairs to keep the diagonal. So the gradient of a 7x7
   filter is put together from strips of at most three columns: 23 ms became 10 (8 x 56 x 56 x 96, two cores).
-- ``normalize`` and ``bias_gelu``: chains of element-wise operations. TensorFlow runs them one by one, each through memory;
-  XLA fuses them to one pass.
+- ``normalize``, ``layer_norm`` and ``bias_gelu``: chains of element-wise operations. TensorFlow runs them one by one, each
+  through memory; XLA fuses them to one pass.
 """
 
 import math
@@ -117,6 +117,43 @@ def _normalize_gradient(features, bias, epsilon, upstream):
     normal = centred * scale
     inner = tf.reduce_mean(upstream * normal, axis=-1, keepdims=True)
     return scale * (upstream - tf.reduce_mean(upstream, axis=-1, keepdims=True) - normal * inner)
+
+
+def layer_norm(features, gain, offset, epsilon):
+    """Layer normalization over the last axis, with gain and offset.
+
+    Args:
+        features: float32 ``(rows, channels)``.
+        gain, offset: float32 ``(channels,)``.
+        epsilon: float.
+
+    Returns:
+        float32, the shape of `features`.
+    """
+    return _differentiable_layer_norm(features, tf.convert_to_tensor(gain), tf.convert_to_tensor(offset), epsilon)
+
+
+@tf.custom_gradient
+def _differentiable_layer_norm(features, gain, offset, epsilon):
+    def gradient(upstream):
+        by_features, by_normal = _layer_norm_gradient(features, gain, epsilon, upstream)
+        return by_features, column_sums(by_normal), column_sums(upstream), None
+
+    return _layer_norm(features, gain, offset, epsilon), gradient
+
+
+@tf.function(jit_compile=True)
+def _layer_norm(features, gain, offset, epsilon):
+    centred, scale = _centre(features, 0.0, epsilon)
+    return centred * scale * gain + offset
+
+
+@tf.function(jit_compile=True)
+def _layer_norm_gradient(features, gain, epsilon, upstream):
+    centred, scale = _centre(features, 0.0, epsilon)
+    normal, by_normal = centred * scale, upstream * gain
+    inner = tf.reduce_mean(by_normal * normal, axis=-1, keepdims=True)
+    return scale * (by_normal - tf.reduce_mean(by_normal, axis=-1, keepdims=True) - normal * inner), upstream * normal
 
 
 def bias_gelu(features, bias):
