@@ -36,7 +36,7 @@ def _step(**options):
         images = numbers.integers(0, 256, (BATCH, SIZE, SIZE, 3)).astype("uint8")
         labels = numbers.integers(0, 7, BATCH).astype("int32")
         split = Split("train", images, labels, labels.astype(str), labels, tuple("abcdefg"), True)
-        recipe = named_recipe("dan", "rafdb", batch_size=BATCH)
+        recipe = named_recipe("dan", "rafdb", batch_size=BATCH, l2=0.0)
         model = DAN(BACKBONE, image_size=SIZE, stem_stride=STRIDE, **options)
         trainer = Trainer(model, recipe, split, split, RunFolder(tempfile.mkdtemp()))
         batch = tf.constant(images, tf.float32), tf.constant(labels), tf.range(BATCH)

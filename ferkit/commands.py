@@ -197,14 +197,24 @@ def verify(options: argparse.Namespace) -> int:
         print(f"{failures} failed." if failures else "All good.")
         return 1 if failures else 0
     for name in [options.model] if options.model else MODELS:
-        for recipe in model_entry(name).recipes.RECIPES:
-            chosen = named_recipe(name, recipe)
-            # Small, so that all are checked in seconds: the weights are the same at any size.
-            size = min(chosen.image_size, 64) or 48
-            made = model_entry(name).model_class(image_size=size, channels=chosen.channels or 1, **chosen.model_options)
-            failures += check_model(made, f"{name}, recipe {recipe}")
+        for title, made in _new_models(name):
+            failures += check_model(made, f"{name}, recipe {title}")
     print(f"{failures} failed." if failures else "All good.")
     return 1 if failures else 0
+
+
+def _new_models(name):
+    """A new model of each recipe, with the recipe's name; recipes that build the same model share one.
+
+    They are small, so that all are checked in seconds: their weights are the same at any size.
+    """
+    titles = {}
+    for title in model_entry(name).recipes.RECIPES:
+        recipe = named_recipe(name, title)
+        options = {"image_size": min(recipe.image_size, 64) or 48, "channels": recipe.channels or 1, **recipe.model_options}
+        titles.setdefault(repr(sorted(options.items())), (options, []))[1].append(title)
+    for options, same in titles.values():
+        yield " and ".join(same), model_entry(name).model_class(**options)
 
 
 def compare(options: argparse.Namespace) -> int:

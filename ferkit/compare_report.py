@@ -7,7 +7,7 @@ import statistics
 from pathlib import Path
 
 from .atomic import atomic_path
-from .compare import SPEED_BATCH
+from .cost import SPEED_BATCH
 
 FILES = ("compare.csv", "runs.csv", "compare.png")
 SHARES = ("val_accuracy", "val_accuracy_clean", "val_macro_f1", "last_val_accuracy")

@@ -50,7 +50,7 @@ def fails(arguments, capsys):
 # ---- help ---------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("words", [[], ["setup"], ["train"], ["evaluate"], ["verify"], ["demo"]])
+@pytest.mark.parametrize("words", [[], ["setup"], ["train"], ["evaluate"], ["compare"], ["verify"], ["demo"]])
 def test_help_shows_examples_and_loads_nothing_heavy(words):
     code = (
         "import sys, runpy; sys.argv = ['main.py', *sys.argv[1:]]\n"
@@ -296,7 +296,7 @@ def test_verify_passes_on_new_models_and_on_a_trained_one(here, capsys):
     assert main(["verify", "--run", "runs/first"]) == 0
     shown = capsys.readouterr().out
     assert "FAIL" not in shown
-    assert shown.count("The gradient of the loss reaches every weight: all") == 3
+    assert shown.count("The gradient of the loss reaches every weight: all") == 6
 
 
 def test_verify_fails_on_a_model_that_is_broken(here, capsys):

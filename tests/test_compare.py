@@ -16,7 +16,7 @@ import keras
 import numpy as np
 import pytest
 
-from ferkit import compare
+from ferkit import compare, cost
 from ferkit.cli import main
 from ferkit.compare_report import SHARES, _draw
 from ferkit.errors import UserError
@@ -94,7 +94,7 @@ def test_the_files_hold_what_was_measured(here):
     assert float(row["inference_images_per_second"]) > float(row["training_images_per_second"]) > 0
     assert float(row["multiply_adds_millions"]) > 1
     assert int(row["parameters"]) == keras.models.load_model("finished/deep_emotion-seed0/best.keras").count_params()
-    assert row["speed_batch_size"] == str(compare.SPEED_BATCH)
+    assert row["speed_batch_size"] == str(cost.SPEED_BATCH)
     assert "cores" in row["machine"]
     assert (here / "finished/compare.png").stat().st_size > 10_000
 
@@ -106,7 +106,7 @@ def test_the_table_shows_mean_and_spread(workplace):
     assert titles.split()[:5] == ["contestant", "accuracy", "%", "clean", "%"]
     assert f"{float(row['val_accuracy']) * 100:.2f} ± {float(row['val_accuracy_spread']) * 100:.2f}" in shown
     assert "mean ± sample standard deviation of 2 seeds" in shown
-    assert f"batch {compare.SPEED_BATCH} of random pixels" in shown
+    assert f"batch {cost.SPEED_BATCH} of random pixels" in shown
 
 
 def test_a_run_is_that_of_train(here):
@@ -294,7 +294,7 @@ def test_multiply_adds_by_hand():
     x = keras.layers.Conv2D(6, 1, groups=2)(x)  # 4*4*6 values of 2: half of the channels
     x = keras.layers.Dense(5)(keras.layers.Flatten()(x))  # 5 values of 4*4*6
     expected = 8 * 8 * 4 * 27 + 4 * 4 * 4 * 9 + 4 * 4 * 6 * 2 + 5 * 96
-    assert compare.multiply_adds(keras.Model(pixels, x)) == expected
+    assert cost.multiply_adds(keras.Model(pixels, x)) == expected
 
 
 def test_multiply_adds_of_attention_and_within_functions():
@@ -306,7 +306,7 @@ def test_multiply_adds_of_attention_and_within_functions():
 
     pixels = keras.Input((6, 4))
     x = keras.layers.EinsumDense("abc,cd->abd", output_shape=(None, 4))(pixels)  # 6*4 values of 4
-    assert compare.multiply_adds(keras.Model(pixels, Called()(x))) == 6 * 4 * 4 + 4 * 4 * 6
+    assert cost.multiply_adds(keras.Model(pixels, Called()(x))) == 6 * 4 * 4 + 4 * 4 * 6
 
 
 @pytest.mark.parametrize("seeds", [1, 3])

@@ -1,0 +1,93 @@
+"""What a model costs: multiply-adds of one image, and images a second measured beside others."""
+
+import math
+import statistics
+import time
+
+SPEED_BATCH = 32
+SPEED_ROUNDS, FEWEST_ROUNDS = 20, 5
+ROUNDS_SECONDS = 20  # a contestant: behind the fewest rounds, no further one begins after this
+TURN_SECONDS = 0.1  # what one contestant is timed for in a round, one step at least
+
+
+def multiply_adds(model) -> int:
+    """Multiply-adds of one image's inference, read off the traced graph.
+
+    Counted are convolutions (plain, grouped and depthwise) and matrix products, also within functions that the graph calls: a
+    multiplication with its addition is one. Not counted is what is done once for each value, as activations, normalization,
+    biases, pooling and resampling. Zeros that padding brings in count as values.
+    """
+    import tensorflow as tf
+
+    spec = tf.TensorSpec((1, *model.input_shape[1:]), tf.float32)
+    return _graph_products(tf.function(lambda pixels: model(pixels, training=False)).get_concrete_function(spec).graph)
+
+
+def _graph_products(graph):
+    total = 0
+    for op in graph.get_operations():
+        if op.type in ("PartitionedCall", "StatefulPartitionedCall"):
+            total += _graph_products(graph._get_function(op.get_attr("f").name).graph)
+        elif op.type in ("Conv2D", "DepthwiseConv2dNative"):
+            kernel = op.inputs[1].shape  # (height, width, input channels of a group, outputs)
+            total += op.outputs[0].shape.num_elements() * kernel[: 3 if op.type == "Conv2D" else 2].num_elements()
+        elif op.type in ("MatMul", "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3"):
+            turned = op.get_attr("transpose_a" if op.type == "MatMul" else "adj_x")
+            total += op.outputs[0].shape.num_elements() * op.inputs[0].shape[-2 if turned else -1]
+        elif op.type == "Einsum":
+            letters = op.get_attr("equation").decode().split("->")[0].split(",")
+            sizes = {k: size for term, x in zip(letters, op.inputs, strict=True) for k, size in zip(term, x.shape, strict=True)}
+            total += math.prod(sizes.values())
+    return total
+
+
+def measure_speed(models: dict, recipes: dict) -> dict[str, dict]:
+    """Images a second in training and in inference, by contestant: medians of steps at one batch size, on random pixels.
+
+    All contestants are measured in turn, round after round, in this process: what else the machine does then slows all of
+    them, not one. They are held in memory together.
+
+    Args:
+        models: name -> Keras model; training changes it.
+        recipes: name -> recipe.
+    """
+    works = {(name, kind): work for name, model in models.items() for kind, work in _works(model, recipes[name]).items()}
+    seconds = {key: [] for key in works}
+    for work in works.values():
+        work()  # traces and compiles
+    began = time.perf_counter()
+    for done in range(SPEED_ROUNDS):
+        if done >= FEWEST_ROUNDS and time.perf_counter() - began > ROUNDS_SECONDS * len(models):
+            break
+        for key, work in works.items():
+            work()  # the caches still hold what the one before used
+            turn = time.perf_counter()
+            while True:
+                started = time.perf_counter()
+                work()
+                seconds[key].append(time.perf_counter() - started)
+                if time.perf_counter() - turn > TURN_SECONDS:
+                    break
+    speeds = {name: {} for name in models}
+    for (name, kind), durations in seconds.items():
+        speeds[name][f"{kind}_images_per_second"] = SPEED_BATCH / statistics.median(durations)
+    return speeds
+
+
+def _works(model, recipe):
+    """One step of training and one of inference, as functions without arguments that return when all is computed."""
+    import numpy as np
+
+    from .dataset import Split
+    from .pipeline import LogitsFunction
+    from .training import Trainer
+
+    numbers, classes = np.random.default_rng(0), model.output_shape[-1]
+    pixels = numbers.integers(0, 256, (SPEED_BATCH, *model.input_shape[1:]), np.uint8)
+    rows = np.arange(SPEED_BATCH, dtype=np.int32)
+    split = Split("train", pixels, rows % classes, np.full(SPEED_BATCH, ""), rows, tuple(map(str, range(classes))), True)
+    trainer = Trainer(model, recipe, split, split, run=None)
+    trainer.optimizer.learning_rate = 0.0  # random pixels teach nothing, and might make the weights NaN
+    batch = pixels.astype(np.float32), split.labels, rows
+    logits = LogitsFunction(model, pixels.shape[1:])
+    return {"training": lambda: trainer._step(*batch).numpy(), "inference": lambda: logits(pixels, SPEED_BATCH)}
