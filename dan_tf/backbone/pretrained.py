@@ -74,7 +74,7 @@ def _copy_application(backbone, name):
 
 
 def _not_fetched(name, url, error):
-    reason = (str(error).strip().splitlines() or [type(error).__name__])[-1][:160]
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[-1].split(" -- ")[-1][:160]
     return f"ImageNet weights of {name} cannot be fetched from {url} ({reason}). {_ADVICE}."
 
 
