@@ -1,16 +1,24 @@
 """What each command does, in the order it does it. The work itself lies in the modules named here."""
 
 import argparse
-import dataclasses
-import hashlib
 import shlex
 import time
 from pathlib import Path
 
+from .choosing import (
+    check_batch_fits,
+    check_same_dataset,
+    fingerprint_of,
+    given_recipe_values,
+    new_recipe,
+    resumed_run,
+    set_up_if_needed,
+    set_up_images,
+)
 from .errors import UserError
 from .quiet import import_tensorflow
-from .recipe import Recipe, named_recipe
-from .registry import DEFAULT_MODEL, MODELS, model_entry
+from .recipe import named_recipe
+from .registry import MODELS, model_entry
 
 
 def setup(options: argparse.Namespace) -> int:
@@ -36,63 +44,28 @@ def setup(options: argparse.Namespace) -> int:
         )
         print(format_summary(summary))
     else:
-        _set_up_images(options, seed)
+        set_up_images(options, seed)
     return 0
-
-
-def _set_up_images(options, seed=0):
-    """AffectNet, RAF-DB or a tree of class folders: images that stay where they are."""
-    from generate_data.image_datasets import format_image_summary, set_up_image_dataset
-
-    if getattr(options, "sample", False) or getattr(options, "ferplus", None):
-        raise UserError(f"--dataset {options.dataset}: takes neither --sample nor --ferplus; drop them.")
-    source = _image_source(options)
-    if not source:
-        flag = {"affectnet": "--aff_path", "rafdb": "--raf_path"}.get(options.dataset, "--source")
-        raise UserError(f"--dataset {options.dataset}: no set-up in {options.data} yet; name the folder to read with {flag} DIR.")
-    summary = set_up_image_dataset(
-        options.data, options.dataset, source, classes=options.classes, seed=seed, skip_bad_rows=options.skip_bad_rows
-    )
-    print(format_image_summary(summary))
-
-
-def _image_source(options):
-    return {"affectnet": options.aff_path, "rafdb": options.raf_path}.get(options.dataset) or options.source
-
-
-def _set_up_if_needed(options):
-    """Before training on another dataset than FER2013: set it up, unless that has been done from the same folder."""
-    if options.dataset in (None, "fer2013"):
-        return
-    from generate_data.manifest import MANIFEST, read_manifest
-
-    if (Path(options.data) / MANIFEST).exists():
-        about = read_manifest(options.data).description
-        source = _image_source(options)
-        same_source = not source or Path(source).expanduser().resolve() == Path(about.get("source", "")).resolve()
-        same_classes = options.classes in (None, len(about["class_names"]))
-        if about.get("dataset") == options.dataset and same_source and same_classes:
-            return
-    _set_up_images(options)
 
 
 def train(options: argparse.Namespace) -> int:
     """Train, or go on training, then measure the best epoch on the validation split."""
-    given = _given_recipe_values(options)
-    run, recipe = _resumed(options, given) if options.resume else (None, None)
+    given = given_recipe_values(options)
+    run, recipe = resumed_run(options, given) if options.resume else (None, None)
     if run is None:
-        _new_recipe(options, given, options.dataset)  # a wrong value is told before a long set-up
+        new_recipe(options, given, options.dataset)  # a wrong value is told before a long set-up
 
     from generate_data.manifest import read_manifest
 
-    _set_up_if_needed(options)
+    set_up_if_needed(options)
     manifest = read_manifest(options.data)
-    recipe = recipe or _new_recipe(options, given, manifest.description.get("dataset"))
-    fingerprint = _fingerprint(manifest)
+    recipe = recipe or new_recipe(options, given, manifest.description.get("dataset"))
+    fingerprint = fingerprint_of(manifest)
     if run:
-        _same_dataset(run, fingerprint)
-    _batch_fits(recipe, manifest)
+        check_same_dataset(run, fingerprint)
+    check_batch_fits(recipe, manifest)
     import_tensorflow()
+    from .building import seeded_model, training_splits
     from .run_folder import RunFolder
     from .training import Trainer
 
@@ -105,45 +78,6 @@ def train(options: argparse.Namespace) -> int:
         print(f"Stopped; nothing is lost. Go on with: {_resume_words(trainer_run, options)}")
         return 130
     return _report_best(trainer_run, val_split)
-
-
-def seeded_model(recipe: Recipe, manifest, first_weights: bool = True):
-    """A new model of a recipe for a dataset, its weights decided by the recipe's seed; see ``build_model``."""
-    from .dataset import input_shape
-    from .training import seed_everything
-
-    shape = input_shape(manifest, recipe.image_size, recipe.channels)
-    seed_everything(recipe.seed)
-    return build_model(recipe, shape, manifest.class_names, first_weights)
-
-
-def training_splits(manifest, model):
-    """The train and the val split, as the model takes them."""
-    from .dataset import load_split
-
-    return tuple(load_split(manifest.folder, name, manifest, *model.input_shape[2:]) for name in ("train", "val"))
-
-
-def build_model(recipe: Recipe, shape: tuple[int, int, int], class_names: tuple[str, ...], first_weights: bool = True):
-    """A new model of the recipe.
-
-    Args:
-        recipe: a ``Recipe``.
-        shape: height, width and channels of its input.
-        class_names: names of its outputs.
-        first_weights: load pretrained weights, where the recipe asks for them.
-
-    Raises:
-        UserError: the model cannot be built so, or the weights cannot be had.
-    """
-    options = {"class_names": class_names, "image_size": shape[0], "channels": shape[2], **recipe.model_options}
-    try:
-        model = model_entry(recipe.model).model_class(**options)
-        if first_weights and hasattr(model, "load_first_weights"):
-            model.load_first_weights()
-    except ValueError as error:  # the model's own check of its arguments
-        raise UserError(f"model {recipe.model}: {error}") from error
-    return model
 
 
 def evaluate(options: argparse.Namespace) -> int:
@@ -226,17 +160,17 @@ def compare(options: argparse.Namespace) -> int:
     folder = Path(options.folder or f"runs/compare-{time.strftime('%Y-%m-%d_%H-%M-%S')}")
     before = comparison.read_plan(folder)
     manifest = read_manifest(options.data)
-    given = _given_recipe_values(options)
+    given = given_recipe_values(options)
     named = options.backbones or options.ablate or options.models or hasattr(options, "model") or hasattr(options, "recipe")
     if before and not named:
         contestants = {name: recipe.replace(**given) for name, recipe in before.contestants.items()}
     else:
         dataset = manifest.description.get("dataset")
-        contestants = comparison.choose_contestants(options, lambda model: _new_recipe(options, given, dataset, model))
+        contestants = comparison.choose_contestants(options, lambda model: new_recipe(options, given, dataset, model))
     seeds = options.seeds or (before.seeds if before else [0])
-    plan = comparison.Plan(contestants, tuple(seeds), _fingerprint(manifest))
+    plan = comparison.Plan(contestants, tuple(seeds), fingerprint_of(manifest))
     for recipe in contestants.values():
-        _batch_fits(recipe, manifest)
+        check_batch_fits(recipe, manifest)
     code = comparison.run(folder, plan, manifest)
     if code == 130:
         words = shlex.join(["compare", "--folder", str(folder), "-d", str(options.data)])
@@ -280,69 +214,6 @@ def demo(options: argparse.Namespace) -> int:
 
 
 # ---- helpers ----------------------------------------------------------------------------------------------------------
-
-
-def _given_recipe_values(options):
-    """The recipe fields and model options that stand on the command line."""
-    names = {field.name for field in dataclasses.fields(Recipe) if field.metadata}
-    names |= {name for entry in MODELS.values() for name in entry.recipes.OPTIONS}
-    return {name: value for name, value in vars(options).items() if name in names}
-
-
-def _new_recipe(options, given, dataset=None, model=None):
-    """The recipe named, or the model's own for this kind of dataset."""
-    model = model or getattr(options, "model", DEFAULT_MODEL)
-    own = getattr(model_entry(model).recipes, "FOR_DATASET", {}).get(dataset)
-    return named_recipe(model, getattr(options, "recipe", own), **given)
-
-
-def _resumed(options, given):
-    """The run to go on with, and its recipe; only --epochs may differ."""
-    from .run_folder import RunFolder
-
-    model = getattr(options, "model", None)
-    path = getattr(options, "run", None)
-    run = RunFolder.existing(path) if path else RunFolder.newest(model)
-    recipe = run.recipe()
-    if model and model != recipe.model:
-        raise UserError(f"{run.path}: a run of model {recipe.model}, and --model {model} was given; drop one of the two.")
-    if getattr(options, "recipe", recipe.name) != recipe.name:
-        raise UserError(f"{run.path}: a run of recipe {recipe.name}, and --recipe {options.recipe} was given; start a new run.")
-    for name, value in given.items():
-        old = recipe.model_options.get(name, getattr(recipe, name, None))
-        if name != "epochs" and value != old:
-            raise UserError(f"{run.path}: runs with --{name} {old}, and {value} was given; a resumed run keeps its recipe.")
-    if "epochs" in given and given["epochs"] != recipe.epochs:
-        note = "" if recipe.schedule == "constant" else f" The {recipe.schedule} schedule stretches to the new length."
-        print(f"Epochs: {given['epochs']} instead of the {recipe.epochs} this run was started with.{note}")
-        recipe = recipe.replace(epochs=given["epochs"])
-    return run, recipe
-
-
-def _fingerprint(manifest):
-    """What tells this dataset from another: which rows it has, with which labels, in which splits.
-
-    Not where the images lie, nor what is marked as a copy: a newer set-up may write those differently.
-    """
-    columns = manifest.table[["split", "label", "source", "source_row"]]
-    digest = hashlib.sha256(columns.to_csv(index=False, lineterminator="\n").encode()).hexdigest()
-    rows = {str(split): int(count) for split, count in manifest.table["split"].value_counts().items()}
-    return {"folder": str(manifest.folder), "rows_sha256": digest, "rows": rows}
-
-
-def _same_dataset(run, fingerprint):
-    before = run.record()["dataset"]
-    if before["rows_sha256"] != fingerprint["rows_sha256"]:
-        raise UserError(
-            f"{fingerprint['folder']}: not the dataset that {run.path} was started on ({before['folder']} as it was then); "
-            "give that one with -d, or start a new run."
-        )
-
-
-def _batch_fits(recipe, manifest):
-    rows = len(manifest.split("train"))
-    if recipe.batch_size > rows:
-        raise UserError(f"--batch_size {recipe.batch_size}: larger than the dataset's {rows:,} train rows; give at most {rows}.")
 
 
 def _announce(recipe, train_split, val_split, model, run):

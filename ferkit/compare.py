@@ -232,7 +232,7 @@ def _begun(run, recipe, dataset):
 def run(folder: Path, plan: Plan, manifest) -> int:
     """Train, measure, show and write everything; returns the exit code: 1 when a training failed, 130 when it was stopped."""
     import_tensorflow()
-    from .commands import seeded_model, training_splits
+    from .building import seeded_model, training_splits
     from .compare_report import write_comparison
     from .cost import measure_speed, multiply_adds
     from .training import Trainer

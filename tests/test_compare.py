@@ -224,7 +224,7 @@ def test_backbones_and_ablations_multiply():
 
 
 def test_ablations_reach_the_models():
-    from ferkit.commands import build_model
+    from ferkit.building import build_model
 
     terms = {"full": {"affinity", "partition"}, "no-heads": {"affinity"}, "no-partition": {"affinity"}}
     terms |= {"no-affinity": {"partition"}, "plain": set()}

@@ -1,0 +1,79 @@
+"""What --help says beside the options: what each command does, and examples that work."""
+
+DESCRIPTION = "Facial expression recognition with Deep-Emotion and DAN, on TensorFlow and Keras."
+SHORT_FORM = """\
+short form:
+  python main.py -s True -d data                     dataset on disk from the Kaggle files in data/
+  python main.py -t True -d data                     train with the paper's defaults
+  python main.py -t True -d data -hparams True --epochs 5 --learning_rate 0.005 --batch_size 32
+  python main.py -t True -d data -m dan              train DAN
+
+no Kaggle files at hand? Faces are drawn for you:
+  python main.py setup --sample -d data/sample
+  python main.py train -d data/sample --recipe input_warp --epochs 10
+
+`python main.py COMMAND --help` shows the options and examples of a command.
+"""
+
+EXAMPLES = {
+    "setup": """\
+examples:
+  python main.py setup -d data                       read the Kaggle files in data/, write the dataset there
+  python main.py setup -d data --source ~/Downloads/fer2013.csv.zip
+  python main.py setup -d data/sample --sample       draw 2,100 faces; nothing to download
+  python main.py setup -d data --ferplus fer2013new.csv
+  python main.py setup -d data --skip-bad-rows       drop rows that cannot be read, and say how many
+  python main.py setup --dataset affectnet --aff_path datasets/AffectNet --classes 7
+  python main.py setup --dataset rafdb --raf_path datasets/RAF-DB -d data/rafdb
+  python main.py setup --dataset folders --source datasets/CK+ -d data/ck
+""",
+    "train": """\
+examples:
+  python main.py train -d data                       Deep-Emotion as in the paper (500 epochs: hours on a CPU)
+  python main.py train -d data --recipe input_warp --epochs 30
+  python main.py train -d data --run runs/mine --learning_rate 0.001 --seed 1
+  python main.py train --resume --run runs/mine      go on after Ctrl-C, a crash or kill -9
+  python main.py train -m dan -d data                DAN on FER2013, small and from scratch
+  python main.py train -m dan --dataset affectnet --aff_path datasets/AffectNet/ --epochs 40 --batch_size 128
+  python main.py train -m dan -d data --backbone resnet18 --num_heads 2 --partition_weight 0
+""",
+    "evaluate": """\
+examples:
+  python main.py evaluate -d data                    the newest run's best model on the validation split
+  python main.py evaluate -d data --run runs/mine --split test --tta --json test.json
+  python main.py evaluate -d data --checkpoint best.keras --report report
+  python main.py evaluate -d data --split unlabelled --submission submission.csv
+""",
+    "verify": """\
+examples:
+  python main.py verify                              the installation, and a new model of each kind
+  python main.py verify -m deep_emotion
+  python main.py verify --checkpoint runs/mine/best.keras
+""",
+    "compare": """\
+examples:
+  python main.py compare -d data --backbones convnext_atto resnet18 --epochs 5 --seeds 0 1 2
+  python main.py compare -d data --ablate heads partition affinity --epochs 5
+  python main.py compare -d data --backbones convnext_atto resnet18 --ablate heads --epochs 5 --stem_stride 4
+  python main.py compare -d data --models deep_emotion dan --epochs 5
+  python main.py compare -d data --folder runs/compare-2026-05-04_12-00-00
+                                                     go on after Ctrl-C, a crash or kill -9
+
+Every (contestant, seed) is a run folder within --folder. Flags of the recipe apply to all contestants. --ablate trains the
+whole model, the model without each part named, and the bare backbone.
+""",
+    "demo": """\
+examples:
+  python main.py demo                                set up, train, evaluate and verify on drawn faces
+  python main.py demo --epochs 3 --folder /tmp/demo
+""",
+}
+
+SUMMARIES = {
+    "setup": "dataset on disk from Kaggle's files, class folders, or drawn sample faces",
+    "train": "train a model by a recipe, resumable",
+    "evaluate": "measure a trained model: accuracy with and without leaked copies, per class, calibration, confusion",
+    "verify": "check the installation and a model: shapes, gradients, losses, reload",
+    "compare": "train backbones, parts taken away, or models by one recipe, and show what each reaches and costs",
+    "demo": "everything once on drawn sample faces, in under three minutes",
+}
