@@ -218,7 +218,9 @@ def _add_evaluate(parser):
     parser.add_argument("--json", default=None, metavar="FILE", help="write the figures as one JSON object")
     parser.add_argument("--report", default=None, metavar="DIR", help="write a page with pictures")
     parser.add_argument("--submission", default=None, metavar="FILE", help="write predictions as CSV (default split: unlabelled)")
-    parser.add_argument("-bs", "--batch_size", type=int, default=256, metavar="N", help="images at once (default: 256)")
+    parser.add_argument(
+        "-bs", "--batch_size", type=int, default=None, metavar="N", help="images at once (default: 256, fewer if large)"
+    )
 
 
 def _add_verify(parser):

@@ -87,7 +87,7 @@ def evaluate(options: argparse.Namespace) -> int:
     from .run_folder import RunFolder
     from .saved_model import find_checkpoint, load_model
 
-    if options.batch_size < 1:
+    if options.batch_size is not None and options.batch_size < 1:
         raise UserError(f"--batch_size {options.batch_size}: out of range; give a number at least 1.")
     manifest = read_manifest(options.data)
     path = find_checkpoint(options.checkpoint, options.run, options.model)

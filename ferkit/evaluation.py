@@ -13,7 +13,7 @@ from .metrics import measure, softmax
 from .pipeline import predict_logits
 
 
-def split_logits(model, split: Split, tta: bool = False, batch_size: int = 256) -> np.ndarray:
+def split_logits(model, split: Split, tta: bool = False, batch_size: int | None = None) -> np.ndarray:
     """Logits ``(rows, classes)``; with `tta`, log of the mean probability over the image and its mirror image."""
     logits = predict_logits(model, split.images, batch_size)
     if not tta:
@@ -22,7 +22,7 @@ def split_logits(model, split: Split, tta: bool = False, batch_size: int = 256) 
     return np.log((softmax(logits) + softmax(mirrored)) / 2 + 1e-12)
 
 
-def evaluate(model, split: Split, tta: bool = False, batch_size: int = 256) -> tuple[dict, np.ndarray]:
+def evaluate(model, split: Split, tta: bool = False, batch_size: int | None = None) -> tuple[dict, np.ndarray]:
     """Every figure of ``metrics.measure``, and the probabilities ``(rows, classes)``.
 
     Raises:

@@ -7,6 +7,7 @@ from .augmentation import augment
 from .plan import epoch_plan
 
 BATCHES_AT_ONCE = 2
+PIXELS_AT_ONCE = 256 * 64 * 64  # in inference, unless told otherwise
 
 
 class TrainingBatches:
@@ -75,13 +76,13 @@ def fit_images(images, input_shape):
     return images
 
 
-def predict_logits(model, images, batch_size=256, mirror=False):
+def predict_logits(model, images, batch_size=None, mirror=False):
     """Logits of uint8 images, batch by batch, dropout off.
 
     Args:
         model: a Keras model that takes pixels in [0, 255].
         images: uint8 array ``(rows, height, width, channels)``, or an ``ImageFiles``; converted to the model's size and channels.
-        batch_size: rows at once.
+        batch_size: rows at once; None is 256 small images, and fewer large ones, which need more memory.
         mirror: predict the mirrored images.
 
     Returns:
@@ -100,7 +101,9 @@ class LogitsFunction:
             return model(fit_images(images, model.input_shape[1:]), training=False)
 
         self._logits = logits
+        self._pixels = model.input_shape[1] * model.input_shape[2]
 
-    def __call__(self, images, batch_size=256, mirror=False):
+    def __call__(self, images, batch_size=None, mirror=False):
+        batch_size = batch_size or max(16, min(256, PIXELS_AT_ONCE // self._pixels))
         starts = range(0, len(images), batch_size)
         return tf.concat([self._logits(images[start : start + batch_size], mirror) for start in starts], axis=0).numpy()
