@@ -42,7 +42,11 @@ class TrainingBatches:
         start = first_step * self._recipe.batch_size
         rows = tf.data.Dataset.from_tensor_slices((plan.rows[start:], plan.keys[start:], plan.draws[start:]))
         batches = rows.batch(self._recipe.batch_size)
-        return batches.map(self._make, num_parallel_calls=BATCHES_AT_ONCE, deterministic=True).prefetch(BATCHES_AT_ONCE)
+        batches = batches.map(self._make, num_parallel_calls=BATCHES_AT_ONCE, deterministic=True).prefetch(BATCHES_AT_ONCE)
+        # Nothing is left to tune, and the end of an epoch waited for the tuner's timer: 2 to 60 seconds, measured.
+        options = tf.data.Options()
+        options.autotune.enabled = False
+        return batches.with_options(options)
 
 
 def _taker(images):

@@ -47,6 +47,10 @@ def test_a_resumed_epoch_of_files_goes_on_where_it_was(files):
     np.testing.assert_array_equal(np.concatenate([b[0] for b in whole[1:]]), np.concatenate([b[0] for b in rest]))
 
 
+def test_the_end_of_an_epoch_does_not_wait_for_autotuning(files):
+    assert TrainingBatches(split_of(files), Recipe(batch_size=5), (16, 16, 3)).epoch(0).options().autotune.enabled is False
+
+
 def test_an_image_that_is_gone_is_named(files, tmp_path):
     batches = TrainingBatches(split_of(files), Recipe(batch_size=12), (16, 16, 3))
     (tmp_path / "3.png").unlink()
