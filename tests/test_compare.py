@@ -36,7 +36,7 @@ def workplace(tmp_path_factory):
     before, printed = os.getcwd(), io.StringIO()
     os.chdir(folder)
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(printed):
-        patch.setattr(compare, "SPEED_ROUNDS", 2)
+        patch.setattr(cost, "SPEED_ROUNDS", 2)
         try:
             assert main(["setup", "--sample", "--sample-count", "140", "-d", "data"]) == 0
             assert main([*TWO_SEEDS, "--folder", "finished"]) == 0
@@ -54,7 +54,7 @@ def here(workplace, monkeypatch):
 @pytest.fixture
 def no_timing(monkeypatch):
     """Speed as if measured."""
-    monkeypatch.setattr(compare, "measure_speed", lambda models, recipes: {name: dict.fromkeys(SPEEDS, 100.0) for name in models})
+    monkeypatch.setattr(cost, "measure_speed", lambda models, recipes: {name: dict.fromkeys(SPEEDS, 100.0) for name in models})
 
 
 def rows_of(path):
