@@ -87,7 +87,7 @@ RECIPES = {
         "shift": 0.143,
         "erase": 0.5,
     },
-    # Small gray faces on a CPU, from scratch: ours. 40 epochs take about two hours on two cores. Batch size, rate and layer scale
+    # Small gray faces on a CPU, from scratch: ours. 40 epochs should take two hours on two cores. Batch, rate and layer scale
     # were chosen on PublicTest, seed 0, by runs of three epochs at stem stride 4: batch 128 at 0.002 with layer scale 0.1
     # 38.0 %, batch 64 at 0.001 with layer scale 1 39.7 %.
     "fer2013": {

@@ -84,6 +84,7 @@ def test_images_of_a_dataset_can_be_of_another_size_and_colour_than_the_model(af
     assert main(["evaluate", "-d", "d", "--run", "r", "--tta"]) == 0
 
 
+@pytest.mark.slow
 def test_rafdb_and_a_tree_of_class_folders(here):
     rng = np.random.default_rng(0)
     root = here / "RAF"
