@@ -21,26 +21,12 @@ def _step(**options):
         from ferkit.quiet import import_tensorflow
 
         import_tensorflow()
-        import tempfile
-
-        import numpy as np
-        import tensorflow as tf
-
         from dan_tf import DAN
-        from ferkit.dataset import Split
+        from ferkit.cost import training_step
         from ferkit.recipe import named_recipe
-        from ferkit.run_folder import RunFolder
-        from ferkit.training import Trainer
 
-        numbers = np.random.default_rng(0)
-        images = numbers.integers(0, 256, (BATCH, SIZE, SIZE, 3)).astype("uint8")
-        labels = numbers.integers(0, 7, BATCH).astype("int32")
-        split = Split("train", images, labels, labels.astype(str), labels, tuple("abcdefg"), True)
-        recipe = named_recipe("dan", "rafdb", batch_size=BATCH, l2=0.0)
         model = DAN(BACKBONE, image_size=SIZE, stem_stride=STRIDE, **options)
-        trainer = Trainer(model, recipe, split, split, RunFolder(tempfile.mkdtemp()))
-        batch = tf.constant(images, tf.float32), tf.constant(labels), tf.range(BATCH)
-        return lambda: trainer._step(*batch).numpy()
+        return training_step(model, named_recipe("dan", "rafdb", l2=0.0), BATCH)
 
     return prepare
 

@@ -18,6 +18,7 @@ from pathlib import Path
 
 WARM_UP = 1.5  # seconds of running before each turn is timed
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))  # for ferkit, which names commit and processor
 
 
 class Worker:
@@ -145,7 +146,6 @@ def _save(title, about, rows):
 
 def commit():
     """The commit measured, with "+changes" when the tree differs."""
-    sys.path.insert(0, str(ROOT))
     from ferkit.run_folder import git_commit
 
     return git_commit()
@@ -153,13 +153,9 @@ def commit():
 
 def machine():
     """What the ratios were measured on."""
-    model = next((line.split(":")[1].strip() for line in _cpuinfo() if line.startswith("model name")), platform.processor())
-    return f"{model}, {os.cpu_count()} cores, {platform.system()}"
+    from ferkit.run_folder import processor_name
 
-
-def _cpuinfo():
-    path = Path("/proc/cpuinfo")
-    return path.read_text().splitlines() if path.exists() else []
+    return f"{processor_name()}, {os.cpu_count()} cores, {platform.system()}"
 
 
 def versions():

@@ -25,22 +25,12 @@ def _keras(sampler, our_threads=True):
             from ferkit.quiet import import_tensorflow
 
             import_tensorflow()
-        import tempfile
-
-        import tensorflow as tf
-
         from deep_emotion import DeepEmotion
-        from ferkit.dataset import Split
+        from ferkit.cost import training_step
         from ferkit.recipe import named_recipe
-        from ferkit.run_folder import RunFolder
-        from ferkit.training import Trainer
 
-        images, labels = _batch()
-        split = Split("train", images.astype("uint8"), labels, labels.astype(str), labels, tuple("abcdefg"), True)
         recipe = named_recipe("deep_emotion", "input_warp", sampler=sampler)
-        trainer = Trainer(DeepEmotion(**recipe.model_options), recipe, split, split, RunFolder(tempfile.mkdtemp()))
-        batch = tf.constant(images), tf.constant(labels), tf.range(BATCH)
-        return lambda: trainer._step(*batch).numpy()
+        return training_step(DeepEmotion(**recipe.model_options), recipe, BATCH)
 
     return prepare
 

@@ -1,6 +1,7 @@
 """Files that are whole or absent: written beside their place, then renamed into it."""
 
 import contextlib
+import csv
 import errno
 import os
 from pathlib import Path
@@ -29,6 +30,14 @@ def atomic_path(path: str | Path):
         raise writing_failed(path, error) from error
     finally:
         draft.unlink(missing_ok=True)
+
+
+def write_csv(path: str | Path, rows: list[dict]):
+    """A CSV of rows that all have the columns of the first."""
+    with atomic_path(path) as draft, open(draft, "w", newline="", encoding="utf-8") as out:
+        writer = csv.DictWriter(out, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def writing_failed(path, error) -> UserError:

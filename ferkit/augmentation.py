@@ -42,10 +42,7 @@ def _signed(draws, name):
 def _warp(images, draws, recipe):
     """One bilinear resampling for flip, rotation, shear, zoom and shift, about the image's centre."""
     height, width = images.shape[1], images.shape[2]
-    if recipe.warp_share < 1.0:
-        active = tf.cast(_draw(draws, "warp") < recipe.warp_share, tf.float32)
-    else:
-        active = tf.ones_like(draws[:, 0])
+    active = tf.cast(_draw(draws, "warp") < recipe.warp_share, tf.float32)
     angle = active * _signed(draws, "rotation") * (recipe.rotation * 3.141592653589793 / 180.0)
     mirror = tf.where(_draw(draws, "flip") < 0.5, -1.0, 1.0) if recipe.flip else tf.ones_like(angle)
     # Input steps for one output step: above 1 the face becomes smaller.

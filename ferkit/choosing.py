@@ -75,6 +75,9 @@ def check_batch_fits(recipe, manifest):
 # ---- datasets of image files ----------------------------------------------------------------------------------------
 
 
+_SOURCE_FLAGS = {"affectnet": "aff_path", "rafdb": "raf_path"}  # beside --source, which any dataset takes
+
+
 def set_up_images(options, seed=0):
     """AffectNet, RAF-DB or a tree of class folders: images that stay where they are."""
     from generate_data.image_datasets import format_image_summary, set_up_image_dataset
@@ -83,8 +86,10 @@ def set_up_images(options, seed=0):
         raise UserError(f"--dataset {options.dataset}: takes neither --sample nor --ferplus; drop them.")
     source = _image_source(options)
     if not source:
-        flag = {"affectnet": "--aff_path", "rafdb": "--raf_path"}.get(options.dataset, "--source")
-        raise UserError(f"--dataset {options.dataset}: no set-up in {options.data} yet; name the folder to read with {flag} DIR.")
+        flag = _SOURCE_FLAGS.get(options.dataset, "source")
+        raise UserError(
+            f"--dataset {options.dataset}: no set-up in {options.data} yet; name the folder to read with --{flag} DIR."
+        )
     summary = set_up_image_dataset(
         options.data, options.dataset, source, classes=options.classes, seed=seed, skip_bad_rows=options.skip_bad_rows
     )
@@ -92,7 +97,7 @@ def set_up_images(options, seed=0):
 
 
 def _image_source(options):
-    return {"affectnet": options.aff_path, "rafdb": options.raf_path}.get(options.dataset) or options.source
+    return getattr(options, _SOURCE_FLAGS.get(options.dataset, "source")) or options.source
 
 
 def set_up_if_needed(options):

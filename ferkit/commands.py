@@ -245,7 +245,7 @@ def _report_best(run, val_split):
 
     figures, probabilities = measure_split(load_model(run.best), val_split)
     history = run.history()
-    best = max(history, key=lambda row: (float(row["val_accuracy"]), -float(row["val_loss"])))
+    best = run.best_epoch(history)
     print(f"\nFinished. Best epoch: {best['epoch']} of {len(history)}, kept as {run.best}")
     print(as_text(figures))
     page = write_report(run.report, figures, probabilities, val_split.labels, history, _about(run.best))

@@ -1,13 +1,13 @@
 """What a comparison found: a table on the screen, compare.csv, runs.csv and compare.png."""
 
-import csv
 import os
 import platform
 import statistics
 from pathlib import Path
 
-from .atomic import atomic_path
+from .atomic import atomic_path, write_csv
 from .cost import SPEED_BATCH
+from .run_folder import processor_name
 
 FILES = ("compare.csv", "runs.csv", "compare.png")
 SHARES = ("val_accuracy", "val_accuracy_clean", "val_macro_f1", "last_val_accuracy")
@@ -31,7 +31,7 @@ def run_result(name, recipe, run, reason: str) -> dict:
     result |= {"best_epoch": None, **dict.fromkeys(SHARES), "run": str(run.path), "reason": reason, "history": history}
     if reason:
         return result
-    best = max(history, key=lambda row: (float(row["val_accuracy"]), -float(row["val_loss"])))
+    best = run.best_epoch(history)
     texts = {**{key: best[key] for key in SHARES[:3]}, "last_val_accuracy": history[-1]["val_accuracy"]}
     return result | {"best_epoch": int(best["epoch"]), **{key: float(text) if text else None for key, text in texts.items()}}
 
@@ -47,8 +47,8 @@ def write_comparison(folder: Path, plan, results: list[dict], costs: dict[str, d
     """
     rows = [_summary(name, recipe, results, costs[name]) for name, recipe in plan.contestants.items()]
     runs = [{key: value for key, value in result.items() if key != "history"} for result in results]
-    _write_csv(folder / FILES[0], [_rounded(row) for row in rows])
-    _write_csv(folder / FILES[1], runs)
+    write_csv(folder / FILES[0], [_rounded(row) for row in rows])
+    write_csv(folder / FILES[1], runs)
     if any(row["failed"] < row["runs"] for row in rows):  # else there is nothing to draw
         figure = _draw(rows, results)
         with atomic_path(folder / FILES[2]) as draft:
@@ -64,13 +64,9 @@ def machine() -> str:
     """What the speeds were measured on."""
     import tensorflow as tf
 
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     details = [tf.config.experimental.get_device_details(gpu) for gpu in tf.config.list_physical_devices("GPU")]
     gpus = [detail.get("device_name", "a GPU") for detail in details]
-    processor = names[0] if names else platform.processor() or platform.machine()
-    parts = [*gpus, processor, f"{os.cpu_count()} cores", platform.system(), f"TensorFlow {tf.__version__}"]
+    parts = [*gpus, processor_name(), f"{os.cpu_count()} cores", platform.system(), f"TensorFlow {tf.__version__}"]
     return ", ".join(parts)
 
 
@@ -91,13 +87,6 @@ def _summary(name, recipe, results, cost):
 def _rounded(row):
     digits = {"multiply_adds_millions": 3, "training_images_per_second": 1, "inference_images_per_second": 1}
     return {key: f"{value:.{digits.get(key, 6)}f}" if isinstance(value, float) else value for key, value in row.items()}
-
-
-def _write_csv(path, rows):
-    with atomic_path(path) as draft, open(draft, "w", newline="", encoding="utf-8") as out:
-        writer = csv.DictWriter(out, fieldnames=list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 # ---- the table ----------------------------------------------------------------------------------------------------------

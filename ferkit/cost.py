@@ -76,18 +76,30 @@ def measure_speed(models: dict, recipes: dict) -> dict[str, dict]:
 
 def _works(model, recipe):
     """One step of training and one of inference, as functions without arguments that return when all is computed."""
+    from .pipeline import LogitsFunction
+
+    pixels, logits = _random_pixels(model, SPEED_BATCH), LogitsFunction(model, model.input_shape[1:])
+    return {"training": training_step(model, recipe, SPEED_BATCH), "inference": lambda: logits(pixels, SPEED_BATCH)}
+
+
+def training_step(model, recipe, batch_size: int):
+    """A step of the project's trainer on random pixels, as a function without arguments that returns when all is computed."""
     import numpy as np
+    import tensorflow as tf
 
     from .dataset import Split
-    from .pipeline import LogitsFunction
     from .training import Trainer
 
-    numbers, classes = np.random.default_rng(0), model.output_shape[-1]
-    pixels = numbers.integers(0, 256, (SPEED_BATCH, *model.input_shape[1:]), np.uint8)
-    rows = np.arange(SPEED_BATCH, dtype=np.int32)
-    split = Split("train", pixels, rows % classes, np.full(SPEED_BATCH, ""), rows, tuple(map(str, range(classes))), True)
+    pixels, classes = _random_pixels(model, batch_size), model.output_shape[-1]
+    rows = np.arange(batch_size, dtype=np.int32)
+    split = Split("train", pixels, rows % classes, np.full(batch_size, ""), rows, tuple(map(str, range(classes))), True)
     trainer = Trainer(model, recipe, split, split, run=None)
     trainer.optimizer.learning_rate = 0.0  # random pixels teach nothing, and might make the weights NaN
-    batch = pixels.astype(np.float32), split.labels, rows
-    logits = LogitsFunction(model, pixels.shape[1:])
-    return {"training": lambda: trainer._step(*batch).numpy(), "inference": lambda: logits(pixels, SPEED_BATCH)}
+    batch = tf.constant(pixels, tf.float32), tf.constant(split.labels), tf.constant(rows)
+    return lambda: trainer._step(*batch).numpy()
+
+
+def _random_pixels(model, count):
+    import numpy as np
+
+    return np.random.default_rng(0).integers(0, 256, (count, *model.input_shape[1:]), np.uint8)

@@ -12,7 +12,8 @@ class ModelEntry:
 
     Attributes:
         name: as on the command line.
-        package: a package with ``recipes.py`` (DEFAULT, OPTIONS, RECIPES, perhaps FOR_DATASET: plain data) and the model
+        package: a package with ``recipes.py`` (DEFAULT, OPTIONS, RECIPES: plain data; perhaps
+            FOR_DATASET and, for `compare`, ABLATIONS and PLAIN) and the model
             class. Custom objects are registered under the package's name, by which a saved file tells whose it is.
         class_name: a ``keras.Model`` whose constructor takes ``class_names``, ``image_size``, ``channels`` and the package's
             OPTIONS, and keeps them as attributes. It may have ``load_first_weights()``, called once before training, and

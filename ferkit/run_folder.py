@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .atomic import atomic_path
+from .atomic import atomic_path, write_csv
 from .errors import UserError
 from .recipe import Recipe
 
@@ -108,11 +108,13 @@ class RunFolder:
         with open(self.history_file, newline="", encoding="utf-8") as lines:
             return list(csv.DictReader(lines))
 
+    @staticmethod
+    def best_epoch(history: list[dict]) -> dict:
+        """The epoch that best.keras is of: the highest validation accuracy, then the lowest loss."""
+        return max(history, key=lambda row: (float(row["val_accuracy"]), -float(row["val_loss"])))
+
     def write_history(self, rows: list[dict]):
-        with atomic_path(self.history_file) as draft, open(draft, "w", newline="", encoding="utf-8") as out:
-            writer = csv.DictWriter(out, fieldnames=list(rows[0]))
-            writer.writeheader()
-            writer.writerows(rows)
+        write_csv(self.history_file, rows)
 
     def save_model(self, model, path: Path):
         """Write a model atomically. Keras wants the name to end in .keras, and atomic_path keeps the ending."""
@@ -161,6 +163,14 @@ def _version(package):
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
         return None
+
+
+def processor_name() -> str:
+    """The processor's name, as far as the system tells."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
 
 
 def git_commit() -> str | None:

@@ -19,7 +19,7 @@ from generate_data.class_orders import (
     expression_of,
 )
 from generate_data.errors import DataError
-from generate_data.listing import ListedImage, Listing, existing_root, file_names, image_names, subfolders
+from generate_data.listing import ListedImage, Listing, existing_root, file_names, image_names, in_class_folders, subfolders
 
 SETS = {"train_set": "train", "val_set": "test"}
 FOLDERS = {"train": "train", "training": "train", "val": "test", "valid": "test", "validation": "test"}
@@ -152,23 +152,11 @@ def _has_class_folder(folder: Path) -> bool:
 
 def _class_folders(listing: Listing, folders: dict[str, Path]) -> list[tuple[str, str, int, str]]:
     """(path, split, label, the folder's name) of each image."""
-    labelled = []
     splits = FOLDERS
     if {"test", "testing"} & set(folders):
         splits = RESPLIT
         listing.warnings.append(
             "this copy has a test folder beside val: someone split it anew, so compare it with no published figure."
         )
-    for split, place in folders.items():
-        if split not in splits:
-            continue
-        for folder in subfolders(place).values():
-            label = _class_label(folder.name)
-            if label is None:
-                raise DataError(
-                    f"{folder}: no class of AffectNet, expected a folder 0 to {LAST} or a name such as {AFFECTNET[1]}. "
-                    "Rename or move it."
-                )
-            paths = (f"{place.name}/{folder.name}/{name}" for name in image_names(folder))
-            labelled += [(path, splits[split], label, folder.name) for path in paths]
-    return labelled
+    expected = f"no class of AffectNet, expected a folder 0 to {LAST} or a name such as {AFFECTNET[1]}"
+    return in_class_folders(listing.root, listing.root, splits, _class_label, expected)

@@ -1,5 +1,6 @@
 """The classes of every dataset and the names people give them: the one place where they are mapped to ours."""
 
+from generate_data.class_folders import FER_FOLDERS
 from generate_data.rows import CLASS_NAMES
 
 CONTEMPT = "contempt"
@@ -9,18 +10,15 @@ AFFECTNET = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "angry", 
 AFFECTNET_SKIPPED = ("none", "uncertain", "no face")  # labels 8 to 10: no expression was given
 RAFDB = ("surprise", "fear", "disgust", "happy", "sad", "angry", "neutral")  # labels 1 to 7
 
-_SYNONYMS = {
-    "angry": "anger",
-    "disgust": "disgusted",
-    "fear": "fearful afraid scared",
-    "happy": "happiness joy joyful",
-    "sad": "sadness",
-    "surprise": "surprised",
+_MORE_SYNONYMS = {
+    "fear": "afraid scared",
+    "happy": "joy joyful",
     "neutral": "neutrality",
-    CONTEMPT: "contemptuous",
+    CONTEMPT: "contempt contemptuous",
 }
-EXPRESSIONS = {name: name for name in OUR_ORDER} | {
-    synonym: name for name, synonyms in _SYNONYMS.items() for synonym in synonyms.split()
+# What FER2013's class folders may be called, numbers aside, and more.
+EXPRESSIONS = {folder: CLASS_NAMES[label] for folder, label in FER_FOLDERS.items() if not folder.isdecimal()} | {
+    synonym: name for name, synonyms in _MORE_SYNONYMS.items() for synonym in synonyms.split()
 }
 
 

@@ -1,26 +1,26 @@
 """Set-up of datasets whose images stay where they are: AffectNet, RAF-DB and trees of class folders."""
 
 import os
-import shutil
 from pathlib import Path
 
 import numpy as np
 
 from generate_data.affectnet import list_affectnet
 from generate_data.copies import Copies
-from generate_data.errors import DataError, explain_os_error
+from generate_data.errors import DataError
 from generate_data.folder_tree import list_folder_tree
 from generate_data.image_copies import MOST, find_image_copies
 from generate_data.image_folder import remove_leftovers
 from generate_data.image_scan import Scan, scan_images
 from generate_data.image_summary import format_image_summary
 from generate_data.listing import ListedImage, Listing, existing_root
-from generate_data.manifest import MANIFEST, WORK_FOLDER, manifest_text, refuse_other_dataset, write_manifest
+from generate_data.manifest import MANIFEST, manifest_text, refuse_other_dataset, write_manifest
 from generate_data.progress import ProgressBar
 from generate_data.rafdb import list_rafdb
 from generate_data.rows import Rows, refuse_bad_rows
 from generate_data.splits import PARTS, choose_val
 from generate_data.summary import SHOWN, count_copies, count_splits
+from generate_data.work_folder import work_folder
 
 __all__ = ["DATASETS", "format_image_summary", "set_up_image_dataset"]
 
@@ -63,8 +63,7 @@ def set_up_image_dataset(
     folder = Path(folder)
     root = existing_root(os.path.expanduser(source))
     _check_arguments(folder, dataset, root, classes)
-    work = folder / f"{WORK_FOLDER}{os.getpid()}"
-    try:
+    with work_folder(folder) as work:
         with ProgressBar(progress) as bar:
             listing = _list(dataset, root, classes, bar)
             listing.check(skip_bad_rows)
@@ -73,10 +72,6 @@ def set_up_image_dataset(
             work.mkdir()
             table, description, facts = _make(listing, dataset, seed, skip_bad_rows, bar)
         write_manifest(folder, table, description, work)
-    except OSError as error:
-        raise DataError(explain_os_error(error, folder)) from error
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
     return {**description, **facts, "folder": str(folder), "manifest": str(folder / MANIFEST)}
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 from collections import Counter
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from generate_data.class_folders import IMAGE_TYPES
@@ -121,6 +122,33 @@ def subfolders(folder: Path) -> dict[str, Path]:
     """The folders in a folder by their names in lower case, sorted; hidden ones left out."""
     names = sorted(name for name in file_names(folder) if name[0] != ".")
     return {name.lower(): folder / name for name in names if (folder / name).is_dir()}
+
+
+def in_class_folders(root: Path, place: Path, splits: Mapping[str, str], class_of: Callable, expected: str) -> list[tuple]:
+    """The images of a tree of split folders with class folders in them.
+
+    Args:
+        root: where paths start.
+        place: the folder with the split folders, root itself or below it; others in it are left aside.
+        splits: our split for each name of such a folder, in lower case.
+        class_of: from the name of a class folder to its class, or None.
+        expected: what such a name must be, for the error.
+
+    Returns:
+        (path, split, class, the class folder's name) of each image.
+
+    Raises:
+        DataError: a folder in a split folder is of no class.
+    """
+    found = []
+    for split, part in subfolders(place).items():
+        for folder in subfolders(part).values() if split in splits else ():
+            label = class_of(folder.name)
+            if label is None:
+                raise DataError(f"{folder}: {expected}. Rename or move it.")
+            base = folder.relative_to(root).as_posix()
+            found += [(f"{base}/{name}", splits[split], label, folder.name) for name in image_names(folder)]
+    return found
 
 
 def existing_root(source: str | Path) -> Path:

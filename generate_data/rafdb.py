@@ -9,7 +9,7 @@ from pathlib import Path
 from generate_data.class_folders import SPLIT_FOLDERS
 from generate_data.class_orders import OUR_ORDER, RAFDB, expression_of
 from generate_data.errors import DataError
-from generate_data.listing import ListedImage, Listing, existing_root, image_names, subfolders
+from generate_data.listing import ListedImage, Listing, existing_root, image_names, in_class_folders, subfolders
 
 LISTS = ("list_patition_label.txt", "list_partition_label.txt")  # the first is how its authors spell it
 LIST_FOLDERS = ("", "EmoLabel", "basic/EmoLabel")
@@ -101,17 +101,12 @@ def _split_root(root: Path) -> Path:
 
 
 def _by_folders(listing: Listing, place: Path) -> None:
-    for split, part in subfolders(place).items():
-        if split not in SPLIT_FOLDERS:
-            continue
-        for folder in subfolders(part).values():
-            name = RAFDB[int(folder.name) - 1] if folder.name in map(str, range(1, 8)) else expression_of(folder.name)
-            if name not in RAFDB:
-                raise DataError(
-                    f"{folder}: no class of RAF-DB, expected a folder 1 to {len(RAFDB)} or a name such as {RAFDB[0]}. "
-                    "Rename or move it."
-                )
-            base = folder.relative_to(listing.root).as_posix()
-            listing.images += [
-                ListedImage(f"{base}/{image}", SPLIT_FOLDERS[split], name, folder.name) for image in image_names(folder)
-            ]
+    expected = f"no class of RAF-DB, expected a folder 1 to {len(RAFDB)} or a name such as {RAFDB[0]}"
+    for image in in_class_folders(listing.root, place, SPLIT_FOLDERS, _class_name, expected):
+        listing.images.append(ListedImage(*image))
+
+
+def _class_name(folder_name: str) -> str | None:
+    """Our name for a class folder called by RAF-DB's number or by a name."""
+    name = RAFDB[int(folder_name) - 1] if folder_name in map(str, range(1, 8)) else expression_of(folder_name)
+    return name if name in RAFDB else None

@@ -1,21 +1,20 @@
 """Set-up: from Kaggle's files to a dataset on disk, all of it or nothing."""
 
-import os
-import shutil
 from pathlib import Path
 
 import numpy as np
 
 from generate_data.copies import Copies, find_copies
-from generate_data.errors import DataError, explain_os_error
+from generate_data.errors import DataError
 from generate_data.ferplus import join_votes
 from generate_data.image_folder import ImageFolder, folder_name, remove_leftovers
-from generate_data.manifest import MANIFEST, WORK_FOLDER, manifest_text, refuse_other_dataset, write_manifest
+from generate_data.manifest import MANIFEST, manifest_text, refuse_other_dataset, write_manifest
 from generate_data.progress import ProgressBar
 from generate_data.rows import CLASS_NAMES, Rows, refuse_bad_rows
 from generate_data.sources import read_source
 from generate_data.splits import choose_val
 from generate_data.summary import SHOWN, count_copies, count_splits, format_summary
+from generate_data.work_folder import work_folder
 
 __all__ = ["format_summary", "set_up"]
 
@@ -55,8 +54,7 @@ def set_up(
     """
     folder = Path(folder)
     place = Path(source) if source is not None else folder
-    work = folder / f"{WORK_FOLDER}{os.getpid()}"
-    try:
+    with work_folder(folder) as work:
         if source is not None and place.exists():
             folder.mkdir(parents=True, exist_ok=True)
         elif not place.exists():
@@ -66,10 +64,6 @@ def set_up(
         work.mkdir()
         with ProgressBar(progress) as bar:
             return _set_up(folder, place, work, seed, skip_bad_rows, Path(ferplus) if ferplus else None, bar)
-    except OSError as error:
-        raise DataError(explain_os_error(error, folder)) from error
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
 
 
 def _set_up(

@@ -13,6 +13,8 @@ import math
 
 import tensorflow as tf
 
+from ..kernels import reachable_taps
+
 _ROOT_HALF = math.sqrt(0.5)
 _DENSITY = 1.0 / math.sqrt(2.0 * math.pi)
 
@@ -27,15 +29,7 @@ def depthwise(images, kernel):
     Returns:
         float32, the shape of `images`.
     """
-    height, width = images.shape[1:3]
-    return _depthwise(images, _crop(tf.convert_to_tensor(kernel), height, width))
-
-
-def _crop(kernel, height, width):
-    """The taps that can reach from one pixel of the map to another: a 3x3 map never sees a 7x7 kernel's outermost ring."""
-    rows, columns = kernel.shape[:2]
-    top, left = max(0, rows // 2 - height + 1), max(0, columns // 2 - width + 1)
-    return kernel[top : rows - top, left : columns - left] if top or left else kernel
+    return _depthwise(images, reachable_taps(tf.convert_to_tensor(kernel), *images.shape[1:3]))
 
 
 @tf.custom_gradient
@@ -114,7 +108,11 @@ def _centre(features, bias, epsilon):
 @tf.function(jit_compile=True)
 def _normalize_gradient(features, bias, epsilon, upstream):
     centred, scale = _centre(features, bias, epsilon)
-    normal = centred * scale
+    return _through_normalization(centred * scale, scale, upstream)
+
+
+def _through_normalization(normal, scale, upstream):
+    """Gradient to what became `normal` when it was centred and scaled."""
     inner = tf.reduce_mean(upstream * normal, axis=-1, keepdims=True)
     return scale * (upstream - tf.reduce_mean(upstream, axis=-1, keepdims=True) - normal * inner)
 
@@ -136,8 +134,8 @@ def layer_norm(features, gain, offset, epsilon):
 @tf.custom_gradient
 def _differentiable_layer_norm(features, gain, offset, epsilon):
     def gradient(upstream):
-        by_features, by_normal = _layer_norm_gradient(features, gain, epsilon, upstream)
-        return by_features, column_sums(by_normal), column_sums(upstream), None
+        by_features, by_gain_of_rows = _layer_norm_gradient(features, gain, epsilon, upstream)
+        return by_features, column_sums(by_gain_of_rows), column_sums(upstream), None
 
     return _layer_norm(features, gain, offset, epsilon), gradient
 
@@ -151,9 +149,8 @@ def _layer_norm(features, gain, offset, epsilon):
 @tf.function(jit_compile=True)
 def _layer_norm_gradient(features, gain, epsilon, upstream):
     centred, scale = _centre(features, 0.0, epsilon)
-    normal, by_normal = centred * scale, upstream * gain
-    inner = tf.reduce_mean(by_normal * normal, axis=-1, keepdims=True)
-    return scale * (by_normal - tf.reduce_mean(by_normal, axis=-1, keepdims=True) - normal * inner), upstream * normal
+    normal = centred * scale
+    return _through_normalization(normal, scale, upstream * gain), upstream * normal
 
 
 def bias_gelu(features, bias):

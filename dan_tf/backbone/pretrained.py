@@ -34,10 +34,10 @@ def load_backbone_weights(backbone, name, weights):
     """
     if weights == "none":
         return
-    if weights == "imagenet" and name in applications.MAKERS:
-        _copy_application(backbone, name)
-        return
     if weights == "imagenet":
+        if name in applications.MAKERS:
+            _copy_application(backbone, name)
+            return
         weights = _fetch(name)
     elif not os.path.isfile(weights):
         raise ValueError(f"backbone_weights {weights}: no such file. {_ADVICE}.")
@@ -74,16 +74,19 @@ def _copy_application(backbone, name):
 
 
 def _not_fetched(name, url, error):
-    reason = (str(error).strip().splitlines() or [type(error).__name__])[-1].split(" -- ")[-1][:160]
+    reason = _lines(error)[-1].split(" -- ")[-1][:160]
     return f"ImageNet weights of {name} cannot be fetched from {url} ({reason}). {_ADVICE}."
+
+
+def _lines(error):
+    return str(error).strip().splitlines() or [type(error).__name__]
 
 
 def _load(model, path):
     try:
         model.load_weights(path)
     except Exception as error:  # h5py's and Keras's, whatever the content leads to
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
-        raise ValueError(f"backbone_weights {path}: does not fit {model.name} ({reason}). {_ADVICE}.") from error
+        raise ValueError(f"backbone_weights {path}: does not fit {model.name} ({_lines(error)[0][:160]}). {_ADVICE}.") from error
 
 
 def _convnext_source(name, path):
@@ -117,5 +120,6 @@ def _from_dan(backbone, path):
         arrays = saved.get_layer("backbone").get_weights()
         backbone.set_weights(arrays)
     except Exception as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
-        raise ValueError(f"backbone_weights {path}: not a DAN with this backbone ({reason}). {_ADVICE}.") from error
+        raise ValueError(
+            f"backbone_weights {path}: not a DAN with this backbone ({_lines(error)[0][:160]}). {_ADVICE}."
+        ) from error
