@@ -6,30 +6,65 @@ import math
 def build_optimizer(recipe, variables):
     """The recipe's optimizer, built for `variables`, so that all its state exists before the first step.
 
-    Weight decay is decoupled and spares biases, normalization and other one-dimensional weights.
+    Weight decay is decoupled and spares biases, normalization and other one-dimensional weights. With ``precision`` float16 the
+    loss is scaled, and steps whose gradients overflow are left out.
     """
     import keras
 
     decay = recipe.weight_decay or None
-    if recipe.optimizer == "adam":
-        optimizer = keras.optimizers.Adam(recipe.learning_rate, weight_decay=decay)
+    shared = {"weight_decay": decay, "gradient_accumulation_steps": recipe.accumulate if recipe.accumulate > 1 else None}
+    if recipe.optimizer in ("adam", "adamw"):
+        optimizer = keras.optimizers.Adam(recipe.learning_rate, **shared)
     else:
         nesterov = recipe.optimizer == "sgd"
-        optimizer = keras.optimizers.SGD(recipe.learning_rate, momentum=0.9, nesterov=nesterov, weight_decay=decay)
+        optimizer = keras.optimizers.SGD(recipe.learning_rate, momentum=recipe.momentum, nesterov=nesterov, **shared)
     if decay:
         optimizer.exclude_from_weight_decay(var_list=[v for v in variables if len(v.shape) < 2])
+    if recipe.precision == "float16":
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     optimizer.build(variables)
     return optimizer
 
 
-def learning_rate(recipe, step: int, steps_per_epoch: int) -> float:
-    """The learning rate of a step, counted from 0 over the whole training."""
+def learning_rate(recipe, step: int, steps_per_epoch: int, scores=()) -> float:
+    """The learning rate of a step, counted from 0 over the whole training.
+
+    Args:
+        recipe: a ``Recipe``.
+        step: batches before this one.
+        steps_per_epoch: batches an epoch.
+        scores: of the epochs so far, higher is better, for ``schedule="plateau"``.
+    """
     epoch = step / steps_per_epoch
     if epoch < recipe.warmup_epochs:
         return recipe.learning_rate * (step + 1) / (recipe.warmup_epochs * steps_per_epoch)
+    factor = 1.0
     if recipe.schedule == "cosine":
         done = (epoch - recipe.warmup_epochs) / max(recipe.epochs - recipe.warmup_epochs, 1e-9)
-        return recipe.learning_rate * 0.5 * (1.0 + math.cos(math.pi * min(done, 1.0)))
-    if recipe.schedule == "exponential":
-        return recipe.learning_rate * recipe.decay ** math.floor(epoch / recipe.decay_epochs)
-    return recipe.learning_rate
+        factor = 0.5 * (1.0 + math.cos(math.pi * min(done, 1.0)))
+        return recipe.min_learning_rate + (recipe.learning_rate - recipe.min_learning_rate) * factor
+    if recipe.schedule == "step":
+        factor = recipe.decay ** math.floor(epoch / recipe.decay_epochs)
+    elif recipe.schedule == "exponential":
+        factor = recipe.decay ** (epoch / recipe.decay_epochs)
+    elif recipe.schedule == "plateau":
+        factor = recipe.decay ** plateaus(scores, recipe.decay_epochs)
+    return max(recipe.learning_rate * factor, recipe.min_learning_rate)
+
+
+def plateaus(scores, patience: float) -> int:
+    """How often `patience` epochs went by without a score above all before them; the count of epochs then starts anew."""
+    count, waited, best = 0, 0, None
+    for score in scores:
+        if best is None or score > best:
+            best, waited = score, 0
+        else:
+            waited += 1
+            if waited >= patience:
+                count, waited = count + 1, 0
+    return count
+
+
+def epochs_without_better(scores) -> int:
+    """How many epochs have passed since the best one; the first of equal ones counts."""
+    return len(scores) - 1 - scores.index(max(scores)) if scores else 0

@@ -1,15 +1,18 @@
 """A recipe: everything that decides a training but the data. Frozen, validated on creation, saved as JSON."""
 
 import dataclasses
+import difflib
 import json
 from typing import Any
 
 from .errors import UserError
 from .registry import model_entry
 
-OPTIMIZERS = ("adam", "sgd", "momentum")
-SCHEDULES = ("constant", "cosine", "exponential")
+OPTIMIZERS = ("adam", "adamw", "sgd", "momentum")
+SCHEDULES = ("constant", "cosine", "step", "exponential", "plateau")
 SAMPLINGS = ("shuffle", "oversample", "inverse_frequency")
+CLASS_WEIGHTS = ("none", "balanced")
+PRECISIONS = ("float32", "bfloat16", "float16")
 
 
 def _field(default, help_text, choices=None, low=None, high=None, above=None):
@@ -39,16 +42,29 @@ class Recipe:
     epochs: int = _field(100, "passes over the training rows", low=1)
     batch_size: int = _field(128, "rows a step", low=1)
     learning_rate: float = _field(0.001, "step size of the optimizer", above=0.0, high=100.0)
-    optimizer: str = _field("adam", "adam, sgd with Nesterov momentum 0.9, or plain momentum 0.9", choices=OPTIMIZERS)
-    weight_decay: float = _field(0.0, "decoupled weight decay on kernels, a step", low=0.0, high=1.0)
+    optimizer: str = _field("adam", "sgd is with Nesterov momentum, momentum without", choices=OPTIMIZERS)
+    momentum: float = _field(0.9, "of sgd and momentum", low=0.0, high=0.9999)
+    weight_decay: float = _field(0.0, "decoupled, a step; spares biases and normalization", low=0.0, high=1.0)
     l2: float = _field(0.0, "weight decay as L2 in the gradient of all weights (PyTorch's SGD)", low=0.0, high=1.0)
+    clip_norm: float = _field(0.0, "largest norm of the whole gradient; 0: any", low=0.0)
+    accumulate: int = _field(1, "batches whose gradients make one update", low=1)
+    precision: str = _field("float32", "what layers compute in; weights stay float32", choices=PRECISIONS)
+    ema: float = _field(0.0, "momentum of averaged weights, which are then measured and kept; 0: none", low=0.0, high=0.99999)
     schedule: str = _field("constant", "how the learning rate falls over the epochs", choices=SCHEDULES)
-    decay: float = _field(0.95, "factor of --schedule exponential", above=0.0, high=1.0)
-    decay_epochs: float = _field(1.0, "epochs after which that factor applies once more", above=0.0)
+    decay: float = _field(0.5, "factor of the schedules step, exponential and plateau", above=0.0, high=1.0)
+    decay_epochs: float = _field(10.0, "epochs to one more factor; plateau: epochs without a better one", above=0.0)
+    min_learning_rate: float = _field(0.0, "no schedule falls below this", low=0.0, high=100.0)
     warmup_epochs: float = _field(0.0, "epochs over which the learning rate rises from zero", low=0.0)
+    early_stopping: int = _field(0, "stop after so many epochs without a better one; 0: never", low=0)
     label_smoothing: float = _field(0.0, "share of the target spread over all classes", low=0.0, high=0.9)
+    soft_labels: float = _field(0.0, "share of the target that FER+ votes decide (setup --ferplus)", low=0.0, high=1.0)
     sampling: str = _field("shuffle", "every row once, all classes as often as the largest, or equal odds", choices=SAMPLINGS)
+    class_weights: str = _field("none", "balanced: rare classes count more in the loss", choices=CLASS_WEIGHTS)
+    mixup: float = _field(0.0, "alpha of mixup: blend two images and their targets; 0: none", low=0.0, high=10.0)
+    cutmix: float = _field(0.0, "alpha of CutMix: paste a part of another image; 0: none", low=0.0, high=10.0)
+    mix_share: float = _field(1.0, "share of images that mixup or CutMix acts on", low=0.0, high=1.0)
     flip: bool = _field(False, "mirror half of the images")
+    crop: int = _field(0, "shift by whole pixels, up to this many: pad and crop", low=0, high=512)
     warp_share: float = _field(1.0, "share of images that rotation, shift, zoom and shear act on", low=0.0, high=1.0)
     rotation: float = _field(0.0, "rotate by up to this many degrees", low=0.0, high=180.0)
     shift: float = _field(0.0, "shift by up to this share of the size", low=0.0, high=1.0)
@@ -65,10 +81,15 @@ class Recipe:
         for field in dataclasses.fields(self):
             if field.metadata:
                 _check(field, getattr(self, field.name))
+        for contradicts, words in _CONTRADICTIONS:
+            if contradicts(self):
+                raise UserError(words.format(**dataclasses.asdict(self)))
         options = model_entry(self.model).recipes.OPTIONS
         for name, value in self.model_options.items():
             if name not in options:
-                raise UserError(f"--{name}: not an option of model {self.model}; it has: {', '.join(options)}.")
+                raise UserError(
+                    f"--{name}: not an option of model {self.model}{nearest(name, options)}; it has: {', '.join(options)}."
+                )
             kind, choices, _ = options[name]
             _check_type(name, kind, value)
             if choices and value not in choices:
@@ -87,10 +108,47 @@ class Recipe:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Recipe":
         """From saved JSON; a field this version does not know is an error that names it."""
-        unknown = set(values) - {field.name for field in dataclasses.fields(cls)}
+        known = [field.name for field in dataclasses.fields(cls)]
+        unknown = sorted(set(values) - set(known))
         if unknown:
-            raise UserError(f"recipe: unknown field {sorted(unknown)[0]!r}; it comes from another version of this program.")
+            raise UserError(f"recipe: unknown field {unknown[0]!r}{nearest(unknown[0], known)}; mend or remove it.")
         return cls(**values)
+
+
+def nearest(name: str, known) -> str:
+    """", nearest known: ..." for a misspelt name, or nothing when none is like it."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f", nearest known: {close[0]}" if close else ""
+
+
+# What makes no sense together -> the user's words for it.
+_CONTRADICTIONS = (
+    (
+        lambda r: r.optimizer == "adamw" and not r.weight_decay,
+        "--optimizer adamw: is adam with --weight_decay, and that is 0; give one, 0.05 for example, or take adam.",
+    ),
+    (
+        lambda r: r.weight_decay and r.l2,
+        "--weight_decay {weight_decay} and --l2 {l2}: two kinds of the same decay; set one of them to 0.",
+    ),
+    (
+        lambda r: r.warmup_epochs > r.epochs,
+        "--warmup_epochs {warmup_epochs:g}: longer than the training of --epochs {epochs}; make it shorter.",
+    ),
+    (
+        lambda r: r.min_learning_rate > r.learning_rate,
+        "--min_learning_rate {min_learning_rate:g}: above --learning_rate {learning_rate:g}; it is what that falls to.",
+    ),
+    (
+        lambda r: r.class_weights != "none" and r.sampling != "shuffle",
+        "--class_weights {class_weights} and --sampling {sampling}: both balance the classes; drop one of the two.",
+    ),
+    (
+        lambda r: r.schedule == "plateau" and r.early_stopping and r.early_stopping <= r.decay_epochs,
+        "--early_stopping {early_stopping}: stops before --schedule plateau first acts, after --decay_epochs {decay_epochs:g} "
+        "epochs without a better one; give more.",
+    ),
+)
 
 
 def _check_type(name, kind, value):

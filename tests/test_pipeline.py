@@ -137,7 +137,7 @@ def test_a_class_without_rows_is_no_trouble_to_inverse_frequency():
 
 
 def test_decay_epochs_and_plain_momentum():
-    recipe = Recipe(optimizer="momentum", schedule="exponential", decay=0.1, decay_epochs=10.0, learning_rate=1.0, epochs=40)
+    recipe = Recipe(optimizer="momentum", schedule="step", decay=0.1, decay_epochs=10.0, learning_rate=1.0, epochs=40)
     rates = [learning_rate(recipe, epoch * 5, 5) for epoch in (0, 9, 10, 25)]
     assert rates == pytest.approx([1.0, 1.0, 0.1, 0.01])
     assert build_optimizer(recipe, []).nesterov is False

@@ -69,7 +69,7 @@ def test_learning_rate_schedules_by_hand():
     assert learning_rate(constant, 0, 5) == learning_rate(constant, 49, 5) == 0.1
     cosine = dataclasses.replace(constant, schedule="cosine")
     assert [learning_rate(cosine, step, 5) for step in (0, 25, 50)] == pytest.approx([0.1, 0.05, 0.0])
-    decayed = dataclasses.replace(constant, schedule="exponential", decay=0.5)
+    decayed = dataclasses.replace(constant, schedule="step", decay=0.5, decay_epochs=1.0)
     assert [learning_rate(decayed, step, 5) for step in (0, 4, 5, 14)] == pytest.approx([0.1, 0.1, 0.05, 0.025])
     warm = dataclasses.replace(constant, warmup_epochs=2.0)
     assert [learning_rate(warm, step, 5) for step in (0, 4, 9, 10)] == pytest.approx([0.01, 0.05, 0.1, 0.1])
