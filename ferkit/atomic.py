@@ -4,14 +4,19 @@ import contextlib
 import csv
 import errno
 import os
+import re
 from pathlib import Path
 
 from .errors import UserError
 
 
 @contextlib.contextmanager
-def atomic_path(path: str | Path):
+def atomic_path(path: str | Path, flush: bool = False):
     """Yields a path to write to; it takes the place of `path` when the block ends well, and goes when it does not.
+
+    Args:
+        path: what to write.
+        flush: wait until the disk has it, so that it outlives a power cut too.
 
     Raises:
         UserError: no permission, or no space left.
@@ -25,11 +30,54 @@ def atomic_path(path: str | Path):
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield draft
+        if flush:
+            with open(draft, "rb+") as written:
+                os.fsync(written.fileno())
         os.replace(draft, path)
     except OSError as error:
         raise writing_failed(path, error) from error
     finally:
         draft.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def sole_user(folder: str | Path, message: str):
+    """Within, no other process is in a block of this folder; the system lets go of it when a process dies.
+
+    Only where the system has ``flock`` (not on Windows).
+
+    Raises:
+        UserError: `message`, when another process is.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = open(folder / ".lock", "w")
+    except OSError as error:
+        raise writing_failed(folder, error) from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UserError(message) from error
+        except OSError:
+            pass  # a file system without locks
+        yield
+
+
+DRAFT = re.compile(r"\.\d+-")  # what a killed process leaves of atomic_path
+
+
+def remove_drafts(folder: str | Path):
+    """Take away what killed processes left half-written in a folder and below."""
+    for path in Path(folder).rglob(".*"):
+        if DRAFT.match(path.name) and path.is_file():
+            path.unlink(missing_ok=True)
 
 
 def write_csv(path: str | Path, rows: list[dict]):

@@ -1,18 +1,37 @@
 """From a recipe and a dataset to a model and the splits it is trained on."""
 
+import contextlib
+
 from .errors import UserError
 from .recipe import Recipe
 from .registry import model_entry
 
 
-def seeded_model(recipe: Recipe, manifest, first_weights: bool = True):
-    """A new model of a recipe for a dataset, its weights decided by the recipe's seed; see ``build_model``."""
+def seeded_model(recipe: Recipe, manifest, first_weights: bool = True, devices=None):
+    """A new model of a recipe for a dataset, its weights decided by the recipe's seed; see ``build_model``.
+
+    Its layers compute in the recipe's precision, on `devices` (a ``devices.Devices``; None: the one device).
+    """
     from .dataset import input_shape
     from .training import seed_everything
 
     shape = input_shape(manifest, recipe.image_size, recipe.channels)
     seed_everything(recipe.seed)
-    return build_model(recipe, shape, manifest.class_names, first_weights)
+    with precision(recipe), devices.scope() if devices else contextlib.nullcontext():
+        return build_model(recipe, shape, manifest.class_names, first_weights)
+
+
+@contextlib.contextmanager
+def precision(recipe: Recipe):
+    """Within, new layers compute in the recipe's precision; their weights are float32. A saved model is float32 again."""
+    import keras
+
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32" if recipe.precision == "float32" else f"mixed_{recipe.precision}")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 def training_splits(manifest, model):

@@ -2,10 +2,11 @@
 
 import dataclasses
 import hashlib
+import json
 from pathlib import Path
 
 from .errors import UserError
-from .recipe import Recipe, named_recipe
+from .recipe import Recipe, named_recipe, read_recipe
 from .registry import DEFAULT_MODEL, MODELS, model_entry
 
 
@@ -17,33 +18,47 @@ def given_recipe_values(options):
 
 
 def new_recipe(options, given, dataset=None, model=None):
-    """The recipe named, or the model's own for this kind of dataset."""
-    model = model or getattr(options, "model", DEFAULT_MODEL)
-    own = getattr(model_entry(model).recipes, "FOR_DATASET", {}).get(dataset)
-    return named_recipe(model, getattr(options, "recipe", own), **given)
+    """The recipe named, that of a file, or the model's own for this kind of dataset."""
+    name = getattr(options, "recipe", None)
+    asked = model or getattr(options, "model", None)
+    if name and name.endswith(".json"):
+        recipe = read_recipe(name)
+        if asked not in (None, recipe.model):
+            raise UserError(f"{name}: a recipe of model {recipe.model}, and --model {asked} was given; drop one of the two.")
+        return recipe.replace(**given)
+    asked = asked or DEFAULT_MODEL
+    return named_recipe(asked, name or getattr(model_entry(asked).recipes, "FOR_DATASET", {}).get(dataset), **given)
 
 
 def resumed_run(options, given):
-    """The run to go on with, and its recipe; only --epochs may differ."""
+    """The run to go on with, and its recipe; only --epochs and --early_stopping may differ. None, None: there is no run yet.
+
+    Raises:
+        UserError: what was given does not fit the run.
+    """
     from .run_folder import RunFolder
 
-    model = getattr(options, "model", None)
-    path = getattr(options, "run", None)
-    run = RunFolder.existing(path) if path else RunFolder.newest(model)
+    model, path = getattr(options, "model", None), getattr(options, "run", None)
+    run = RunFolder(path) if path else RunFolder.newest(model, or_none=True)
+    if run is None or not run.begun:
+        print("Nothing to resume yet: a new run.")
+        return None, None
     recipe = run.recipe()
     if model and model != recipe.model:
         raise UserError(f"{run.path}: a run of model {recipe.model}, and --model {model} was given; drop one of the two.")
-    if getattr(options, "recipe", recipe.name) != recipe.name:
-        raise UserError(f"{run.path}: a run of recipe {recipe.name}, and --recipe {options.recipe} was given; start a new run.")
-    for name, value in given.items():
-        old = recipe.model_options.get(name, getattr(recipe, name, None))
-        if name != "epochs" and value != old:
-            raise UserError(f"{run.path}: runs with --{name} {old}, and {value} was given; a resumed run keeps its recipe.")
-    if "epochs" in given and given["epochs"] != recipe.epochs:
-        note = "" if recipe.schedule == "constant" else f" The {recipe.schedule} schedule stretches to the new length."
+    name = getattr(options, "recipe", recipe.name)
+    if name != recipe.name and not name.endswith(".json"):
+        raise UserError(f"{run.path}: a run of recipe {recipe.name}, and --recipe {name} was given; start a new run.")
+    for key, value in given.items():
+        old = recipe.model_options.get(key, getattr(recipe, key, None))
+        if key not in ("epochs", "early_stopping") and value != old:
+            raise UserError(f"{run.path}: runs with --{key} {old}, and {value} was given; a resumed run keeps its recipe.")
+    if given.get("epochs", recipe.epochs) != recipe.epochs:
+        stretched = recipe.schedule == "cosine"
+        note = " The cosine schedule stretches to the new length." if stretched else ""
         print(f"Epochs: {given['epochs']} instead of the {recipe.epochs} this run was started with.{note}")
-        recipe = recipe.replace(epochs=given["epochs"])
-    return run, recipe
+    lengths = {key: given[key] for key in ("epochs", "early_stopping") if key in given}
+    return run, recipe.replace(**lengths)
 
 
 def fingerprint_of(manifest):
@@ -54,16 +69,52 @@ def fingerprint_of(manifest):
     columns = manifest.table[["split", "label", "source", "source_row"]]
     digest = hashlib.sha256(columns.to_csv(index=False, lineterminator="\n").encode()).hexdigest()
     rows = {str(split): int(count) for split, count in manifest.table["split"].value_counts().items()}
-    return {"folder": str(manifest.folder), "rows_sha256": digest, "rows": rows}
+    return {"folder": str(manifest.folder), "rows_sha256": digest, "rows": rows, "classes": list(manifest.class_names)}
 
 
 def check_same_dataset(run, fingerprint):
+    """Raises UserError, naming both, when a run was started on other rows or classes."""
     before = run.record()["dataset"]
     if before["rows_sha256"] != fingerprint["rows_sha256"]:
         raise UserError(
-            f"{fingerprint['folder']}: not the dataset that {run.path} was started on ({before['folder']} as it was then); "
-            "give that one with -d, or start a new run."
+            f"{fingerprint['folder']}: {_in_words(fingerprint)}; not the dataset that {run.path} was started on, then in "
+            f"{before['folder']}: {_in_words(before)}. Give that one with -d, or start a new run."
         )
+
+
+def _in_words(fingerprint):
+    rows = ", ".join(f"{count:,} {split}" for split, count in fingerprint["rows"].items())
+    classes = fingerprint.get("classes")
+    return f"{rows} rows" + (f" of {len(classes)} classes" if classes else "")
+
+
+def same_on_all_workers(devices, recipe, fingerprint):
+    """The chief's recipe: its run folder has it, others may have none.
+
+    Raises:
+        UserError: this worker's dataset is not the chief's.
+    """
+    if devices.workers == 1:
+        return recipe
+    theirs = json.loads(devices.text_from_chief(json.dumps({"recipe": recipe.to_json(), "dataset": fingerprint})))
+    if theirs["dataset"]["rows_sha256"] != fingerprint["rows_sha256"]:
+        raise UserError(
+            f"{fingerprint['folder']}: {_in_words(fingerprint)}; not the dataset of the first worker, {_in_words(theirs['dataset'])}. "
+            "Every worker needs the same dataset, set up alike."
+        )
+    return Recipe.from_dict(json.loads(theirs["recipe"]))
+
+
+def check_devices_fit(recipe, devices):
+    """Raises UserError when a recipe cannot run on so many devices."""
+    fewest = devices.replicas * recipe.accumulate
+    if recipe.batch_size < fewest:
+        raise UserError(
+            f"--batch_size {recipe.batch_size}: fewer than one image for each of {devices.replicas} devices in {recipe.accumulate} "
+            f"parts; give at least {fewest}."
+        )
+    if recipe.precision == "float16" and devices.replicas > 1:
+        raise UserError("--precision float16: its loss scale works on one device only; take bfloat16 on several.")
 
 
 def check_batch_fits(recipe, manifest):

@@ -6,11 +6,13 @@ import sys
 
 from generate_data.errors import DataError
 
+from .devices import STRATEGIES
 from .errors import UserError
 from .help_texts import DESCRIPTION, EXAMPLES, SHORT_FORM, SUMMARIES
-from .recipe import Recipe
+from .recipe import Recipe, nearest
 from .registry import DEFAULT_MODEL, MODELS
 
+TTA = ("none", "flip", "ten-crop")
 DATASETS = ("fer2013", "affectnet", "rafdb", "folders")
 GIVEN_ONLY = argparse.SUPPRESS  # an argument that was not given leaves no trace
 
@@ -66,7 +68,9 @@ class _Parser(argparse.ArgumentParser):
     """argparse whose errors are one line."""
 
     def error(self, message):
-        raise UserError(f"{message}. See: {self.prog} --help")
+        unknown = message.removeprefix("unrecognized arguments: ").split()[0]
+        hint = nearest(unknown.split("=")[0], self._option_string_actions) if unknown.startswith("--") else ""
+        raise UserError(f"{message}{hint}. See: {self.prog} --help")
 
 
 def _command_parser():
@@ -78,6 +82,7 @@ def _command_parser():
         "evaluate": _add_evaluate,
         "verify": _add_verify,
         "compare": _add_compare,
+        "runs": _add_runs,
         "demo": _add_demo,
     }
     for name, summary in SUMMARIES.items():
@@ -136,6 +141,13 @@ def boolean(text: str) -> bool:
     raise argparse.ArgumentTypeError(f"expected True or False, received {text!r}")
 
 
+def _seconds(text):
+    seconds = float(text)
+    if not seconds >= 0:
+        raise argparse.ArgumentTypeError(f"expected seconds, 0 or more, received {text!r}")
+    return seconds
+
+
 def _add_data(parser):
     parser.add_argument(
         "-d", "--data", default=None, metavar="DIR", help="dataset folder (default: data; data/NAME with --dataset NAME)"
@@ -165,7 +177,20 @@ def _add_train(parser):
     group = parser.add_argument_group("training")
     _add_model_and_recipe(group, DEFAULT_MODEL)
     group.add_argument("--run", default=GIVEN_ONLY, metavar="DIR", help="run folder (default: runs/<date-time>-<model>)")
-    group.add_argument("--resume", type=boolean, nargs="?", const=True, default=False, help="go on with --run, or the newest run")
+    group.add_argument(
+        "--resume", type=boolean, nargs="?", const=True, default=False,
+        help="go on with --run, or the newest run; starts one where there is none",
+    )  # fmt: skip
+    group.add_argument(
+        "--checkpoint_seconds", type=_seconds, default=60.0, metavar="X", help="a checkpoint at least so often (default: 60)"
+    )
+    group.add_argument(
+        "--tensorboard", type=boolean, nargs="?", const=True, default=False, metavar="True|False",
+        help="write curves, faces and what the model looks at to RUN/tensorboard",
+    )  # fmt: skip
+    strategies = "one device, several of this machine (mirrored), or several machines (multiworker, by TF_CONFIG)"
+    group.add_argument("--strategy", choices=STRATEGIES, default="one", help=f"{strategies}; default: one")
+    group.add_argument("--devices", type=int, default=None, metavar="N", help="of --strategy mirrored (default: all GPUs)")
     group.add_argument(
         "-hparams", "--hparams", "--hyperparams", type=boolean, nargs="?", const=True, default=False,
         help="accepted for the short form; values given apply with or without it",
@@ -214,7 +239,8 @@ def _add_checkpoint(parser):
 def _add_evaluate(parser):
     _add_checkpoint(parser)
     parser.add_argument("--split", default=None, help="train, val, test or unlabelled (default: val)")
-    parser.add_argument("--tta", action="store_true", help="average over the image and its mirror image")
+    views = "average over the image and its mirror image (flip), or over corners, centre and their mirror images (ten-crop)"
+    parser.add_argument("--tta", choices=TTA, nargs="?", const="flip", default="none", help=views)
     parser.add_argument("--json", default=None, metavar="FILE", help="write the figures as one JSON object")
     parser.add_argument("--report", default=None, metavar="DIR", help="write a page with pictures")
     parser.add_argument("--submission", default=None, metavar="FILE", help="write predictions as CSV (default split: unlabelled)")
@@ -240,6 +266,14 @@ def _add_compare(parser):
     folder = "new, or of a comparison to go on with (default: runs/compare-<date-time>)"
     group.add_argument("--folder", default=None, metavar="DIR", help=folder)
     _add_recipe_values(parser, leave_out=("seed",))
+
+
+def _add_runs(parser):
+    parser.add_argument("folder", nargs="?", default="runs", metavar="FOLDER", help="where to look (default: runs)")
+    order = "best validation accuracy first, by name, or newest first (default: best)"
+    parser.add_argument("--sort", choices=("best", "name", "started"), default="best", help=order)
+    parser.add_argument("--csv", default=None, metavar="FILE", help="write the table as CSV as well")
+    parser.add_argument("--json", default=None, metavar="FILE", help="write the table as a JSON list as well")
 
 
 def _add_demo(parser):

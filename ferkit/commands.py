@@ -7,11 +7,13 @@ from pathlib import Path
 
 from .choosing import (
     check_batch_fits,
+    check_devices_fit,
     check_same_dataset,
     fingerprint_of,
     given_recipe_values,
     new_recipe,
     resumed_run,
+    same_on_all_workers,
     set_up_if_needed,
     set_up_images,
 )
@@ -63,21 +65,55 @@ def train(options: argparse.Namespace) -> int:
     fingerprint = fingerprint_of(manifest)
     if run:
         check_same_dataset(run, fingerprint)
+        if options.strategy != "multiworker" and run.finished(recipe):
+            return _already_finished(run)
     check_batch_fits(recipe, manifest)
-    import_tensorflow()
+
+    from .devices import open_devices
+
+    devices = open_devices(options.strategy, options.devices)
+    recipe = same_on_all_workers(devices, recipe, fingerprint)
+    check_devices_fit(recipe, devices)
+    return _train(options, devices, recipe, manifest, fingerprint, run)
+
+
+def _train(options, devices, recipe, manifest, fingerprint, run):
     from .building import seeded_model, training_splits
     from .run_folder import RunFolder
     from .training import Trainer
 
-    model = seeded_model(recipe, manifest, first_weights=run is None or not run.state_file.exists())
+    model = seeded_model(recipe, manifest, run is None or not run.checkpoints.files(), devices)
     train_split, val_split = training_splits(manifest, model)
-    trainer_run = run or RunFolder.create(getattr(options, "run", None), recipe, fingerprint)
-    _announce(recipe, train_split, val_split, model, trainer_run)
-    finished = Trainer(model, recipe, train_split, val_split, trainer_run).fit()
-    if not finished:
-        print(f"Stopped; nothing is lost. Go on with: {_resume_words(trainer_run, options)}")
-        return 130
-    return _report_best(trainer_run, val_split)
+    if not devices.chief:
+        return _outcome(Trainer(model, recipe, train_split, val_split, None, devices).fit())
+    run = run or RunFolder.create(getattr(options, "run", None), recipe, fingerprint)
+    with run.in_use():
+        run.go_on_with(recipe)
+        _announce(recipe, train_split, val_split, model, run, devices)
+        log = None
+        if options.tensorboard:
+            from .tensorboard import TensorBoardLog
+
+            log = TensorBoardLog(run.path / "tensorboard", model, val_split.class_names, val_split.images[:16])
+        trainer = Trainer(model, recipe, train_split, val_split, run, devices, options.checkpoint_seconds, log)
+        if not trainer.fit():
+            print(f"Stopped; nothing is lost. Go on with: {_resume_words(run, options)}")
+            return _outcome(False)
+        return _report_best(run, val_split)
+
+
+def _outcome(finished):
+    return 0 if finished else 130
+
+
+def _already_finished(run):
+    history = run.history()
+    best = run.best_epoch(history)
+    print(
+        f"{run.path}: finished already, {len(history)} epochs, the best {best['epoch']} with validation accuracy "
+        f"{float(best['val_accuracy']):.2%}. Report: {run.report / 'index.html'}. To go on, give more --epochs."
+    )
+    return 0
 
 
 def evaluate(options: argparse.Namespace) -> int:
@@ -178,6 +214,19 @@ def compare(options: argparse.Namespace) -> int:
     return code
 
 
+def runs(options: argparse.Namespace) -> int:
+    """List the runs below a folder."""
+    from .run_list import as_text, list_runs, write_runs_csv, write_runs_json
+
+    rows = list_runs(options.folder, options.sort)
+    print(as_text(rows))
+    for path, write in ((options.csv, write_runs_csv), (options.json, write_runs_json)):
+        if path:
+            write(path, rows)
+            print(f"Written: {path}")
+    return 0
+
+
 def demo(options: argparse.Namespace) -> int:
     """Everything once: drawn faces, set-up, training, evaluation with a report, verification."""
     from .cli import main
@@ -216,13 +265,16 @@ def demo(options: argparse.Namespace) -> int:
 # ---- helpers ----------------------------------------------------------------------------------------------------------
 
 
-def _announce(recipe, train_split, val_split, model, run):
+def _announce(recipe, train_split, val_split, model, run, devices):
     print(
         f"{recipe.model}, recipe {recipe.name}: {model.count_params():,} parameters; {len(train_split):,} train and "
         f"{len(val_split):,} val images; {recipe.epochs} epochs, batch {recipe.batch_size}, {recipe.optimizer} at "
         f"{recipe.learning_rate:g}, seed {recipe.seed}"
     )
     print(f"Run folder: {run.path}")
+    if devices.replicas > 1:
+        workers = f" of {devices.workers} machines" if devices.workers > 1 else ""
+        print(f"Every batch is shared by {devices.replicas} devices{workers}.")
     if recipe.epochs * len(train_split) > 500_000 or recipe.image_size > 100:
         print(
             f"{recipe.epochs} epochs take hours on a CPU; the remaining time is shown after each. Stop whenever you like: Ctrl-C "

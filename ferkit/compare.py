@@ -6,18 +6,16 @@ Imports nothing heavy at the top: the command line asks here for its defaults.
 import dataclasses
 import gc
 import json
-import re
 from collections.abc import Callable
 from pathlib import Path
 
-from .atomic import atomic_path
+from .atomic import DRAFT, atomic_path
 from .errors import UserError
 from .quiet import import_tensorflow
 from .recipe import Recipe
 from .registry import MODELS, model_entry
 
 RECORD = "compare.json"
-DRAFT = re.compile(r"\.\d+-")  # what atomic_path leaves behind when the process is killed
 
 
 def default_model() -> str:
@@ -224,8 +222,6 @@ def train_all(folder: Path, plan: Plan, fit: Callable) -> list[dict] | None:
 def _begun(run, recipe, dataset):
     if run.recipe_file.exists():
         return run
-    for leftover in run.path.glob(".*"):  # killed while it wrote its first file
-        leftover.unlink()
     return type(run).create(run.path, recipe, dataset)
 
 
@@ -245,7 +241,7 @@ def run(folder: Path, plan: Plan, manifest) -> int:
     splits = {}
 
     def fit(recipe, run):
-        model = seeded_model(recipe, manifest, first_weights=not run.state_file.exists())
+        model = seeded_model(recipe, manifest, first_weights=not run.checkpoints.files())
         if model.input_shape not in splits:
             splits[model.input_shape] = training_splits(manifest, model)
         return Trainer(model, recipe, *splits[model.input_shape], run).fit()

@@ -84,19 +84,19 @@ def _works(model, recipe):
 
 def training_step(model, recipe, batch_size: int):
     """A step of the project's trainer on random pixels, as a function without arguments that returns when all is computed."""
-    import numpy as np
     import tensorflow as tf
 
-    from .dataset import Split
-    from .training import Trainer
+    from .devices import one_device
+    from .step import TrainingStep
 
-    pixels, classes = _random_pixels(model, batch_size), model.output_shape[-1]
-    rows = np.arange(batch_size, dtype=np.int32)
-    split = Split("train", pixels, rows % classes, np.full(batch_size, ""), rows, tuple(map(str, range(classes))), True)
-    trainer = Trainer(model, recipe, split, split, run=None)
-    trainer.optimizer.learning_rate = 0.0  # random pixels teach nothing, and might make the weights NaN
-    batch = tf.constant(pixels, tf.float32), tf.constant(split.labels), tf.constant(rows)
-    return lambda: trainer._step(*batch).numpy()
+    step = TrainingStep(model, recipe, one_device())
+    rows = tf.range(batch_size)
+    labels = rows % model.output_shape[-1]
+    pixels = tf.constant(_random_pixels(model, batch_size), tf.float32)
+    batch = pixels, tf.one_hot(labels, model.output_shape[-1]), labels, rows, tf.constant(batch_size)
+    totals = tf.zeros(step.totals_size, tf.float64)
+    # At a learning rate of 0: random pixels teach nothing, and might make the weights NaN.
+    return lambda: step(batch, 0.0, totals).numpy()
 
 
 def _random_pixels(model, count):

@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from generate_data.errors import DataError
+from generate_data.ferplus import VOTE_NAMES
 from generate_data.image_files import ImageFiles
 from generate_data.images import load_images
-from generate_data.manifest import Manifest, read_manifest
+from generate_data.manifest import MANIFEST, Manifest, read_manifest
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Split:
         source_row: the row in the user's file, as the manifest has it.
         class_names: names of the labels, in order.
         has_train: whether the dataset has train rows at all; without, nobody can tell copies.
+        votes: int32 ``(rows, 10)``, FER+ votes in the order of ``generate_data.ferplus.VOTE_NAMES``; None without.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Split:
     source_row: np.ndarray
     class_names: tuple[str, ...]
     has_train: bool
+    votes: np.ndarray | None = None
 
     def __len__(self):
         return len(self.images)
@@ -65,7 +68,19 @@ def load_split(folder: str | Path, name: str, manifest: Manifest | None = None, 
         source_row=rows["source_row"].to_numpy(),
         class_names=tuple(manifest.class_names),
         has_train=bool((manifest.table["split"] == "train").any()),
+        votes=_votes(rows["votes"], manifest) if "votes" in rows else None,
     )
+
+
+def _votes(texts, manifest):
+    """Texts such as "4;0;0;1;3;2;0;0;0;0" as int32 ``(rows, 10)``; an empty one is zeros."""
+    none = ";".join("0" * len(VOTE_NAMES))
+    try:
+        return np.array([(text or none).split(";") for text in texts]).astype(np.int32).reshape(-1, len(VOTE_NAMES))
+    except ValueError:
+        raise DataError(
+            f"{manifest.folder / MANIFEST}: column votes is not {len(VOTE_NAMES)} whole numbers a row. Run set-up again."
+        ) from None
 
 
 def input_shape(manifest: Manifest, size: int = 0, channels: int = 0) -> tuple[int, int, int]:

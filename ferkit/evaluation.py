@@ -10,19 +10,36 @@ from .atomic import atomic_path
 from .dataset import Split
 from .errors import UserError
 from .metrics import measure, softmax
-from .pipeline import predict_logits
+from .pipeline import WHOLE, LogitsFunction
 
 
-def split_logits(model, split: Split, tta: bool = False, batch_size: int | None = None) -> np.ndarray:
-    """Logits ``(rows, classes)``; with `tta`, log of the mean probability over the image and its mirror image."""
-    logits = predict_logits(model, split.images, batch_size)
-    if not tta:
-        return logits
-    mirrored = predict_logits(model, split.images, batch_size, mirror=True)
-    return np.log((softmax(logits) + softmax(mirrored)) / 2 + 1e-12)
+_AVERAGED = {"none": "", "flip": ", mirror averaging", "ten-crop": ", ten-crop averaging"}
+_SIDE = 11 / 12
+_STARTS = ((0, 0), (0, 1 - _SIDE), (1 - _SIDE, 0), (1 - _SIDE, 1 - _SIDE), ((1 - _SIDE) / 2, (1 - _SIDE) / 2))
+# (top, left, bottom, right) as shares of the image
+TEN_CROP_BOXES = [(top, left, top + _SIDE, left + _SIDE) for top, left in _STARTS]
 
 
-def evaluate(model, split: Split, tta: bool = False, batch_size: int | None = None) -> tuple[dict, np.ndarray]:
+def split_logits(model, split: Split, tta: str = "none", batch_size: int | None = None) -> np.ndarray:
+    """Logits ``(rows, classes)``; with test-time averaging, the log of the mean probability over the views of an image.
+
+    Args:
+        model: a Keras model from pixels to logits.
+        split: a ``dataset.Split``.
+        tta: "none"; "flip": the image and its mirror image; "ten-crop": its four corners and its centre, 11/12 of its sides and
+            enlarged to the model's size again, and their mirror images.
+        batch_size: images at once.
+    """
+    function = LogitsFunction(model, split.images.shape[1:])
+    if tta == "none":
+        return function(split.images, batch_size)
+    boxes = TEN_CROP_BOXES if tta == "ten-crop" else [WHOLE]
+    views = [(mirror, box) for box in boxes for mirror in (False, True)]
+    total = sum(softmax(function(split.images, batch_size, mirror, box)) for mirror, box in views)
+    return np.log(total / len(views) + 1e-12)
+
+
+def evaluate(model, split: Split, tta: str = "none", batch_size: int | None = None) -> tuple[dict, np.ndarray]:
     """Every figure of ``metrics.measure``, and the probabilities ``(rows, classes)``.
 
     Raises:
@@ -41,7 +58,7 @@ def as_text(figures: dict) -> str:
         return "    none" if value is None else f"{value:8.2%}"
 
     lines = [
-        f"{figures['split']} split, {figures['count']:,} images" + (", mirror averaging" if figures.get("tta") else ""),
+        f"{figures['split']} split, {figures['count']:,} images" + _AVERAGED[figures.get("tta", "none")],
         f"  accuracy              {percent(figures['accuracy'])}   all images, comparable with the literature",
         f"  accuracy_clean        {percent(figures['accuracy_clean'])}   "
         f"{_rows(figures['count_clean'], 'copying no train image')}",

@@ -62,6 +62,16 @@ examples:
 Every (contestant, seed) is a run folder within --folder. Flags of the recipe apply to all contestants. --ablate trains the
 whole model, the model without each part named, and the bare backbone.
 """,
+    "runs": """\
+examples:
+  python main.py runs                                every run below runs/, the best first
+  python main.py runs runs/compare-2026-05-04_12-00-00 --sort name
+  python main.py runs --sort started                 the newest first
+  python main.py runs --csv runs.csv --json runs.json
+
+A run is a folder with a recipe.json. Accuracy, clean accuracy, macro F1 and loss are those of the validation split, at the epoch
+of the best accuracy. A damaged run folder is listed as unreadable.
+""",
     "demo": """\
 examples:
   python main.py demo                                set up, train, evaluate and verify on drawn faces
@@ -75,5 +85,6 @@ SUMMARIES = {
     "evaluate": "measure a trained model: accuracy with and without leaked copies, per class, calibration, confusion",
     "verify": "check the installation and a model: shapes, gradients, losses, reload",
     "compare": "train backbones, parts taken away, or models by one recipe, and show what each reaches and costs",
+    "runs": "list the runs below a folder with what each reached, the best first",
     "demo": "everything once on drawn sample faces, in under three minutes",
 }

@@ -30,24 +30,43 @@ class Objective:
         return self._trained.trainable_variables
 
     def outputs(self, images):
-        """A dictionary with "logits" and whatever else the loss looks at; training mode."""
+        """A dictionary with "logits" and whatever else the loss looks at, as float32; training mode."""
         outputs = self._trained(images, training=True)
-        return outputs if self._training else {"logits": outputs}
+        outputs = outputs if self._training else {"logits": outputs}
+        return {name: tf.cast(output, tf.float32) for name, output in outputs.items()}
 
-    def losses(self, labels, outputs):
-        """The whole loss, and the model's own terms in the order of ``term_names``."""
-        terms = self._training.extra_losses(labels, outputs) if self._training else {}
-        terms = [terms[name] for name in self.term_names]
-        regularizers = self._trained.losses
-        total = self._cross_entropy(labels, outputs["logits"])
+    def losses(self, labels, outputs, targets=None, weight=None, parts=1):
+        """The whole loss, and the model's own terms in the order of ``term_names``.
+
+        Under ``tf.distribute`` they are this replica's part: the sum over the replicas is the loss of the whole batch.
+
+        Args:
+            labels: int ``(rows,)``.
+            outputs: of ``outputs``.
+            targets: float ``(rows, classes)``; None: the labels.
+            weight: what a mean over these rows counts by, where they are not the whole batch.
+            parts: how many calls make up one batch on this replica.
+        """
+        if targets is None:
+            targets = tf.one_hot(labels, outputs["logits"].shape[1])
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        share = (1.0 if weight is None else weight) / parts
+        own = self._training.extra_losses(labels, outputs) if self._training else {}
+        # Keras's losses have been divided by the number of replicas already.
+        terms = [own[name] if weight is None else share * own[name] for name in self.term_names]
+        total = self._cross_entropy(targets, outputs["logits"])
+        regularizers = list(self._trained.losses)
+        if weight is not None:
+            total = total * (share / replicas)
+            regularizers = [value / (replicas * parts) for value in regularizers]
         return tf.add_n([total, *terms, *regularizers]), terms
 
     def after_step(self, labels, outputs):
         if self._training:
             self._training.after_step(labels, outputs)
 
-    def _cross_entropy(self, labels, logits):
-        targets = tf.one_hot(labels, logits.shape[1])
+    def _cross_entropy(self, targets, logits):
         if self._smoothing:
-            targets = targets * (1.0 - self._smoothing) + self._smoothing / logits.shape[1]
+            counts = tf.reduce_sum(targets, axis=1, keepdims=True)  # 1, or the weight of the row
+            targets = targets * (1.0 - self._smoothing) + counts * (self._smoothing / logits.shape[1])
         return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(labels=targets, logits=logits))

@@ -1,52 +1,136 @@
 """Batches for training and for inference: uint8 images held once in memory, or read from their files as they are needed."""
 
+import cv2
 import numpy as np
 import tensorflow as tf
 
 from .augmentation import augment
-from .plan import epoch_plan
+from .errors import UserError
+from .mixing import is_mixed, mix
+from .plan import DRAWS, epoch_plan
+from .targets import class_weights, row_targets
 
 BATCHES_AT_ONCE = 2
 PIXELS_AT_ONCE = 256 * 64 * 64  # in inference, unless told otherwise
+WHOLE = (0.0, 0.0, 1.0, 1.0)
 
 
 class TrainingBatches:
-    """Batches of an epoch, augmented on the fly and the same after a resume.
+    """Batches of an epoch, augmented and mixed on the fly and the same after a resume.
+
+    Several workers share the batches of one: each is given its part of the rows of every batch.
 
     Args:
         split: a ``dataset.Split``.
         recipe: a ``Recipe``.
         input_shape: height, width and channels of the model's input; images that differ are converted behind the augmentation.
+        worker: which worker this is, from 0, and how many there are.
+        drop_below: a last batch of fewer rows (of all workers together) is left out.
+
+    Raises:
+        UserError: fewer rows than drop_below, or soft labels without votes.
 
     Example:
-        >>> for images, labels, keys in TrainingBatches(split, recipe, (48, 48, 1)).epoch(0):
+        >>> for images, targets, labels, keys, count in TrainingBatches(split, recipe, (48, 48, 1)).epoch(0):
         ...     ...
     """
 
-    def __init__(self, split, recipe, input_shape):
+    def __init__(self, split, recipe, input_shape, worker=(0, 1), drop_below=1):
+        cv2.setNumThreads(1)  # batches run side by side already; OpenCV's own threads only waited for each other, on all cores
         self._labels, self._recipe = split.labels, recipe
-        labels, take = tf.constant(split.labels), _taker(split.images)
+        rows = len(self._plan(0).rows)
+        self.steps = rows // recipe.batch_size + (rows % recipe.batch_size >= max(drop_below, 1))
+        if not self.steps or drop_below > recipe.batch_size:
+            raise UserError(
+                f"--batch_size {recipe.batch_size}: {min(rows, recipe.batch_size)} rows a batch, fewer than the {drop_below} "
+                "that it takes to give one to each replica; train on fewer replicas."
+            )
+        take, targets_of = _taker(split.images), _target_taker(split, recipe)
 
-        # A traced function is reused by every epoch's dataset, which would trace a plain one anew.
-        @tf.function
-        def make(rows, keys, draws):
-            images = augment(take(rows), draws, recipe)
-            return fit_images(images, input_shape), tf.gather(labels, rows), keys
+        # Traced once, for all epochs and batch sizes: every epoch's dataset would trace a plain function anew.
+        kinds = {"rows": tf.int32, "keys": tf.int32, "draws": tf.float32, "shares": tf.float32}
+        shapes = {"draws": (None, len(DRAWS)), "shares": (None, 2)}
+
+        @tf.function(input_signature=[tf.TensorSpec(shapes.get(name, (None,)), kind) for name, kind in kinds.items()])
+        def make(rows, keys, draws, shares):
+            count = tf.shape(rows)[0]
+            own = tf.range(count * worker[0] // worker[1], count * (worker[0] + 1) // worker[1])
+            if recipe.mixup or recipe.cutmix:
+                images, targets, labels = _mixed_rows(take, targets_of, rows, draws, shares, own, recipe)
+            else:
+                rows = tf.gather(rows, own)
+                images = augment(take(rows), tf.gather(draws, own), recipe)
+                targets, plain, labels = targets_of(rows)
+                labels = _largest(plain, labels)
+            return fit_images(images, input_shape), targets, labels, tf.gather(keys, own), count
 
         self._make = make
-        self.steps = -(-len(epoch_plan(split.labels, recipe.sampling, recipe.seed, 0).rows) // recipe.batch_size)
+
+    def _plan(self, number):
+        recipe = self._recipe
+        return epoch_plan(self._labels, recipe.sampling, recipe.seed, number, recipe.mixup, recipe.cutmix)
 
     def epoch(self, number, first_step=0):
-        """A dataset of ``(images float32 in [0, 255], labels int32, keys int32)`` from step `first_step` on."""
-        plan = epoch_plan(self._labels, self._recipe.sampling, self._recipe.seed, number)
-        start = first_step * self._recipe.batch_size
-        rows = tf.data.Dataset.from_tensor_slices((plan.rows[start:], plan.keys[start:], plan.draws[start:]))
-        batches = rows.batch(self._recipe.batch_size)
+        """A dataset of the epoch's batches from step `first_step` on.
+
+        Each is ``(images, targets, labels, keys, count)``: images float32 ``(n, height, width, channels)`` in [0, 255];
+        targets float32 ``(n, classes)``, times the weight of the row's class; labels int32 ``(n,)``, the class with the largest
+        target before weighting, a row's own where several are; keys int32 ``(n,)``, what keyed layers draw from; count int32,
+        the rows of all workers. n is this worker's part of them.
+        """
+        plan, size = self._plan(number), self._recipe.batch_size
+        part = slice(first_step * size, self.steps * size)
+        batches = _in_batches([plan.rows[part], plan.keys[part], plan.draws[part], plan.shares[part]], size)
         batches = batches.map(self._make, num_parallel_calls=BATCHES_AT_ONCE, deterministic=True).prefetch(BATCHES_AT_ONCE)
         # Nothing is left to tune, and the end of an epoch waited for the tuner's timer: 2 to 60 seconds, measured.
         options = tf.data.Options()
         options.autotune.enabled = False
         return batches.with_options(options)
+
+
+def _in_batches(arrays, size):
+    """A dataset of slices of `size` rows, the last one smaller; ``Dataset.batch`` would make a tensor of every row first."""
+    whole = len(arrays[0]) // size * size
+    batches = tf.data.Dataset.from_tensor_slices(tuple(a[:whole].reshape(-1, size, *a.shape[1:]) for a in arrays))
+    if whole < len(arrays[0]):
+        batches = batches.concatenate(tf.data.Dataset.from_tensors(tuple(a[whole:] for a in arrays)))
+    return batches
+
+
+def _target_taker(split, recipe):
+    """A function from row numbers to weighted targets, targets and the dataset's own labels, in TensorFlow's graph."""
+    targets = row_targets(split, recipe.soft_labels)
+    weights = class_weights(split.labels, recipe.class_weights, len(split.class_names))[split.labels]
+    plain, weighted = (tf.constant(table, tf.float32) for table in (targets, targets * weights[:, None]))
+    labels = tf.constant(split.labels)
+    return lambda rows: (tf.gather(weighted, rows), tf.gather(plain, rows), tf.gather(labels, rows))
+
+
+def _mixed_rows(take, targets_of, rows, draws, shares, own, recipe):
+    """Images, weighted targets and labels of a batch's places `own`, each mixed with the mirrored place of the whole batch."""
+    count = tf.shape(rows)[0]
+    # Augmented are this worker's rows and the partners that they are mixed with.
+    mine = tf.scatter_nd(own[:, None], tf.ones_like(own), [count]) > 0
+    needed = mine | tf.reverse(mine & is_mixed(draws, recipe), axis=[0])
+    places = tf.where(needed)[:, 0]
+    images = augment(take(tf.gather(rows, places)), tf.gather(draws, places), recipe)
+    held = tf.maximum(tf.cumsum(tf.cast(needed, tf.int32)) - 1, 0)  # place in the batch -> place in images
+
+    partners = count - 1 - own
+    own_images, other_images = (tf.gather(images, tf.gather(held, side)) for side in (own, partners))
+    images, share = mix(own_images, other_images, tf.gather(draws, own), tf.gather(shares, own), recipe)
+    own_targets, own_plain, labels = targets_of(tf.gather(rows, own))
+    other_targets, other_plain, _ = targets_of(tf.gather(rows, partners))
+    share = share[:, None]
+    targets = share * own_targets + (1.0 - share) * other_targets
+    return images, targets, _largest(share * own_plain + (1.0 - share) * other_plain, labels)
+
+
+def _largest(targets, labels):
+    """The class with the largest target of each row, its own label where several are: int32 ``(batch,)``."""
+    own = tf.gather(targets, labels, batch_dims=1)
+    others = tf.argmax(targets, axis=1, output_type=tf.int32)
+    return tf.where(own >= tf.reduce_max(targets, axis=1), labels, others)
 
 
 def _taker(images):
@@ -99,15 +183,27 @@ class LogitsFunction:
     """A model's inference on images of one shape, traced once and used for many calls; see ``predict_logits``."""
 
     def __init__(self, model, image_shape):
-        @tf.function(input_signature=[tf.TensorSpec((None, *image_shape), tf.uint8), tf.TensorSpec((), tf.bool)])
-        def logits(images, mirror):
+        size = model.input_shape[1:3]
+        signature = [tf.TensorSpec((None, *image_shape), tf.uint8), tf.TensorSpec((), tf.bool), tf.TensorSpec((4,), tf.float32)]
+
+        @tf.function(input_signature=signature)
+        def logits(images, mirror, box):
             images = tf.cond(mirror, lambda: tf.reverse(images, axis=[2]), lambda: images)
-            return model(fit_images(images, model.input_shape[1:]), training=False)
+            images = fit_images(images, model.input_shape[1:])
+            rows = tf.shape(images)[0]
+
+            def cut():
+                return tf.image.crop_and_resize(images, tf.tile(box[None], (rows, 1)), tf.range(rows), size)
+
+            images = tf.cond(tf.reduce_all(box == WHOLE), lambda: images, cut)
+            return tf.cast(model(images, training=False), tf.float32)
 
         self._logits = logits
-        self._pixels = model.input_shape[1] * model.input_shape[2]
+        self._pixels = size[0] * size[1]
 
-    def __call__(self, images, batch_size=None, mirror=False):
+    def __call__(self, images, batch_size=None, mirror=False, box=WHOLE):
+        """Logits ``(rows, classes)`` of the images, or their mirror images, or the part `box`: (top, left, bottom, right) in [0, 1]."""
         batch_size = batch_size or max(16, min(256, PIXELS_AT_ONCE // self._pixels))
+        box = tf.constant(box, tf.float32)
         starts = range(0, len(images), batch_size)
-        return tf.concat([self._logits(images[start : start + batch_size], mirror) for start in starts], axis=0).numpy()
+        return tf.concat([self._logits(images[start : start + batch_size], mirror, box) for start in starts], axis=0).numpy()

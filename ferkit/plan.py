@@ -4,12 +4,15 @@ import dataclasses
 
 import numpy as np
 
-# One uniform number per row and purpose.
+# One uniform number per row and purpose. Each group is drawn from a stream of its own, so that runs from before a group was
+# added still repeat.
 _FIRST_DRAWS = ("flip", "rotation", "shift_x", "shift_y", "zoom", "shear", "brightness", "contrast")
 _FIRST_DRAWS += ("erase", "erase_area", "erase_aspect", "erase_x", "erase_y", "erase_value")
-_LATER_DRAWS = ("warp", "shrink")  # from a stream of their own, so that runs from before they were there still repeat
-DRAWS = _FIRST_DRAWS + _LATER_DRAWS
-_ORDER, _ROWS, _SAMPLE, _LATER = 0, 1, 2, 3
+_WARP_DRAWS = ("warp", "shrink")
+_CROP_DRAWS = ("crop_x", "crop_y")
+_MIX_DRAWS = ("mix", "mix_kind", "cut_x", "cut_y")
+DRAWS = _FIRST_DRAWS + _WARP_DRAWS + _CROP_DRAWS + _MIX_DRAWS
+_ORDER, _ROWS, _SAMPLE, _WARP, _CROP, _MIX, _MIXUP, _CUTMIX = range(8)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,12 +22,14 @@ class EpochPlan:
     Attributes:
         rows: int32 ``(count,)``, indices into the training rows.
         keys: int32 ``(count,)``, what keyed layers draw from.
-        draws: float32 ``(count, len(DRAWS))`` in [0, 1), what augmentation draws from.
+        draws: float32 ``(count, len(DRAWS))`` in [0, 1), what augmentation and mixing draw from.
+        shares: float32 ``(count, 2)`` in [0, 1], what of a row would remain after mixup and after CutMix: the papers' lambda.
     """
 
     rows: np.ndarray
     keys: np.ndarray
     draws: np.ndarray
+    shares: np.ndarray
 
 
 def _generator(seed, epoch, stream):
@@ -32,7 +37,7 @@ def _generator(seed, epoch, stream):
     return np.random.Generator(np.random.Philox(key=[seed, epoch * 16 + stream]))
 
 
-def epoch_plan(labels: np.ndarray, sampling: str, seed: int, epoch: int) -> EpochPlan:
+def epoch_plan(labels: np.ndarray, sampling: str, seed: int, epoch: int, mixup: float = 0.0, cutmix: float = 0.0) -> EpochPlan:
     """The plan of an epoch, counted from 0.
 
     Args:
@@ -42,15 +47,21 @@ def epoch_plan(labels: np.ndarray, sampling: str, seed: int, epoch: int) -> Epoc
             replacement, so that every class is as likely as any other.
         seed: the recipe's seed.
         epoch: 0 or more.
+        mixup, cutmix: alpha of the Beta(alpha, alpha) that the shares are drawn from; 0: all shares are 1.
     """
     rows = {"shuffle": _once, "oversample": _oversampled, "inverse_frequency": _drawn}[sampling](labels, seed, epoch)
     numbers = _generator(seed, epoch, _ROWS)
-    draws = numbers.random((len(rows), len(_FIRST_DRAWS)), dtype=np.float32)
-    later = _generator(seed, epoch, _LATER).random((len(rows), len(_LATER_DRAWS)), dtype=np.float32)
-    draws = np.concatenate([draws, later], axis=1)
+    draws = [numbers.random((len(rows), len(_FIRST_DRAWS)), dtype=np.float32)]
+    for stream, names in ((_WARP, _WARP_DRAWS), (_CROP, _CROP_DRAWS), (_MIX, _MIX_DRAWS)):
+        draws.append(_generator(seed, epoch, stream).random((len(rows), len(names)), dtype=np.float32))
+    draws = np.concatenate(draws, axis=1)
     keys = numbers.integers(0, 2**31, len(rows), dtype=np.int32)
+    shares = np.ones((len(rows), 2), np.float32)
+    for column, (alpha, stream) in enumerate(((mixup, _MIXUP), (cutmix, _CUTMIX))):
+        if alpha:
+            shares[:, column] = _generator(seed, epoch, stream).beta(alpha, alpha, len(rows))
     order = _generator(seed, epoch, _ORDER).permutation(len(rows))
-    return EpochPlan(rows[order].astype(np.int32), keys[order], draws[order])
+    return EpochPlan(rows[order].astype(np.int32), keys[order], draws[order], shares[order])
 
 
 def _once(labels, seed, epoch):

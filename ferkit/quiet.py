@@ -5,11 +5,12 @@ import sys
 import tempfile
 
 
-def import_tensorflow():
+def import_tensorflow(one_operator_at_a_time=True):
     """Import TensorFlow once, its native log lines swallowed (shown if the import fails), and set up its threads.
 
-    On a CPU, operators run one after another, each on all cores: two convolutions side by side fight over the cores, which
+    On a single CPU, operators run one after another, each on all cores: two convolutions side by side fight over the cores, which
     made a training step of Deep-Emotion a tenth slower (benchmarks/training_speed.py).
+    Several devices wait for one another and need threads of their own.
     """
     if "tensorflow" in sys.modules:
         return sys.modules["tensorflow"]
@@ -31,6 +32,6 @@ def import_tensorflow():
             os.dup2(saved, 2)
             os.close(saved)
     tf.get_logger().setLevel("ERROR")
-    if not has_gpu:
+    if one_operator_at_a_time and not has_gpu:
         tf.config.threading.set_inter_op_parallelism_threads(1)
     return tf

@@ -3,6 +3,7 @@
 import dataclasses
 import difflib
 import json
+from pathlib import Path
 from typing import Any
 
 from .errors import UserError
@@ -185,3 +186,21 @@ def named_recipe(model: str, name: str | None = None, **changes: Any) -> Recipe:
     if name not in module.RECIPES:
         raise UserError(f"--recipe {name}: model {model} has no such recipe; it has: {', '.join(module.RECIPES)}.")
     return Recipe(model=model, name=name, **module.RECIPES[name]).replace(**changes)
+
+
+def read_recipe(path: str | Path) -> Recipe:
+    """A recipe from a file: a run's recipe.json, or the fields alone.
+
+    Raises:
+        UserError: no such file, no JSON, an unknown field or a value out of range.
+    """
+    try:
+        values = json.loads(Path(path).read_text(encoding="utf-8"))
+        values = values.get("recipe", values)
+        return Recipe.from_dict(values)
+    except FileNotFoundError as error:
+        raise UserError(f"--recipe {path}: no such file; give a run's recipe.json, or the name of a recipe.") from error
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise UserError(f"--recipe {path}: cannot be read as a recipe ({error}); give a run's recipe.json.") from error
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error

@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib
+import importlib.util
 
 from .errors import UserError
 
@@ -19,6 +20,10 @@ class ModelEntry:
             OPTIONS, and keeps them as attributes. It may have ``load_first_weights()``, called once before training, and
             ``for_training()``: a model that shares its weights, returns a dictionary with "logits", and has
             ``extra_losses(labels, outputs)`` and ``after_step(labels, outputs)``.
+
+    The package may have ``pictures.py``, which shows what a model looks at: PICTURES, name -> function(model, images). Images are
+    uint8 ``(n, height, width, channels)`` of the model's input size; it returns uint8 ``(n, H, W, 3)``, one picture a face, or
+    ``(0, H, W, 3)`` where this model has nothing to show.
     """
 
     name: str
@@ -34,6 +39,13 @@ class ModelEntry:
     def model_class(self):
         """The model's class; imports Keras."""
         return getattr(importlib.import_module(self.package), self.class_name)
+
+    @property
+    def pictures(self):
+        """PICTURES of the package, {} when it has no ``pictures.py``; imports Keras."""
+        if importlib.util.find_spec(f"{self.package}.pictures") is None:
+            return {}
+        return importlib.import_module(f"{self.package}.pictures").PICTURES
 
 
 _ENTRIES = (ModelEntry("deep_emotion", "deep_emotion", "DeepEmotion"), ModelEntry("dan", "dan_tf", "DAN"))

@@ -1,25 +1,71 @@
-"""A report a person can read: one page with the figures and the pictures that go with them."""
+"""A report a person can read: one page that says what was trained, how, how well and on what, with pictures."""
 
+import dataclasses
 import html
+import io
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 
 from .atomic import atomic_path
 from .metrics import calibration_bins
+from .recipe import Recipe
+from .run_folder import RunFolder
 
+# Charts are drawn on white; on a dark page their lightness is turned round and their hues stay. Photographs stay as they are.
 _STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
-table { border-collapse: collapse; margin: 1rem 0; }
-td, th { padding: .25rem .8rem; border-bottom: 1px solid #ddd; text-align: right; }
+:root { color-scheme: light dark; --ink: #222; --soft: #666; --line: #ddd; --page: #fff; }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e4e4e4; --soft: #a0a0a0; --line: #444; --page: #191919; }
+  img.chart { filter: invert(.9) hue-rotate(180deg); }
+}
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 1.5rem auto; padding: 0 1rem;
+  color: var(--ink); background: var(--page); }
+h1 { font-size: 1.6rem; line-height: 1.25; overflow-wrap: anywhere; }
+h2 { font-size: 1.2rem; margin-top: 2.2rem; }
+h3 { font-size: 1rem; margin-bottom: 0; }
+table { border-collapse: collapse; margin: .8rem 0; }
+td, th { padding: .25rem .8rem .25rem 0; border-bottom: 1px solid var(--line); text-align: right; vertical-align: top; }
 td:first-child, th:first-child { text-align: left; }
-.note td { color: #666; text-align: left; overflow-wrap: anywhere; }
-img { max-width: 100%; }
+td:last-child, th:last-child { padding-right: 0; }
+.note td { text-align: left; overflow-wrap: anywhere; }
+.note td:first-child { color: var(--soft); min-width: 6.5rem; white-space: nowrap; overflow-wrap: normal; }
+.sections { columns: 26rem; column-gap: 3rem; }
+.sections section { break-inside: avoid; padding-top: .1rem; }
+.wide { overflow-x: auto; }
+p { max-width: 44rem; color: var(--soft); }
+img { max-width: 100%; height: auto; }
+@media (max-width: 32rem) {
+  body { font-size: 14px; }
+  td, th { padding-right: .5rem; }
+  .note td { white-space: normal; }
+  img.chart:not([src^=calibration]) { max-width: none; width: 36rem; }
+}
 """
 
+_EXPLAINED = {
+    "curves.png": "Train figures are of augmented images with dropout on and penalties in the loss, so they may be worse than "
+    "those of validation. The dotted line is the epoch whose model was kept: highest validation accuracy, then lowest loss.",
+    "confusion.png": "A row is a true expression, a column what the model said; shares are of the row, below them the images.",
+    "per_class.png": "Precision: of the images that the model gave this name, how many deserve it. Recall: of the images that "
+    "deserve the name, how many got it. F1: their harmonic mean. Under a name: its images.",
+    "calibration.png": "Images grouped by how sure the model was. On the dashed line it is right as often as it is sure; below "
+    "the line it is too sure.",
+}
 
-def write_report(folder: str | Path, figures: dict, probabilities: np.ndarray, labels: np.ndarray, history=None, about=None):
+
+def write_report(
+    folder: str | Path,
+    figures: dict,
+    probabilities: np.ndarray,
+    labels: np.ndarray,
+    history: list[dict] | None = None,
+    about: dict[str, str] | None = None,
+    training: dict[str, dict[str, str]] | None = None,
+    pictures: dict[str, str | Path | np.ndarray] | None = None,
+) -> Path:
     """Write index.html, its pictures and figures.json.
 
     Args:
@@ -29,152 +75,279 @@ def write_report(folder: str | Path, figures: dict, probabilities: np.ndarray, l
         labels: ``(rows,)``.
         history: rows of history.csv, for the learning curves.
         about: name -> text, shown as what made this report.
+        training: section title -> {name: text}, as of ``training_sections``.
+        pictures: title -> further picture, uint8 ``(height, width, 3)``, or a file, which is copied.
 
     Returns:
         The path of index.html.
     """
-    import matplotlib
-
-    matplotlib.use("Agg")
     folder = Path(folder)
-    pictures = {
-        "confusion.png": ("Confusion: which expression is taken for which", lambda: _confusion(figures)),
-        "per_class.png": ("Per class", lambda: _per_class(figures)),
-        "calibration.png": (
-            "Calibration: is it right as often as it is sure?",
-            lambda: _calibration(probabilities, labels),
-        ),
-    }
-    if history:
-        pictures["curves.png"] = ("Learning curves", lambda: _curves(history))
-    for name, (_, draw) in pictures.items():
-        _save(folder / name, draw())
+    shown = []
+    for name, title, figure in _charts(figures, probabilities, labels, history):
+        with atomic_path(folder / name) as draft:
+            draft.write_bytes(figure_png(figure))
+        shown.append((name, title, "chart"))
+    for number, (title, picture) in enumerate((pictures or {}).items(), start=1):
+        shown.append((_keep_picture(folder, f"picture{number}", picture), title, "photo"))
     with atomic_path(folder / "figures.json") as draft:
         draft.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     with atomic_path(folder / "index.html") as draft:
-        draft.write_text(_page(figures, {name: title for name, (title, _) in pictures.items()}, about or {}), encoding="utf-8")
+        draft.write_text(_page(figures, shown, training or {}, about or {}), encoding="utf-8")
     return folder / "index.html"
 
 
-def _save(path, figure):
-    import matplotlib.pyplot as plt
-
-    with atomic_path(path) as draft:
-        figure.savefig(draft, format="png", dpi=110)
-    plt.close(figure)
-
-
-def _axes(width, height):
-    import matplotlib.pyplot as plt
-
-    return plt.subplots(figsize=(width, height), layout="constrained")
+def _charts(figures, probabilities, labels, history):
+    """(file name, title, matplotlib figure), in the order of the page."""
+    if history:
+        yield "curves.png", "Learning curves", _curves(history)
+    confusion = draw_confusion(figures["confusion"], figures["class_names"])
+    yield "confusion.png", "Confusion: which expression is taken for which", confusion
+    yield "per_class.png", "Per class", _per_class(figures)
+    yield "calibration.png", "Calibration: is it right as often as it is sure?", _calibration(probabilities, labels)
 
 
-def _confusion(figures):
-    counts, names = np.array(figures["confusion"]), figures["class_names"]
+def _keep_picture(folder, stem, picture):
+    """Writes a picture into the report; returns its file name."""
+    from PIL import Image
+
+    is_array = isinstance(picture, np.ndarray)
+    name = stem + (".png" if is_array else Path(picture).suffix)
+    with atomic_path(folder / name) as draft:
+        if is_array:
+            Image.fromarray(picture).save(draft, format="PNG")
+        else:
+            shutil.copyfile(picture, draft)
+    return name
+
+
+def training_sections(record: dict, model) -> dict[str, dict[str, str]]:
+    """What was trained, how, on what and with what: for ``write_report(training=...)``.
+
+    Args:
+        record: recipe.json of a run, as ``RunFolder.record()`` returns it; of an older version as well.
+        model: the Keras model, of which ``class_names`` are told too if it has them.
+    """
+    recipe, dataset, made = (record.get(key, {}) for key in ("recipe", "dataset", "made_with"))
+    height, width, channels = model.input_shape[1:]
+    trained = {"model": recipe.get("model", "unknown"), "recipe": recipe.get("name", "unknown")}
+    trained |= {"parameters": f"{model.count_params():,}", "input": f"{height} x {width} pixels, {_colours(channels)}"}
+    rows = {f"{split} images": f"{count:,}" for split, count in dataset.get("rows", {}).items()}
+    on = {"dataset": dataset.get("folder", "unknown"), **rows, "classes": ", ".join(getattr(model, "class_names", ()))}
+    made = {"seed": recipe.get("seed"), **made, **made.get("packages", {})}
+    made = {key: value for key, value in made.items() if key != "packages" and value is not None}
+    made |= {f"after epoch {one['after_epoch']}": _went_on(one) for one in record.get("continued", [])}
+    sections = {"Trained": trained, "How": _differences(recipe), "On": on, "With": made}
+    return {title: {key: str(text) for key, text in section.items()} for title, section in sections.items()}
+
+
+def _went_on(changes):
+    return "went on with " + ", ".join(f"{key} {value}" for key, value in changes.items() if key != "after_epoch")
+
+
+def _colours(channels):
+    return "gray" if channels == 1 else "colour"
+
+
+def _differences(recipe):
+    """Every field that is not at ``Recipe``'s default, with what it means."""
+    fields = {field.name: field for field in dataclasses.fields(Recipe)}
+    texts = dict(recipe.get("model_options", {}))
+    for key, value in recipe.items():
+        field = fields.get(key)
+        if key in ("model", "name", "model_options", "seed") or (field and value == field.default):
+            continue
+        texts[key] = f"{value} ({field.metadata['help']})" if field and "help" in field.metadata else value
+    return texts
+
+
+# ---- charts -------------------------------------------------------------------------------------------------------------
+
+
+def figure_png(figure, dpi: int = 110) -> bytes:
+    """A matplotlib figure as PNG."""
+    out = io.BytesIO()
+    figure.savefig(out, format="png", dpi=dpi)
+    return out.getvalue()
+
+
+def _figure(width, height):
+    from matplotlib.figure import Figure  # without pyplot: nothing global, no screen
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def draw_confusion(confusion, class_names):
+    """A confusion matrix as a matplotlib figure: shares of the true class as colour and text, below them the counts.
+
+    Args:
+        confusion: counts ``(classes, classes)``: row = true class, column = predicted class.
+        class_names: in that order.
+    """
+    counts = np.array(confusion)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    figure, axes = _axes(2 + 0.75 * len(names), 1.5 + 0.7 * len(names))
+    figure = _figure(1.3 + 0.75 * len(class_names), 1.5 + 0.7 * len(class_names))
+    axes = figure.subplots()
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for row, column in np.ndindex(counts.shape):
-        text = f"{shares[row, column]:.0%}\n{counts[row, column]}"
-        axes.text(
-            column,
-            row,
-            text,
-            ha="center",
-            va="center",
-            fontsize=8,
-            color="white" if shares[row, column] > 0.5 else "#222",
-        )
-    axes.set(xticks=range(len(names)), yticks=range(len(names)), xlabel="predicted", ylabel="true")
-    axes.set_xticklabels(names, rotation=45, ha="right")
-    axes.set_yticklabels(names)
+        text = f"{shares[row, column]:.0%}\n{counts[row, column]:,}"
+        color = "white" if shares[row, column] > 0.65 else "#222"
+        axes.text(column, row, text, ha="center", va="center", fontsize=8, color=color)
+    axes.set(xticks=range(len(class_names)), yticks=range(len(class_names)), xlabel="predicted", ylabel="true")
+    axes.set_xticklabels(class_names, rotation=45, ha="right")
+    axes.set_yticklabels(class_names)
     return figure
 
 
 def _per_class(figures):
     names = figures["class_names"]
-    figure, axes = _axes(2 + len(names), 4)
+    figure = _figure(2 + len(names), 4)
+    axes = figure.subplots()
     place = np.arange(len(names))
     for index, (key, color) in enumerate((("precision", "#9ecae1"), ("recall", "#4292c6"), ("f1", "#08306b"))):
-        axes.bar(
-            place + (index - 1) * 0.27,
-            [figures["per_class"][name][key] for name in names],
-            0.25,
-            label=key,
-            color=color,
-        )
+        heights = [figures["per_class"][name][key] for name in names]
+        axes.bar(place + (index - 1) * 0.27, heights, 0.25, label="F1" if key == "f1" else key, color=color)
     axes.set_xticks(place, [f"{name}\n{figures['per_class'][name]['support']:,}" for name in names])
     axes.set(ylim=(0, 1), ylabel="share")
-    axes.legend(ncols=3, loc="upper right")
+    _tidy(axes)
+    figure.legend(ncols=3, loc="outside upper right", frameon=False)
     return figure
 
 
 def _calibration(probabilities, labels):
     count, confidence, accuracy = calibration_bins(probabilities, labels).T
     used = count > 0
-    figure, (upper, lower) = _axes_pair()
-    upper.plot([0, 1], [0, 1], "--", color="#999", label="perfect")
-    upper.plot(confidence[used], accuracy[used], "o-", color="#08519c", label="this model")
+    figure = _figure(6, 6)
+    upper, lower = figure.subplots(2, 1, height_ratios=(3, 1), sharex=True)
+    upper.plot([0, 1], [0, 1], "--", color="#999", label="as sure as right")
+    upper.plot(confidence[used], accuracy[used], "o-", color="#08519c", label="this model", clip_on=False)
     upper.set(ylabel="accuracy", xlim=(0, 1), ylim=(0, 1))
-    upper.legend(loc="upper left")
+    upper.legend(loc="upper left", frameon=False)
     lower.bar((np.arange(len(count)) + 0.5) / len(count), count, 0.9 / len(count), color="#9ecae1")
-    lower.set(xlabel="confidence", ylabel="images", xlim=(0, 1))
+    lower.set(xlabel="confidence", ylabel="images")
+    for axes in (upper, lower):
+        _tidy(axes)
     return figure
 
 
-def _axes_pair():
-    import matplotlib.pyplot as plt
-
-    return plt.subplots(2, 1, figsize=(6, 6), height_ratios=(3, 1), layout="constrained")
+def _tidy(axes):
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="y", color="#e5e5e5", linewidth=0.8)
+    axes.set_axisbelow(True)
 
 
 def _curves(history):
-    import matplotlib.pyplot as plt
-
-    epochs = [int(row["epoch"]) for row in history]
-    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
-    for axes, key in ((left, "loss"), (right, "accuracy")):
-        for column, label, color in ((key, "train", "#9ecae1"), (f"val_{key}", "validation", "#08519c")):
-            axes.plot(
-                epochs,
-                [float(row[column]) for row in history],
-                label=label,
-                color=color,
-                marker="o" if len(epochs) < 20 else "",
-            )
-        axes.set(xlabel="epoch", ylabel=key)
-        axes.legend()
-    left.set_title("train: augmented, dropout on, with penalty", fontsize=9, color="#666")
+    """Loss and accuracy, and under them the learning rate where the history has it."""
+    with_rate = all(row.get("learning_rate") for row in history)
+    figure = _figure(10, 6 if with_rate else 4.2)
+    layout = [["loss", "accuracy"], *([["rate", "rate"]] if with_rate else [])]
+    panels = figure.subplot_mosaic(layout, height_ratios=(3, 1)[: len(layout)])
+    _draw_columns(panels["loss"], history, {"loss": "train", "val_loss": "validation"})
+    shares = {"accuracy": "train", "val_accuracy": "validation", "val_accuracy_clean": "validation, copies of train left out"}
+    _draw_columns(panels["accuracy"], history, shares)
+    panels["loss"].set(xlabel="epoch", ylabel="loss")
+    panels["accuracy"].set(xlabel="epoch", ylabel="accuracy")
+    panels["accuracy"].yaxis.set_major_formatter("{x:.0%}")
+    if with_rate:
+        _draw_columns(panels["rate"], history, {"learning_rate": None})
+        rates = [float(row["learning_rate"]) for row in history]
+        panels["rate"].set(xlabel="epoch", ylabel="learning rate", ylim=(0, 1.15 * max(rates) or 1))
+        if 0 < min(rates) < max(rates) / 20:
+            panels["rate"].set(yscale="log", ylim=(min(rates) / 1.5, max(rates) * 1.5))
+    best = RunFolder.best_epoch(history)
+    for axes in panels.values():
+        axes.axvline(int(best["epoch"]), color="#D55E00", linestyle=":", linewidth=1.2, zorder=1)
+        _tidy(axes)
+    panels["accuracy"].plot(int(best["epoch"]), float(best["val_accuracy"]), "o", color="#D55E00", markersize=7, zorder=4)
+    title = f"Best: epoch {best['epoch']} of {len(history)}, validation accuracy {float(best['val_accuracy']):.2%}"
+    figure.suptitle(title, fontsize=11, color="#222", x=0.01, ha="left")
     return figure
 
 
-def _page(figures, pictures, about):
-    def row(*cells, tag="td"):
-        return "<tr>" + "".join(f"<{tag}>{html.escape(str(cell))}</{tag}>" for cell in cells) + "</tr>"
+def _draw_columns(axes, history, columns):
+    from matplotlib.ticker import MaxNLocator
 
-    def percent(value):
-        return "none" if value is None else f"{value:.2%}"
+    styles = {"train": ("#8ab8d8", "-"), "validation": ("#08519c", "-"), None: ("#555555", "-")}
+    epochs = [int(row["epoch"]) for row in history]
+    for column, label in columns.items():
+        if not all(row.get(column) for row in history):
+            continue
+        color, line = styles.get(label, ("#08519c", "--"))
+        marker = "o" if len(epochs) < 20 else ""
+        values = [float(row[column]) for row in history]
+        axes.plot(epochs, values, line, label=label, color=color, marker=marker, markersize=3.5, linewidth=1.4)
+    if len(epochs) < 2:
+        axes.set(xlim=(epochs[0] - 0.5, epochs[0] + 0.5))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    if any(columns.values()):
+        axes.legend(fontsize=8, edgecolor="none", framealpha=0.9)  # above the line of the best epoch
 
+
+# ---- the page -----------------------------------------------------------------------------------------------------------
+
+
+def _row(*cells, tag="td"):
+    return "<tr>" + "".join(f"<{tag}>{html.escape(str(cell))}</{tag}>" for cell in cells) + "</tr>"
+
+
+def _table(rows, note=False):
+    return f"<div class=wide><table{' class=note' * note}>{''.join(rows)}</table></div>"
+
+
+def _percent(value):
+    return "none" if value is None else f"{value:.2%}"
+
+
+def _page(figures, shown, training, about):
+    model = training.get("Trained", {}).get("model")
+    tta = figures.get("tta") or "none"
+    views = "" if tta == "none" else f", averaged over views ({tta})"
+    title = html.escape(f"{model + ' on the ' if model else ''}{figures['split']} split{views}")
+    parts = [
+        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width, initial-scale=1'>",
+        f"<title>{title}: {_percent(figures['accuracy'])}</title><style>{_STYLE}</style>",
+        f"<h1>{title}: {_percent(figures['accuracy'])} of {figures['count']:,} images right</h1>",
+        *_summary(figures),
+        *_training_parts(training),
+        *(_picture(*one) for one in shown),
+    ]
+    if about:
+        parts += ["<h2>Made with</h2>", _table([_row(*pair) for pair in about.items()], note=True)]
+    return "\n".join([*parts, "</html>"])
+
+
+def _summary(figures):
+    clean, exact = (figures[f"count_clean{kind}"] for kind in ("", "_exact"))
     names = {
         "accuracy": "accuracy, all images",
-        "accuracy_clean": f"accuracy, the {figures['count_clean']} that copy no train image, exactly or nearly",
-        "accuracy_clean_exact": f"accuracy, the {figures['count_clean_exact']} with no exact copy in train",
-        "balanced_accuracy": "balanced accuracy",
-        "macro_f1": "macro F1",
-        "expected_calibration_error": "expected calibration error",
+        "accuracy_clean": f"accuracy, the {clean} that copy no train image, exactly or nearly",
+        "accuracy_clean_exact": f"accuracy, the {exact} with no exact copy in train",
+        "balanced_accuracy": "balanced accuracy: the mean recall of the classes",
+        "macro_f1": "macro F1: the mean F1 of the classes",
+        "expected_calibration_error": "expected calibration error: how far confidence is from accuracy",
     }
+    if clean is None:
+        names = {key: text for key, text in names.items() if not key.startswith("accuracy_")}
     classes = [
-        row(name, *(f"{own[key]:.2%}" for key in ("precision", "recall", "f1")), own["support"])
+        _row(name, *(_percent(own[key]) for key in ("precision", "recall", "f1")), f"{own['support']:,}")
         for name, own in figures["per_class"].items()
     ]
-    parts = [
-        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>",
-        f"<title>Evaluation, {figures['split']} split</title><style>{_STYLE}</style>",
-        f"<h1>{figures['split']} split, {figures['count']:,} images</h1>",
-        "<table>" + "".join(row(text, percent(figures[key])) for key, text in names.items()) + "</table>",
-        "<table>" + row("class", "precision", "recall", "F1", "images", tag="th") + "".join(classes) + "</table>",
-        *(f"<h2>{title}</h2><img src={name} alt='{title}'>" for name, title in pictures.items()),
-        "<h2>Made with</h2><table class=note>" + "".join(row(*pair) for pair in about.items()) + "</table></html>",
-    ]
-    return "\n".join(parts)
+    heads = _row("class", "precision", "recall", "F1", "images", tag="th")
+    shares = [_row(text, _percent(figures[key])) for key, text in names.items()]
+    return ["<h2>How well</h2>", _table(shares), _table([heads, *classes])]
+
+
+def _training_parts(training):
+    if not training:
+        return []
+    parts = ["<h2>The training</h2>", "<div class=sections>"]
+    for title, section in training.items():
+        rows = _table([_row(*pair) for pair in section.items()], note=True)
+        note = "<p>Whatever is not listed here is at its default.</p>" if title == "How" else ""
+        parts.append(f"<section><h3>{html.escape(title)}</h3>{rows}{note}</section>")
+    return [*parts, "</div>"]
+
+
+def _picture(name, title, kind):
+    title, words = html.escape(title), _EXPLAINED.get(name, "")
+    note = f"<p>{html.escape(words)}</p>" if words else ""
+    return f"<h2>{title}</h2>{note}<div class=wide><img class={kind} src='{html.escape(name)}' alt='{title}'></div>"

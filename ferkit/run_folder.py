@@ -7,13 +7,12 @@ import json
 import platform
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
-import numpy as np
-
-from .atomic import atomic_path, write_csv
+from .atomic import DRAFT, atomic_path, remove_drafts, sole_user, write_csv
+from .checkpoints import Checkpoints
 from .errors import UserError
+from .optimization import epochs_without_better
 from .recipe import Recipe
 
 RUNS = Path("runs")
@@ -34,7 +33,7 @@ class RunFolder:
         self.history_file = self.path / "history.csv"
         self.best = self.path / "best.keras"
         self.last = self.path / "last.keras"
-        self.state_file = self.path / "backup" / "state.npz"
+        self.checkpoints = Checkpoints(self.path / "backup")
         self.report = self.path / "report"
 
     @classmethod
@@ -42,17 +41,47 @@ class RunFolder:
         """A new run folder; `path` None takes runs/<date-time>-<model>.
 
         Raises:
-            UserError: there is a run already, or the folder cannot be written.
+            UserError: there is a run already, or the folder holds something else or cannot be written.
         """
         run = cls(path or cls._free_default(recipe.model))
         if run.recipe_file.exists():
             raise UserError(f"{run.path}: holds a run already; add --resume to go on with it, or choose another --run.")
-        if run.path.exists() and (not run.path.is_dir() or any(run.path.iterdir())):
+        if run.path.exists() and (not run.path.is_dir() or any(not DRAFT.match(entry.name) for entry in run.path.iterdir())):
             raise UserError(f"{run.path}: exists and is no run folder; choose another --run.")
         record = {"recipe": json.loads(recipe.to_json()), "dataset": dataset, "made_with": made_with()}
-        with atomic_path(run.recipe_file) as draft:
-            draft.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+        run._write_record(record)
         return run
+
+    def _write_record(self, record):
+        with atomic_path(self.recipe_file) as draft:
+            draft.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+
+    @property
+    def begun(self) -> bool:
+        """Whether a run was started here."""
+        return self.recipe_file.is_file()
+
+    def go_on_with(self, recipe: Recipe):
+        """Before a resume: take away what a killed process left half-written, and note a recipe that was lengthened."""
+        remove_drafts(self.path)
+        record, values = self.record(), json.loads(recipe.to_json())
+        changes = {key: value for key, value in values.items() if record["recipe"].get(key, value) != value}
+        if changes:
+            position = self.checkpoints.position()
+            record.setdefault("continued", []).append({"after_epoch": position["epoch"] if position else 0, **changes})
+            record["recipe"] |= changes
+            self._write_record(record)
+
+    def in_use(self):
+        """Within, no other process may train in this folder."""
+        return sole_user(self.path / "backup", f"{self.path}: another process is training in this folder; wait for it, or stop it.")
+
+    def finished(self, recipe: Recipe) -> bool:
+        """Whether its last checkpoint is the end of that recipe, and all that belongs to a finished run is there."""
+        position = self.checkpoints.position()
+        if position is None or not is_finished(recipe, position["epoch"], position["step"], position["history"]):
+            return False
+        return all(path.exists() for path in (self.best, self.last, self.history_file, self.report / "index.html"))
 
     @classmethod
     def existing(cls, path) -> "RunFolder":
@@ -67,7 +96,7 @@ class RunFolder:
         return run
 
     @classmethod
-    def newest(cls, model: str | None = None) -> "RunFolder":
+    def newest(cls, model: str | None = None, or_none: bool = False) -> "RunFolder | None":
         """The run under runs/ that was touched last, of that model if given.
 
         Raises:
@@ -76,6 +105,8 @@ class RunFolder:
         runs = [cls(file.parent) for file in RUNS.glob("*/recipe.json")]
         if model:
             runs = [run for run in runs if run.recipe().model == model]
+        if not runs and or_none:
+            return None
         if not runs:
             wanted = f" of model {model}" if model else ""
             raise UserError(f"{RUNS}: no run{wanted} there; train one first, or name its folder with --run.")
@@ -111,7 +142,8 @@ class RunFolder:
     @staticmethod
     def best_epoch(history: list[dict]) -> dict:
         """The epoch that best.keras is of: the highest validation accuracy, then the lowest loss."""
-        return max(history, key=lambda row: (float(row["val_accuracy"]), -float(row["val_loss"])))
+        scores = epoch_scores(history)
+        return history[scores.index(max(scores))]
 
     def write_history(self, rows: list[dict]):
         write_csv(self.history_file, rows)
@@ -121,28 +153,20 @@ class RunFolder:
         with atomic_path(path) as draft:
             model.save(draft)
 
-    def save_state(self, position: dict, arrays: dict[str, np.ndarray]):
-        """Everything a resume needs: `position` as JSON values, and all variables. No pickles."""
-        with atomic_path(self.state_file) as draft, open(draft, "wb") as out:
-            np.savez(out, position=np.array(json.dumps(position)), **arrays)
 
-    def load_state(self) -> tuple[dict, dict[str, np.ndarray]] | None:
-        """What save_state wrote last, or None before the first time.
+def epoch_scores(history: list[dict]) -> list[tuple[float, float]]:
+    """Of each row of a history, higher is better: validation accuracy, then minus the loss."""
+    return [(float(row["val_accuracy"]), -float(row["val_loss"])) for row in history]
 
-        Raises:
-            UserError: the file is damaged.
-        """
-        if not self.state_file.exists():
-            return None
-        try:
-            with np.load(self.state_file, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in file.files}
-            return json.loads(str(arrays.pop("position"))), arrays
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise UserError(
-                f"{self.state_file}: damaged, this run cannot be resumed ({type(error).__name__}); its best.keras and last.keras "
-                "can still be evaluated. Start a new run."
-            ) from error
+
+def is_finished(recipe: Recipe, epoch: int, step: int, history: list[dict]) -> bool:
+    """Whether a training that stands there is over: its last epoch done, or stopped early."""
+    return step == 0 and (epoch >= recipe.epochs or is_stopped_early(recipe, history))
+
+
+def is_stopped_early(recipe: Recipe, history: list[dict]) -> bool:
+    """Whether so many epochs went by without a better one as the recipe allows."""
+    return 0 < recipe.early_stopping <= epochs_without_better(epoch_scores(history))
 
 
 def made_with() -> dict:

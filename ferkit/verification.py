@@ -10,7 +10,7 @@ import tensorflow as tf
 from .objective import Objective
 from .registry import entry_of_model
 from .run_folder import made_with
-from .training import row_keys
+from .step import row_keys
 
 
 def check_installation() -> int:

@@ -1,12 +1,53 @@
 """A watch over training: says in words when it collapsed to one class or broke, and what to try."""
 
-import math
+import contextlib
+import errno
 
 import numpy as np
 
+from .atomic import writing_failed
 from .errors import UserError
 
 COLLAPSE_SHARE = 0.95
+
+
+@contextlib.contextmanager
+def training_failures(trainer):
+    """Within, what TensorFlow and the system raise on a full memory, a full disk or a lost worker becomes the user's one line."""
+    import tensorflow as tf
+
+    try:
+        yield
+    except (tf.errors.ResourceExhaustedError, MemoryError) as error:
+        raise _out_of_memory(trainer.recipe) from error
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        raise writing_failed(trainer.run.path, error) from error
+    except tf.errors.OpError as error:
+        if trainer.devices.workers == 1:
+            raise
+        raise _lost_worker(trainer, error) from error
+
+
+def _out_of_memory(recipe):
+    if recipe.batch_size == 1:
+        return UserError("training: out of memory with a single image a step; take a smaller --image_size or a smaller model.")
+    half = max(1, recipe.batch_size // recipe.accumulate // 2)
+    return UserError(
+        f"training: out of memory with --batch_size {recipe.batch_size}; nothing saved was lost. Try --accumulate "
+        f"{-(-recipe.batch_size // half)}: the same batch, computed {half} images at a time; or a smaller --batch_size, {half} for "
+        "example."
+    )
+
+
+def _lost_worker(trainer, error):
+    others = [address for number, address in enumerate(trainer.devices.addresses) if number != trainer.devices.worker]
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
+    return UserError(
+        f"training: another worker ({', '.join(others)}) does not answer any more, in epoch {trainer.epoch + 1}, step "
+        f"{trainer.step + 1} ({reason}). Start all workers again, with --resume: they go on from the last checkpoint."
+    )
 
 
 class TrainingWatch:
@@ -17,18 +58,22 @@ class TrainingWatch:
         ...     print(line)
     """
 
-    def __init__(self, recipe, class_names):
-        self._recipe, self._names = recipe, class_names
+    def __init__(self, recipe, class_names, kept_in=None):
+        self._recipe, self._names, self._kept_in = recipe, class_names, kept_in
         self.collapsed_epochs = 0
 
-    def check_loss(self, loss: float, epoch: int, step: int):
+    def check_steps(self, finite_steps: float, epoch: int, step: int):
         """Stop on a loss that is no number.
 
+        Args:
+            finite_steps: how many steps of this epoch had a finite loss; weights that are no numbers stay so.
+            epoch, step: where the training stands.
+
         Raises:
-            UserError: with what to try; what was saved before stays.
+            UserError: with the step and what to try; what was saved before stays.
         """
-        if not math.isfinite(loss):
-            self._broken(f"the loss became {loss} in epoch {epoch + 1}, step {step + 1}")
+        if finite_steps < step:
+            self._broken(f"the loss became NaN or infinite in epoch {epoch + 1}, step {int(finite_steps) + 1}")
 
     def check_weights(self, weights, epoch: int):
         """Stop on weights that are no numbers: a ReLU turns NaN into zero on some CPUs, and the loss then looks harmless.
@@ -41,9 +86,10 @@ class TrainingWatch:
 
     def _broken(self, what):
         rate = self._recipe.learning_rate
+        kept = f"the last good checkpoint stays in {self._kept_in}" if self._kept_in else "what was saved before stays"
         raise UserError(
-            f"training: {what}; what was saved before this epoch stays. Try a smaller --learning_rate (this run: {rate:g}; a "
-            "tenth of it is a good start)."
+            f"training: {what}; {kept}. Start a new run with a smaller --learning_rate (this run: {rate:g}; a tenth of it is a "
+            "good start), --warmup_epochs 1 or --clip_norm 1."
         )
 
     def after_epoch(self, epoch: int, confusion: np.ndarray) -> list[str]:

@@ -232,7 +232,7 @@ def test_mirror_averaging_is_the_mean_of_both(here):
     for name, extra in (("plain", []), ("tta", ["--tta"])):
         assert main(["evaluate", "-d", "data", "--run", "runs/first", "--json", f"{name}.json", *extra]) == 0
     plain, tta = (json.loads((here / f"{name}.json").read_text()) for name in ("plain", "tta"))
-    assert (plain["tta"], tta["tta"]) == (False, True)
+    assert (plain["tta"], tta["tta"]) == ("none", "flip")
     assert plain["loss"] != tta["loss"]
 
 

@@ -13,7 +13,17 @@ from ferkit.run_folder import RunFolder
 from ferkit.training import Trainer, seed_everything
 
 RECIPE = named_recipe(
-    "dan", "fer2013", stem_stride=4, num_heads=2, drop_path=0.3, center_weight=0.1, epochs=2, batch_size=32, l2=1e-4, weight_decay=0.0, optimizer="adam", weight_decay=0.0, optimizer="adam"
+    "dan",
+    "fer2013",
+    stem_stride=4,
+    num_heads=2,
+    drop_path=0.3,
+    center_weight=0.1,
+    epochs=2,
+    batch_size=32,
+    l2=1e-4,
+    weight_decay=0.0,
+    optimizer="adam",
 )
 
 

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from ferkit import augmentation
 from ferkit.augmentation import augment
+from ferkit.errors import UserError
 from ferkit.pipeline import TrainingBatches, predict_logits
 from ferkit.plan import DRAWS, epoch_plan
 from ferkit.recipe import Recipe
@@ -44,6 +46,28 @@ def test_oversampling_balances_classes_and_spreads_repeats():
         times = np.bincount(plan.rows, minlength=len(LABELS))[label == LABELS]
         assert times.max() - times.min() <= 1
     assert len(np.unique(plan.keys)) == 30  # repeats of one row are augmented differently
+
+
+def test_new_purposes_leave_the_numbers_of_the_old_ones():
+    """Values drawn before crop and mixing were there."""
+    plan = epoch_plan(LABELS, "shuffle", 3, 5, mixup=0.2, cutmix=1.0)
+    assert plan.rows[:4].tolist() == [2, 1, 6, 16]
+    assert plan.keys[:2].tolist() == [677838243, 305222863]
+    np.testing.assert_array_equal(plan.draws[0, :2], np.float32([0.3528112769126892, 0.8309236168861389]))
+    warp = plan.draws[0, [DRAWS.index("warp"), DRAWS.index("shrink")]]
+    np.testing.assert_array_equal(warp, np.float32([0.4811326265335083, 0.2785595655441284]))
+
+
+def test_shares_are_beta_numbers_of_each_row():
+    labels = np.zeros(4000, int)
+    assert (epoch_plan(labels, "shuffle", 0, 0).shares == 1).all()
+    plan = epoch_plan(labels, "shuffle", 0, 0, mixup=0.2, cutmix=1.0)
+    # Beta(a, a): mean 1/2, variance 1 / (4 (2a + 1)).
+    np.testing.assert_allclose(plan.shares.mean(axis=0), 0.5, atol=0.03)
+    np.testing.assert_allclose(plan.shares.var(axis=0), [1 / 5.6, 1 / 12], atol=0.01)
+    alone = epoch_plan(labels, "shuffle", 0, 0, cutmix=1.0)
+    np.testing.assert_array_equal(alone.shares[:, 1], plan.shares[:, 1])
+    assert (alone.shares[:, 0] == 1).all()
 
 
 def images_and_draws(rng, count=6, size=16):
@@ -96,7 +120,39 @@ def test_brightness_contrast_and_erasing_do_what_they_say(rng):
     assert 0.02 < (erased[0] == 127.5).mean() < 0.3
 
 
-FULL = Recipe(flip=True, rotation=20, shift=0.1, zoom=0.1, shear=0.1, brightness=0.1, contrast=0.1, erase=0.5)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_flip_and_crop_copy_pixels_exactly(channels, rng):
+    images = rng.integers(0, 256, (3, 20, 20, channels)).astype("uint8")
+    draws = rng.random((3, len(DRAWS))).astype("float32")
+    # floor(draw * 5) - 2: by -2, 1 and 2 pixels.
+    draws[:, DRAWS.index("crop_x")], draws[:, DRAWS.index("crop_y")] = [0.0, 0.6, 0.999], [0.79, 0.5, 0.19]
+    draws[:, DRAWS.index("flip")] = [0.9, 0.1, 0.9]
+    cropped = augment(images, draws, Recipe(flip=True, crop=2)).numpy()
+    padded = np.pad(images, ((0, 0), (2, 2), (2, 2), (0, 0)), mode="edge").astype("float32")
+    np.testing.assert_array_equal(cropped[0], padded[0, 3:23, 0:20])
+    np.testing.assert_array_equal(cropped[1], padded[1, 2:22, 3:23][:, ::-1])
+    np.testing.assert_array_equal(cropped[2], padded[2, 0:20, 4:24])
+
+
+def test_a_crop_shifts_by_every_whole_number_alike(rng):
+    ramp = np.tile(np.arange(64, dtype="uint8")[None, None, :, None], (700, 4, 1, 1))
+    draws = rng.random((700, len(DRAWS))).astype("float32")
+    shifts = augment(ramp, draws, Recipe(crop=3)).numpy()[:, 0, 32, 0] - 32
+    assert sorted(set(shifts)) == [-3, -2, -1, 0, 1, 2, 3]
+    assert np.unique(shifts, return_counts=True)[1].min() > 70
+
+
+def test_a_warp_blends_the_four_neighbours():
+    image = np.zeros((1, 9, 9, 3), "uint8")
+    image[0, 4, 4], image[0, 4, 5] = (100, 0, 40), (200, 100, 40)
+    draws = np.full((1, len(DRAWS)), 0.5, "float32")
+    draws[:, DRAWS.index("shift_x")] = 0.5 + 0.25 / 18  # a quarter pixel of 9
+    moved = augment(image, draws, Recipe(shift=1.0)).numpy()
+    np.testing.assert_allclose(moved[0, 4, 4], [125, 25, 40], atol=1.0)
+    np.testing.assert_allclose(moved[0, 4, 3], [25, 0, 10], atol=1.0)
+
+
+FULL = Recipe(flip=True, crop=2, rotation=20, shift=0.1, zoom=0.1, shear=0.1, brightness=0.1, contrast=0.1, erase=0.5)
 
 
 def test_a_row_is_augmented_the_same_wherever_it_stands_eagerly_and_in_tf_data(rng):
@@ -104,8 +160,10 @@ def test_a_row_is_augmented_the_same_wherever_it_stands_eagerly_and_in_tf_data(r
     whole = augment(images, draws, FULL).numpy()
     backwards = augment(images[::-1], draws[::-1], FULL).numpy()
     np.testing.assert_array_equal(whole[::-1], backwards)
+    alone = np.concatenate([augment(images[row : row + 1], draws[row : row + 1], FULL) for row in range(len(images))])
+    np.testing.assert_array_equal(whole, alone)
     mapped = tf.data.Dataset.from_tensor_slices((images, draws)).batch(2).map(lambda i, d: augment(i, d, FULL))
-    np.testing.assert_allclose(np.concatenate(list(mapped.as_numpy_iterator())), whole, atol=1e-3)
+    np.testing.assert_array_equal(np.concatenate(list(mapped.as_numpy_iterator())), whole)
     assert whole.min() >= 0
     assert whole.max() <= 255
 
@@ -115,8 +173,61 @@ def test_batches_cover_the_epoch_and_can_start_in_the_middle(toy_split):
     batches = TrainingBatches(toy_split(count=100), recipe, (48, 48, 1))
     epoch = list(batches.epoch(3))
     assert batches.steps == len(epoch) == 3
-    assert [len(labels) for _, labels, _ in epoch] == [40, 40, 20]
+    assert [len(batch[0]) for batch in epoch] == [40, 40, 20]
+    assert [int(batch[4]) for batch in epoch] == [40, 40, 20]
     for expected, received in zip(epoch[1:], batches.epoch(3, first_step=1), strict=True):
+        for one, other in zip(expected, received, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+MIXED = dataclasses.replace(FULL, batch_size=40, mixup=0.4, cutmix=1.0, mix_share=0.6, class_weights="balanced")
+
+
+@pytest.mark.parametrize("recipe", [dataclasses.replace(FULL, batch_size=40), MIXED])
+@pytest.mark.parametrize("workers", [2, 3])
+def test_workers_together_see_the_batches_of_one(recipe, workers, toy_split):
+    split = toy_split(count=101)  # parts of 13 and 14 of 40 rows, and of the last 21
+    whole = list(TrainingBatches(split, recipe, (48, 48, 1)).epoch(3))
+    parts = [TrainingBatches(split, recipe, (48, 48, 1), worker=(index, workers)).epoch(3) for index in range(workers)]
+    for expected, *received in zip(whole, *parts, strict=True):
+        counts = [len(part[0]) for part in received]
+        count = int(expected[4])
+        assert counts == [count * (index + 1) // workers - count * index // workers for index in range(workers)]
+        assert [int(part[4]) for part in received] == [count] * workers
+        for place in range(4):
+            np.testing.assert_array_equal(np.concatenate([part[place] for part in received]), expected[place])
+
+
+def test_only_a_workers_own_rows_are_augmented(toy_split, monkeypatch):
+    seen, augment_rows = [], augmentation._augment
+    monkeypatch.setattr(augmentation, "_augment", lambda i, d, r: [seen.append(len(i)), augment_rows(i, d, r)][1])
+    list(TrainingBatches(toy_split(count=40), FULL.replace(batch_size=40), (48, 48, 1), worker=(1, 4)).epoch(0))
+    assert seen == [10]
+    mixing = MIXED.replace(mix_share=0.0)
+    list(TrainingBatches(toy_split(count=40), mixing, (48, 48, 1), worker=(1, 4)).epoch(0))
+    assert seen == [10, 10]
+    list(TrainingBatches(toy_split(count=40), mixing.replace(mix_share=1.0), (48, 48, 1), worker=(1, 4)).epoch(0))
+    assert seen == [10, 10, 20]
+
+
+@pytest.mark.parametrize(("drop_below", "counts"), [(1, [40, 40, 3]), (3, [40, 40, 3]), (4, [40, 40])])
+def test_a_last_batch_too_small_for_the_replicas_is_left_out(drop_below, counts, toy_split):
+    recipe = Recipe(batch_size=40)
+    batches = TrainingBatches(toy_split(count=83), recipe, (48, 48, 1), drop_below=drop_below)
+    assert batches.steps == len(counts)
+    assert [int(batch[4]) for batch in batches.epoch(0)] == counts
+    assert [int(batch[4]) for batch in batches.epoch(0, first_step=1)] == counts[1:]
+
+
+@pytest.mark.parametrize(("count", "batch_size"), [(3, 40), (83, 3)])
+def test_too_few_rows_for_the_replicas_is_an_error(count, batch_size, toy_split):
+    with pytest.raises(UserError, match=f"--batch_size {batch_size}: 3 rows a batch, fewer than the 4 .* fewer replicas"):
+        TrainingBatches(toy_split(count=count), Recipe(batch_size=batch_size), (48, 48, 1), drop_below=4)
+
+
+def test_a_mixed_epoch_can_start_in_the_middle(toy_split):
+    batches = TrainingBatches(toy_split(count=100), MIXED, (48, 48, 1))
+    for expected, received in zip(list(batches.epoch(3))[1:], batches.epoch(3, first_step=1), strict=True):
         for one, other in zip(expected, received, strict=True):
             np.testing.assert_array_equal(one, other)
 
