@@ -14,7 +14,7 @@ import time
 import paired
 
 CASES = (("deep_emotion", "paper"), ("deep_emotion", "input_warp"), ("dan", "fer2013"))
-SHAPE, ROWS = (48, 48, 1), 12_800
+SHAPE, ROWS = (48, 48, 1), 28_709  # as many as FER2013 has for training
 TURN_SECONDS = 0.5  # of training in a round, one step at least
 
 

@@ -22,7 +22,7 @@ class _ClassCenters(keras.losses.Loss):
         self.centers = keras.Variable(
             keras.initializers.RandomNormal(stddev=1.0, seed=seed),
             shape=(num_classes, num_features),
-            dtype="float32",
+            dtype=keras.config.floatx(),
             trainable=trainable,
             name=f"{name}_centers",
         )
@@ -41,7 +41,7 @@ class _ClassCenters(keras.losses.Loss):
         """``||x_i - c_{y_i}||^2``, ``(batch,)``."""
         labels = ops.reshape(ops.cast(labels, "int32"), (-1,))
         own = ops.take(ops.convert_to_tensor(self.centers), labels, axis=0)
-        return ops.sum(ops.square(ops.cast(features, "float32") - own), axis=-1)
+        return ops.sum(ops.square(ops.cast(features, self.centers.dtype) - own), axis=-1)
 
     def get_config(self):
         config = {"num_classes": self.num_classes, "num_features": self.num_features, "seed": self.seed}
@@ -112,8 +112,8 @@ class CenterLoss(_ClassCenters):
         if self.center_rate is None:
             return
         centers = ops.convert_to_tensor(self.centers)
-        chosen = ops.one_hot(ops.reshape(ops.cast(y_true, "int32"), (-1,)), self.num_classes, dtype="float32")
-        features = ops.cast(ops.stop_gradient(y_pred), "float32")
+        chosen = ops.one_hot(ops.reshape(ops.cast(y_true, "int32"), (-1,)), self.num_classes, dtype=self.centers.dtype)
+        features = ops.cast(ops.stop_gradient(y_pred), self.centers.dtype)
         counts = _over_replicas(ops.sum(chosen, axis=0))[:, None]
         sums = _over_replicas(ops.matmul(ops.transpose(chosen), features))
         self.centers.assign(centers + self.center_rate * (sums - counts * centers) / (1.0 + counts))

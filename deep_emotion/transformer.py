@@ -38,8 +38,8 @@ def affine_grid(theta, height, width, out_height=None, out_width=None):
     """
     out_height, out_width = out_height or height, out_width or width
     centre_x, centre_y = (width - 1) / 2.0, (height - 1) / 2.0
-    u = _centred(out_width, width)[None, None, :]
-    v = _centred(out_height, height)[None, :, None]
+    u = _centred(out_width, width, theta.dtype)[None, None, :]
+    v = _centred(out_height, height, theta.dtype)[None, :, None]
     t = [ops.reshape(theta[:, i], (-1, 1, 1)) for i in range(6)]
     # Normalised x is u / centre_x and normalised y is v / centre_y: the cross terms change units. An image one pixel
     # wide has no extent along that axis, hence the max.
@@ -50,10 +50,10 @@ def affine_grid(theta, height, width, out_height=None, out_width=None):
     return x, y
 
 
-def _centred(out_size, size):
+def _centred(out_size, size, dtype):
     """Output positions as offsets from the image centre, in input pixels: (out_size,)."""
     scale = (size - 1) / max(out_size - 1, 1)
-    return (ops.arange(out_size, dtype="float32") - (out_size - 1) / 2.0) * scale
+    return (ops.arange(out_size, dtype=dtype) - (out_size - 1) / 2.0) * scale
 
 
 def bilinear_sample(image, x, y):
@@ -112,6 +112,9 @@ def spatial_transform(image, theta, out_height=None, out_width=None, sampler="au
     out_height, out_width = out_height or height, out_width or width
     if sampler == "auto":
         sampler = "xla" if keras.backend.backend() == "tensorflow" else "keras"
+    if keras.backend.standardize_dtype(image.dtype) in ("bfloat16", "float16"):  # too coarse for the place of a pixel
+        wide = ops.cast(image, "float32"), ops.cast(theta, "float32")
+        return ops.cast(spatial_transform(*wide, out_height, out_width, sampler), image.dtype)
     if sampler == "keras":
         return bilinear_sample(image, *affine_grid(theta, height, width, out_height, out_width))
     if sampler == "stn":

@@ -61,7 +61,7 @@ class Checkpoints:
         for path in files:
             try:
                 return _read(path)
-            except _Damaged as damage:
+            except _DamagedError as damage:
                 self.said.append(f"{path}: damaged ({damage}); taking the checkpoint before it.")
         if files:
             raise UserError(
@@ -81,7 +81,7 @@ class Checkpoints:
         return None
 
 
-class _Damaged(Exception):
+class _DamagedError(Exception):
     pass
 
 
@@ -93,9 +93,9 @@ def _read(path):
         with zipfile.ZipFile(path) as file:
             broken = file.testzip()  # every byte against its checksum
         if broken:
-            raise _Damaged(f"{broken} does not match its checksum")
+            raise _DamagedError(f"{broken} does not match its checksum")
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         return json.loads(str(arrays.pop("position"))), arrays
     except _DAMAGE as error:
-        raise _Damaged(type(error).__name__) from error
+        raise _DamagedError(type(error).__name__) from error

@@ -99,8 +99,8 @@ def same_on_all_workers(devices, recipe, fingerprint):
     theirs = json.loads(devices.text_from_chief(json.dumps({"recipe": recipe.to_json(), "dataset": fingerprint})))
     if theirs["dataset"]["rows_sha256"] != fingerprint["rows_sha256"]:
         raise UserError(
-            f"{fingerprint['folder']}: {_in_words(fingerprint)}; not the dataset of the first worker, {_in_words(theirs['dataset'])}. "
-            "Every worker needs the same dataset, set up alike."
+            f"{fingerprint['folder']}: {_in_words(fingerprint)}; not the dataset of the first worker, "
+            f"{_in_words(theirs['dataset'])}. Every worker needs the same dataset, set up alike."
         )
     return Recipe.from_dict(json.loads(theirs["recipe"]))
 
@@ -110,8 +110,8 @@ def check_devices_fit(recipe, devices):
     fewest = devices.replicas * recipe.accumulate
     if recipe.batch_size < fewest:
         raise UserError(
-            f"--batch_size {recipe.batch_size}: fewer than one image for each of {devices.replicas} devices in {recipe.accumulate} "
-            f"parts; give at least {fewest}."
+            f"--batch_size {recipe.batch_size}: fewer than one image for each of {devices.replicas} devices in "
+            f"{recipe.accumulate} parts; give at least {fewest}."
         )
     if recipe.precision == "float16" and devices.replicas > 1:
         raise UserError("--precision float16: its loss scale works on one device only; take bfloat16 on several.")

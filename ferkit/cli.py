@@ -6,12 +6,12 @@ import sys
 
 from generate_data.errors import DataError
 
-from .devices import STRATEGIES
 from .errors import UserError
 from .help_texts import DESCRIPTION, EXAMPLES, SHORT_FORM, SUMMARIES
 from .recipe import Recipe, nearest
 from .registry import DEFAULT_MODEL, MODELS
 
+STRATEGIES = ("one", "mirrored", "multiworker")
 TTA = ("none", "flip", "ten-crop")
 DATASETS = ("fer2013", "affectnet", "rafdb", "folders")
 GIVEN_ONLY = argparse.SUPPRESS  # an argument that was not given leaves no trace

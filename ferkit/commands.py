@@ -20,7 +20,7 @@ from .choosing import (
 from .errors import UserError
 from .quiet import import_tensorflow
 from .recipe import named_recipe
-from .registry import MODELS, model_entry
+from .registry import MODELS, entry_of_model, model_entry
 
 
 def setup(options: argparse.Namespace) -> int:
@@ -90,16 +90,26 @@ def _train(options, devices, recipe, manifest, fingerprint, run):
     with run.in_use():
         run.go_on_with(recipe)
         _announce(recipe, train_split, val_split, model, run, devices)
-        log = None
-        if options.tensorboard:
-            from .tensorboard import TensorBoardLog
-
-            log = TensorBoardLog(run.path / "tensorboard", model, val_split.class_names, val_split.images[:16])
+        log = _tensorboard_log(run, recipe, model, val_split) if options.tensorboard else None
         trainer = Trainer(model, recipe, train_split, val_split, run, devices, options.checkpoint_seconds, log)
         if not trainer.fit():
             print(f"Stopped; nothing is lost. Go on with: {_resume_words(run, options)}")
             return _outcome(False)
         return _report_best(run, val_split)
+
+
+def _tensorboard_log(run, recipe, model, val_split):
+    from .tensorboard import TensorBoardLog
+
+    pictures_every = max(1, recipe.epochs // 50)
+    return TensorBoardLog(run.path / "tensorboard", model, val_split.class_names, _some_faces(model, val_split), pictures_every)
+
+
+def _some_faces(model, split):
+    """The first 16 images of a split as the model takes them, uint8."""
+    from .pipeline import fit_images
+
+    return fit_images(split.images[:16], model.input_shape[1:]).numpy().round().astype("uint8")
 
 
 def _outcome(finished):
@@ -292,15 +302,21 @@ def _report_best(run, val_split):
     """Evaluate best.keras on the validation split, print it, and write the run's report."""
     from .evaluation import as_text
     from .evaluation import evaluate as measure_split
-    from .report import write_report
+    from .report import training_sections, write_report
     from .saved_model import load_model
+    from .tensorboard import picture_grid
 
-    figures, probabilities = measure_split(load_model(run.best), val_split)
+    model = load_model(run.best)
+    figures, probabilities = measure_split(model, val_split)
     history = run.history()
     best = run.best_epoch(history)
     print(f"\nFinished. Best epoch: {best['epoch']} of {len(history)}, kept as {run.best}")
     print(as_text(figures))
-    page = write_report(run.report, figures, probabilities, val_split.labels, history, _about(run.best))
+    faces = _some_faces(model, val_split)
+    pictures = {f"What the model looks at: {name}": draw(model, faces) for name, draw in entry_of_model(model).pictures.items()}
+    pictures = {title: picture_grid(made, columns=2) for title, made in pictures.items() if len(made)}
+    about, training = _about(run.best), training_sections(run.record(), model)
+    page = write_report(run.report, figures, probabilities, val_split.labels, history, about, training, pictures)
     print(f"Report: {page}")
     return 0
 

@@ -76,7 +76,7 @@ def measure_speed(models: dict, recipes: dict) -> dict[str, dict]:
 
 def _works(model, recipe):
     """One step of training and one of inference, as functions without arguments that return when all is computed."""
-    from .pipeline import LogitsFunction
+    from .inference import LogitsFunction
 
     pixels, logits = _random_pixels(model, SPEED_BATCH), LogitsFunction(model, model.input_shape[1:])
     return {"training": training_step(model, recipe, SPEED_BATCH), "inference": lambda: logits(pixels, SPEED_BATCH)}

@@ -9,7 +9,6 @@ import numpy as np
 from .errors import UserError
 from .quiet import import_tensorflow
 
-STRATEGIES = ("one", "mirrored", "multiworker")
 _EXAMPLE = """TF_CONFIG='{"cluster": {"worker": ["host1:12345", "host2:12345"]}, "task": {"type": "worker", "index": 0}}'"""
 
 
@@ -98,7 +97,7 @@ def open_devices(strategy: str = "one", count: int | None = None) -> Devices:
     """The devices that the command line asks for. Imports TensorFlow, which must not have been started before.
 
     Args:
-        strategy: one of STRATEGIES.
+        strategy: "one", "mirrored" or "multiworker".
         count: "mirrored": how many devices; None: all GPUs, or one CPU. Without GPUs the processor is divided into so many
             logical devices, which is slower than one and good for a rehearsal.
 
@@ -132,14 +131,16 @@ def _local_devices(tf, count):
 
 def _multiworker(tf, addresses, worker):
     others = [address for number, address in enumerate(addresses) if number != worker]
-    print(f"Worker {worker} of {len(addresses)}, {addresses[worker]}; waiting for {', '.join(others) or 'nobody'} ...", flush=True)
+    print(
+        f"Worker {worker} of {len(addresses)}, {addresses[worker]}; waiting for {', '.join(others) or 'nobody'} ...", flush=True
+    )
     try:
         strategy = tf.distribute.MultiWorkerMirroredStrategy()
     except (tf.errors.OpError, RuntimeError, ValueError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
         raise UserError(
-            f"TF_CONFIG: the cluster of {', '.join(addresses)} did not come together ({reason}); check that every worker runs, that "
-            f"they reach one another, and that nothing else listens on port {addresses[worker].rsplit(':', 1)[-1]}."
+            f"TF_CONFIG: the cluster of {', '.join(addresses)} did not come together ({reason}); check that every worker runs, "
+            f"that they reach one another, and that nothing else listens on port {addresses[worker].rsplit(':', 1)[-1]}."
         ) from error
     return Devices(strategy, worker, len(addresses), addresses)
 

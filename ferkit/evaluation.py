@@ -9,9 +9,8 @@ import numpy as np
 from .atomic import atomic_path
 from .dataset import Split
 from .errors import UserError
+from .inference import WHOLE, LogitsFunction
 from .metrics import measure, softmax
-from .pipeline import WHOLE, LogitsFunction
-
 
 _AVERAGED = {"none": "", "flip": ", mirror averaging", "ten-crop": ", ten-crop averaging"}
 _SIDE = 11 / 12

@@ -52,10 +52,11 @@ class Objective:
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
         share = (1.0 if weight is None else weight) / parts
         own = self._training.extra_losses(labels, outputs) if self._training else {}
+        own = {name: tf.cast(value, tf.float32) for name, value in own.items()}
         # Keras's losses have been divided by the number of replicas already.
         terms = [own[name] if weight is None else share * own[name] for name in self.term_names]
         total = self._cross_entropy(targets, outputs["logits"])
-        regularizers = list(self._trained.losses)
+        regularizers = [tf.cast(value, tf.float32) for value in self._trained.losses]
         if weight is not None:
             total = total * (share / replicas)
             regularizers = [value / (replicas * parts) for value in regularizers]

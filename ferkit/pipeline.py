@@ -1,4 +1,4 @@
-"""Batches for training and for inference: uint8 images held once in memory, or read from their files as they are needed."""
+"""Batches for training: uint8 images held once in memory, or read from their files as they are needed."""
 
 import cv2
 import numpy as np
@@ -11,8 +11,6 @@ from .plan import DRAWS, epoch_plan
 from .targets import class_weights, row_targets
 
 BATCHES_AT_ONCE = 2
-PIXELS_AT_ONCE = 256 * 64 * 64  # in inference, unless told otherwise
-WHOLE = (0.0, 0.0, 1.0, 1.0)
 
 
 class TrainingBatches:
@@ -162,48 +160,3 @@ def fit_images(images, input_shape):
     if tuple(images.shape[1:3]) != tuple(input_shape[:2]):
         images = tf.image.resize(images, input_shape[:2], antialias=True)
     return images
-
-
-def predict_logits(model, images, batch_size=None, mirror=False):
-    """Logits of uint8 images, batch by batch, dropout off.
-
-    Args:
-        model: a Keras model that takes pixels in [0, 255].
-        images: uint8 array ``(rows, height, width, channels)``, or an ``ImageFiles``; converted to the model's size and channels.
-        batch_size: rows at once; None is 256 small images, and fewer large ones, which need more memory.
-        mirror: predict the mirrored images.
-
-    Returns:
-        float32 array ``(rows, classes)``.
-    """
-    return LogitsFunction(model, images.shape[1:])(images, batch_size, mirror)
-
-
-class LogitsFunction:
-    """A model's inference on images of one shape, traced once and used for many calls; see ``predict_logits``."""
-
-    def __init__(self, model, image_shape):
-        size = model.input_shape[1:3]
-        signature = [tf.TensorSpec((None, *image_shape), tf.uint8), tf.TensorSpec((), tf.bool), tf.TensorSpec((4,), tf.float32)]
-
-        @tf.function(input_signature=signature)
-        def logits(images, mirror, box):
-            images = tf.cond(mirror, lambda: tf.reverse(images, axis=[2]), lambda: images)
-            images = fit_images(images, model.input_shape[1:])
-            rows = tf.shape(images)[0]
-
-            def cut():
-                return tf.image.crop_and_resize(images, tf.tile(box[None], (rows, 1)), tf.range(rows), size)
-
-            images = tf.cond(tf.reduce_all(box == WHOLE), lambda: images, cut)
-            return tf.cast(model(images, training=False), tf.float32)
-
-        self._logits = logits
-        self._pixels = size[0] * size[1]
-
-    def __call__(self, images, batch_size=None, mirror=False, box=WHOLE):
-        """Logits ``(rows, classes)`` of the images, or their mirror images, or the part `box`: (top, left, bottom, right) in [0, 1]."""
-        batch_size = batch_size or max(16, min(256, PIXELS_AT_ONCE // self._pixels))
-        box = tf.constant(box, tf.float32)
-        starts = range(0, len(images), batch_size)
-        return tf.concat([self._logits(images[start : start + batch_size], mirror, box) for start in starts], axis=0).numpy()

@@ -117,7 +117,7 @@ class Recipe:
 
 
 def nearest(name: str, known) -> str:
-    """", nearest known: ..." for a misspelt name, or nothing when none is like it."""
+    """ ", nearest known: ..." for a misspelt name, or nothing when none is like it."""
     close = difflib.get_close_matches(name, list(known), n=1)
     return f", nearest known: {close[0]}" if close else ""
 

@@ -74,7 +74,9 @@ class RunFolder:
 
     def in_use(self):
         """Within, no other process may train in this folder."""
-        return sole_user(self.path / "backup", f"{self.path}: another process is training in this folder; wait for it, or stop it.")
+        return sole_user(
+            self.path / "backup", f"{self.path}: another process is training in this folder; wait for it, or stop it."
+        )
 
     def finished(self, recipe: Recipe) -> bool:
         """Whether its last checkpoint is the end of that recipe, and all that belongs to a finished run is there."""

@@ -50,8 +50,8 @@ class TrainingStep:
         """One update of the weights.
 
         Args:
-            batch: images ``(rows, height, width, channels)``, targets ``(rows, classes)``, labels ``(rows,)``, keys ``(rows,)`` of
-                this worker, and how many rows the batch has over all workers.
+            batch: images ``(rows, height, width, channels)``, targets ``(rows, classes)``, labels ``(rows,)``, keys ``(rows,)``
+                of this worker, and how many rows the batch has over all workers.
             learning_rate: of this step.
             totals: float64 ``(totals_size,)``, so far.
 

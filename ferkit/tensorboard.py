@@ -14,8 +14,8 @@ import tensorflow as tf
 from PIL import Image
 
 from .atomic import writing_failed
+from .charts import draw_confusion, figure_png
 from .registry import entry_of_model
-from .report import draw_confusion, figure_png
 
 MOST_FACES = 16
 SMALLEST = 96  # a face is enlarged to at least so many pixels
@@ -29,14 +29,15 @@ class TensorBoardLog:
         model: the Keras model; pictures of what it looks at come from its package's PICTURES.
         class_names: in the order of the confusion matrix.
         faces: uint8 ``(n, height, width, channels)`` of the model's input size, for those pictures; the first 16 are kept.
+        pictures_every: epochs from one set of pictures to the next, besides that of the first epoch.
 
     Example:
         >>> log = TensorBoardLog("runs/first/tensorboard", model, val.class_names, val.images[:16])
         >>> log.epoch(1, {"train/loss": 1.8, "validation/accuracy": 0.31}, confusion, batch)
     """
 
-    def __init__(self, folder: str | Path, model, class_names, faces: np.ndarray):
-        self.folder, self.model = Path(folder), model
+    def __init__(self, folder: str | Path, model, class_names, faces: np.ndarray, pictures_every: int = 1):
+        self.folder, self.model, self.pictures_every = Path(folder), model, pictures_every
         self.class_names, self.faces = tuple(class_names), np.array(faces[:MOST_FACES])
         self._writer = None
 
@@ -53,11 +54,8 @@ class TensorBoardLog:
             UserError: the event file cannot be written.
         """
         values = [tf.compat.v1.Summary.Value(tag=name, simple_value=float(value)) for name, value in scalars.items()]
-        drawn = figure_png(draw_confusion(confusion, self.class_names), dpi=80)
-        values.append(_image_value("validation/confusion", drawn))
-        if len(shown):
-            values.append(_image_value("train/faces as the model is shown them", _png(picture_grid(shown[:MOST_FACES]))))
-        values += [_image_value(f"model/{name}", _png(grid)) for name, grid in self._model_pictures().items()]
+        if number == 1 or number % self.pictures_every == 0:
+            values += self._pictures(confusion, shown)
         try:
             if self._writer is None:
                 self._open(number)
@@ -71,6 +69,13 @@ class TensorBoardLog:
         if self._writer is not None:
             self._writer.close()
         self._writer = None
+
+    def _pictures(self, confusion, shown):
+        drawn = figure_png(draw_confusion(confusion, self.class_names), dpi=80)
+        values = [_image_value("validation/confusion", drawn)]
+        if len(shown):
+            values.append(_image_value("train/faces as the model is shown them", _png(picture_grid(shown[:MOST_FACES]))))
+        return values + [_image_value(f"model/{name}", _png(grid)) for name, grid in self._model_pictures().items()]
 
     def _model_pictures(self):
         entry = entry_of_model(self.model)

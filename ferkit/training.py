@@ -11,9 +11,10 @@ from tqdm import tqdm
 
 from .devices import one_device
 from .errors import UserError
+from .inference import LogitsFunction
 from .metrics import measure
 from .optimization import epochs_without_better, learning_rate
-from .pipeline import LogitsFunction, TrainingBatches
+from .pipeline import TrainingBatches
 from .progress import SHOWN_SECONDS, ProgressLine, duration, stop_signals
 from .run_folder import epoch_scores, is_finished, is_stopped_early
 from .step import TrainingStep
@@ -205,8 +206,8 @@ class Trainer:
         values = list(arrays.values())
         if state and [value.shape for value in values] != [tuple(variable.shape) for variable in variables]:
             raise UserError(
-                f"{self.run.checkpoints.folder}: holds other weights than this model and optimizer have; resume with the recipe it "
-                "was started with, or start a new run."
+                f"{self.run.checkpoints.folder}: holds other weights than this model and optimizer have; resume with the recipe "
+                "it was started with, or start a new run."
             )
         for line in self.run.checkpoints.said:
             tqdm.write(line)

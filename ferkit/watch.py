@@ -36,8 +36,8 @@ def _out_of_memory(recipe):
     half = max(1, recipe.batch_size // recipe.accumulate // 2)
     return UserError(
         f"training: out of memory with --batch_size {recipe.batch_size}; nothing saved was lost. Try --accumulate "
-        f"{-(-recipe.batch_size // half)}: the same batch, computed {half} images at a time; or a smaller --batch_size, {half} for "
-        "example."
+        f"{-(-recipe.batch_size // half)}: the same batch, computed {half} images at a time; or a smaller --batch_size, "
+        f"{half} for example."
     )
 
 

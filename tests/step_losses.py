@@ -11,7 +11,14 @@ from pathlib import Path
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
 
 CHANGES = {
-    "deep_emotion": {"dropout": 0.0, "fc_penalty": 0.01, "flip": False, "optimizer": "sgd", "learning_rate": 0.001},
+    "deep_emotion": {
+        "sampler": "keras",
+        "dropout": 0.0,
+        "fc_penalty": 0.01,
+        "flip": False,
+        "optimizer": "sgd",
+        "learning_rate": 0.001,
+    },
     "dan": {
         "stem_stride": 4,
         "num_heads": 2,
@@ -43,11 +50,12 @@ def losses(model_name, strategy, count, steps, **changes):
 
     devices = open_devices(strategy, count if strategy == "mirrored" else None)
 
+    import keras
     import numpy as np
     import tensorflow as tf
     from conftest import CLASS_NAMES
 
-    from ferkit.building import build_model, precision
+    from ferkit.building import build_model
     from ferkit.dataset import Split
     from ferkit.pipeline import TrainingBatches
     from ferkit.recipe import named_recipe
@@ -60,7 +68,9 @@ def losses(model_name, strategy, count, steps, **changes):
     images = waves(labels, np.random.default_rng(0))
     split = Split("train", images, labels, np.full(88, ""), np.arange(88), CLASS_NAMES, True)
     seed_everything(0)
-    with precision(recipe), devices.scope():
+    keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
+    with devices.scope():
         model = build_model(recipe, (48, 48, 1), CLASS_NAMES)
     if model_name == "deep_emotion":
         # At the identity every sample lies on a pixel, where bilinear sampling has a kink: its gradient to theta jumps with the

@@ -7,8 +7,9 @@ import tensorflow as tf
 
 from ferkit.augmentation import augment
 from ferkit.dataset import Split
+from ferkit.inference import predict_logits
 from ferkit.optimization import build_optimizer, learning_rate
-from ferkit.pipeline import TrainingBatches, fit_images, predict_logits
+from ferkit.pipeline import TrainingBatches, fit_images
 from ferkit.plan import DRAWS, epoch_plan
 from ferkit.recipe import Recipe
 from generate_data.image_files import ImageFiles

@@ -9,7 +9,8 @@ import tensorflow as tf
 from ferkit import augmentation
 from ferkit.augmentation import augment
 from ferkit.errors import UserError
-from ferkit.pipeline import TrainingBatches, predict_logits
+from ferkit.inference import predict_logits
+from ferkit.pipeline import TrainingBatches
 from ferkit.plan import DRAWS, epoch_plan
 from ferkit.recipe import Recipe
 
@@ -240,3 +241,13 @@ def test_predictions_do_not_depend_on_the_batch_size(toy_split):
     np.testing.assert_allclose(predict_logits(model, split.images, batch_size=4), whole, atol=1e-5)
     mirrored = predict_logits(model, split.images[:, :, ::-1].copy())
     np.testing.assert_allclose(predict_logits(model, split.images, mirror=True), mirrored, atol=1e-5)
+
+
+@pytest.mark.parametrize("recipe", [dataclasses.replace(FULL, batch_size=40), MIXED])
+def test_a_worker_without_a_row_still_gets_a_batch(recipe, toy_split):
+    batches = TrainingBatches(toy_split(count=41), recipe, (48, 48, 1), worker=(0, 2))
+    images, targets, labels, keys, count = list(batches.epoch(0))[1]
+    assert images.shape == (0, 48, 48, 1)
+    assert targets.shape == (0, 7)
+    assert len(labels) == len(keys) == 0
+    assert int(count) == 1

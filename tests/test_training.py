@@ -8,14 +8,19 @@ import pytest
 
 from deep_emotion import DeepEmotion
 from ferkit.errors import UserError
+from ferkit.progress import duration
 from ferkit.recipe import named_recipe
 from ferkit.run_folder import RunFolder
-from ferkit.training import Trainer, duration, seed_everything
+from ferkit.training import Trainer, seed_everything
 from ferkit.watch import TrainingWatch
 
 RECIPE = named_recipe(
     "deep_emotion", "input_warp", epochs=3, batch_size=32, learning_rate=0.003, rotation=5.0, erase=0.2, sampling="oversample"
 )
+
+
+class Killed(BaseException):
+    """In place of kill -9: nothing catches it."""
 
 
 def trainer(path, toy_split, recipe=RECIPE):
@@ -51,7 +56,7 @@ def assert_same_training(path, trained, straight):
 
 def stop_after(trainer, steps, action):
     """Let `action` happen after so many steps."""
-    real, count = trainer._step, iter(range(1, 10**6))
+    real, count = trainer.step_function._step, iter(range(1, 10**6))
 
     def step(*batch):
         result = real(*batch)
@@ -59,7 +64,7 @@ def stop_after(trainer, steps, action):
             action()
         return result
 
-    trainer._step = step
+    trainer.step_function._step = step
 
 
 def test_it_learns_and_leaves_a_whole_run_folder(tmp_path, toy_split):
@@ -71,7 +76,8 @@ def test_it_learns_and_leaves_a_whole_run_folder(tmp_path, toy_split):
     assert float(rows[-1]["loss"]) < 0.5 * float(rows[0]["loss"])
     assert max(float(row["val_accuracy"]) for row in rows) > 0.8
     present = {str(path.relative_to(tmp_path / "run")) for path in (tmp_path / "run").rglob("*") if path.is_file()}
-    assert present == {"recipe.json", "history.csv", "best.keras", "last.keras", "backup/state.npz"}
+    states = {"backup/state-000011-00000000.npz", "backup/state-000012-00000000.npz"}
+    assert present == {"recipe.json", "history.csv", "best.keras", "last.keras", *states}
 
 
 def test_the_same_seed_gives_the_same_numbers(tmp_path, toy_split, straight):
@@ -97,24 +103,24 @@ def test_a_crash_and_resume_give_the_same_curve(tmp_path, toy_split, straight):
     first = trainer(path, toy_split)
 
     def die():
-        raise MemoryError
+        raise Killed
 
     stop_after(first, 7, die)
-    with pytest.raises(MemoryError):
+    with pytest.raises(Killed):
         first.fit()
     second = trainer(path, toy_split)
     assert second.fit()
     assert_same_training(path, second, straight)
 
 
-def test_a_backup_is_made_in_the_middle_of_long_epochs(tmp_path, toy_split, straight, monkeypatch):
-    monkeypatch.setattr("ferkit.training.BACKUP_SECONDS", 0)
+def test_a_backup_is_made_in_the_middle_of_long_epochs(tmp_path, toy_split, straight):
     path = tmp_path / "long"
     first = trainer(path, toy_split)
-    stop_after(first, 3, lambda: (_ for _ in ()).throw(MemoryError))
-    with pytest.raises(MemoryError):
+    first.checkpoint_seconds = 0
+    stop_after(first, 3, lambda: (_ for _ in ()).throw(Killed))
+    with pytest.raises(Killed):
         first.fit()
-    position, _ = RunFolder(path).load_state()
+    position, _ = RunFolder(path).checkpoints.load()
     assert (position["epoch"], position["step"]) == (0, 2)
     second = trainer(path, toy_split)
     second.fit()
@@ -130,14 +136,24 @@ def test_resuming_a_finished_run_changes_nothing(tmp_path, toy_split, straight):
     assert_same_training(path, again, straight)
 
 
-def test_a_damaged_backup_says_so(tmp_path, toy_split):
+@pytest.mark.parametrize("damage", [lambda b: b[:1000], lambda b: b[:5000] + b"x" * 9 + b[5009:], lambda b: b""])
+def test_a_damaged_checkpoint_falls_back_to_the_one_before_and_says_so(damage, tmp_path, toy_split, straight, capsys):
+    path = tmp_path / "straight"
+    newest = RunFolder(path).checkpoints.files()[0]
+    newest.write_bytes(damage(newest.read_bytes()))
+    again = trainer(path, toy_split)
+    assert again.fit()
+    assert f"{newest}: damaged" in capsys.readouterr().out
+    assert_same_training(path, again, straight)
+
+
+def test_without_any_whole_checkpoint_it_says_so(tmp_path, toy_split):
     path = tmp_path / "damaged"
-    first = trainer(path, toy_split, RECIPE.replace(epochs=1))
-    first.fit()
-    state = path / "backup" / "state.npz"
-    state.write_bytes(state.read_bytes()[:1000])
-    with pytest.raises(UserError, match=r"state.npz: damaged, this run cannot be resumed"):
-        trainer(path, toy_split).fit()
+    trainer(path, toy_split, RECIPE.replace(epochs=2)).fit()
+    for file in RunFolder(path).checkpoints.files():
+        file.write_bytes(b"")
+    with pytest.raises(UserError, match=r"state-000002-00000000.npz: damaged, and so is every other .*Start a new run"):
+        trainer(path, toy_split, RECIPE.replace(epochs=2)).fit()
 
 
 def test_a_backup_of_another_network_is_refused(tmp_path, toy_split):
@@ -157,10 +173,10 @@ def test_what_is_no_number_stops_with_advice_and_keeps_what_was_saved(layer, tmp
     broken._restore = lambda: None
     kernel = broken.model.get_layer(layer).kernel
     kernel.assign(np.full(kernel.shape, np.nan))
-    with pytest.raises(UserError, match=r"became (nan|NaN).* in epoch 2.*Try a smaller --learning_rate \(this run: 0.003"):
+    with pytest.raises(UserError, match=r"became NaN.* in epoch 2.*the last good checkpoint stays .*\(this run: 0.003"):
         broken.fit()
     assert (path / "best.keras").read_bytes() == saved
-    position, arrays = RunFolder(path).load_state()
+    position, arrays = RunFolder(path).checkpoints.load()
     assert position["epoch"] == 1
     assert all(np.isfinite(array).all() for array in arrays.values())
 
