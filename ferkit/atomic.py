@@ -57,7 +57,7 @@ def sole_user(folder: str | Path, message: str):
     folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = open(folder / ".lock", "w")  # noqa: SIM115 - closed by the block below
+        lock = open(folder / "lock", "w")  # noqa: SIM115 - closed by the block below
     except OSError as error:
         raise writing_failed(folder, error) from error
     with lock:

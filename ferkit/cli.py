@@ -68,9 +68,17 @@ class _Parser(argparse.ArgumentParser):
     """argparse whose errors are one line."""
 
     def error(self, message):
-        unknown = message.removeprefix("unrecognized arguments: ").split()[0]
-        hint = nearest(unknown.split("=")[0], self._option_string_actions) if unknown.startswith("--") else ""
+        unknown = message.removeprefix("unrecognized arguments: ").split()[0].split("=")[0]
+        hint = nearest(unknown, self._known_options() if unknown.startswith("-") else SUMMARIES)
         raise UserError(f"{message}{hint}. See: {self.prog} --help")
+
+    def _known_options(self):
+        """Its own and its commands'."""
+        commands = [action.choices.values() for action in self._actions if isinstance(action.choices, dict)]
+        return {
+            *self._option_string_actions,
+            *(name for group in commands for one in group for name in one._option_string_actions),
+        }
 
 
 def _command_parser():

@@ -220,9 +220,10 @@ def train_all(folder: Path, plan: Plan, fit: Callable) -> list[dict] | None:
 
 
 def _begun(run, recipe, dataset):
-    if run.recipe_file.exists():
-        return run
-    return type(run).create(run.path, recipe, dataset)
+    if not run.begun:
+        run = type(run).create(run.path, recipe, dataset)
+    run.go_on_with(recipe)
+    return run
 
 
 def run(folder: Path, plan: Plan, manifest) -> int:
@@ -244,7 +245,8 @@ def run(folder: Path, plan: Plan, manifest) -> int:
         model = seeded_model(recipe, manifest, first_weights=not run.checkpoints.files())
         if model.input_shape not in splits:
             splits[model.input_shape] = training_splits(manifest, model)
-        return Trainer(model, recipe, *splits[model.input_shape], run).fit()
+        with run.in_use():
+            return Trainer(model, recipe, *splits[model.input_shape], run).fit()
 
     try:
         results = train_all(folder, plan, fit)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -105,7 +106,8 @@ def test_a_run_folder_holds_what_a_number_needs(here):
     assert record["dataset"]["rows"]["train"] > 300
     assert len(record["dataset"]["rows_sha256"]) == 64
     assert set(record["made_with"]) >= {"command", "commit", "packages", "python"}
-    for name in ("best.keras", "last.keras", "history.csv", "backup/state.npz", "report/index.html", "report/curves.png"):
+    names = ("best.keras", "last.keras", "history.csv", "backup/state-000002-00000000.npz", "report/index.html")
+    for name in (*names, "report/curves.png"):
         assert (here / "runs/first" / name).stat().st_size > 100
 
 
@@ -113,7 +115,33 @@ def test_a_run_is_not_overwritten_and_a_finished_one_resumes_without_error(here,
     assert "holds a run already; add --resume" in fails(["train", "-d", "data", "--run", "runs/first", *QUICK], capsys)
     history = (here / "runs/first/history.csv").read_text()
     assert main(["train", "--resume", "-d", "data", "--run", "runs/first"]) == 0
+    assert "runs/first: finished already, 2 epochs, the best" in capsys.readouterr().out
     assert (here / "runs/first/history.csv").read_text() == history
+
+
+def test_resuming_where_nothing_is_starts_a_run_and_its_recipe_file_repeats_it(here, capsys):
+    recipe = ["--recipe", "runs/first/recipe.json"]
+    (here / "runs/again").mkdir()
+    (here / "runs/again/.12345-recipe.json").write_text("{")  # as if killed while that was written
+    assert main(["train", "--resume", "-d", "data", "--run", "runs/again", *recipe, "--tensorboard"]) == 0
+    assert "Nothing to resume yet: a new run." in capsys.readouterr().out
+    first, again = ((here / "runs" / name / "history.csv").read_text().splitlines() for name in ("first", "again"))
+    assert [line.rsplit(",", 1)[0] for line in first] == [line.rsplit(",", 1)[0] for line in again]
+    assert (here / "runs/first/report/figures.json").read_text() == (here / "runs/again/report/figures.json").read_text()
+    assert len(list((here / "runs/again/tensorboard").iterdir())) == 1
+    assert "rotation" not in (page := (here / "runs/again/report/index.html").read_text())
+    assert "66,897" in page
+    assert "What the model looks at" in page
+    assert "a recipe of model deep_emotion, and --model dan" in fails(["train", "-d", "data", "-m", "dan", *recipe], capsys)
+    assert "no such file; give a run's recipe.json" in fails(["train", "-d", "data", "--recipe", "none.json"], capsys)
+
+
+def test_two_processes_cannot_train_in_one_folder(here, capsys):
+    from ferkit.run_folder import RunFolder
+
+    with RunFolder("runs/first").in_use():
+        message = fails(["train", "--resume", "-d", "data", "--run", "runs/first", "--epochs", "3"], capsys)
+    assert "runs/first: another process is training in this folder" in message
 
 
 def test_resuming_with_more_epochs_goes_on(here, capsys):
@@ -131,17 +159,17 @@ def test_resuming_as_something_else_is_refused(here, capsys, tmp_path):
     assert "a run of recipe input_warp, and --recipe paper was given" in fails([*resume, "--recipe", "paper"], capsys)
     assert main(["setup", "--sample", "--sample-count", "420", "--seed", "5", "-d", str(tmp_path)]) == 0
     resume = ["train", "--resume", "-d", str(tmp_path), "--run", "runs/first"]
-    assert "not the dataset that runs/first was started on" in fails(resume, capsys)
-    assert "no run there (no recipe.json)" in fails(["train", "--resume", "-d", "data", "--run", "runs/none"], capsys)
+    message = fails(resume, capsys)
+    assert re.search(r"336 train, .*of 7 classes; not the dataset that runs/first was started on, .*336 train, ", message)
 
 
 def test_kill_9_and_resume_continue_the_same_curve(here):
     """A real process, killed for real after its first epoch."""
     command = [sys.executable, str(ROOT / "main.py"), "train", "-d", "data", "--run", "runs/killed", *QUICK]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    state = here / "runs/killed/backup/state.npz"
+    backup = here / "runs/killed/backup"
     deadline = time.monotonic() + 120
-    while not state.exists() and process.poll() is None and time.monotonic() < deadline:
+    while not list(backup.glob("state-*")) and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.05)
     assert process.poll() is None, "it finished before it could be killed"
     process.send_signal(signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
@@ -162,6 +190,14 @@ def test_kill_9_and_resume_continue_the_same_curve(here):
         (["--recipe", "best-ever"], "--recipe best-ever: model deep_emotion has no such recipe; it has: paper, input_warp"),
         (["--dropout", "1.5"], "Expected `dropout` to be in [0, 1). Received: dropout=1.5"),
         (["--wings", "2"], "unrecognized arguments: --wings 2"),
+        (["--learing_rate", "2"], "unrecognized arguments: --learing_rate 2, nearest known: --learning_rate. See"),
+        (["--optimizer", "adamw"], "--optimizer adamw: is adam with --weight_decay, and that is 0; give one"),
+        (["--weight_decay", "0.1", "--l2", "0.1"], "--weight_decay 0.1 and --l2 0.1: two kinds of the same decay"),
+        (["--soft_labels", "1"], "--soft_labels: the dataset has no FER+ votes; run setup again with --ferplus"),
+        (["--devices", "2"], "--devices 2: goes with --strategy mirrored only"),
+        (["--strategy", "multiworker"], "TF_CONFIG: not set, and --strategy multiworker needs it on every machine"),
+        (["--checkpoint_seconds", "-1"], "expected seconds, 0 or more, received '-1'"),
+        (["--accumulate", "200"], "--batch_size 128: fewer than one image for each of 1 devices in 200 parts; give at least 200"),
         (["-m", "vgg"], "invalid choice: 'vgg'"),
     ],
 )
@@ -186,13 +222,13 @@ def test_a_full_disk_in_training_is_one_line_and_loses_nothing(here, capsys, mon
     real = os.replace
 
     def fill(source, target):
-        if str(target).endswith("state.npz"):
+        if "state-" in str(target):
             raise OSError(28, "No space left on device")
         real(source, target)
 
     monkeypatch.setattr("ferkit.atomic.os.replace", fill)
     message = fails(["train", "-d", "data", "--run", "runs/full", *QUICK], capsys)
-    assert "state.npz: no space left on the disk" in message
+    assert "state-000001-00000000.npz: no space left on the disk" in message
     monkeypatch.undo()
     os.chdir(here)
     assert main(["train", "--resume", "-d", "data", "--run", "runs/full"]) == 0

@@ -13,7 +13,7 @@ from dan_tf.backbone.convnext import keyed_uniform
 from dan_tf.recipes import BACKBONES as BACKBONE_FLAGS
 from dan_tf.recipes import OPTIONS, RECIPES
 from ferkit.objective import Objective
-from ferkit.training import row_keys
+from ferkit.step import row_keys
 
 SMALL = {"backbone": "convnext_atto", "image_size": 48, "channels": 1}
 

@@ -55,7 +55,7 @@ def test_a_stopped_training_goes_on_to_the_last_bit(tmp_path, trainer):
     assert resumed.fit()
     histories = [(tmp_path / name / "history.csv").read_text() for name in ("straight", "stopped")]
     assert same_but_for_speed(*histories)
-    for received, expected in zip(resumed.objective.variables, straight.objective.variables, strict=True):
+    for received, expected in zip(resumed.step_function.variables, straight.step_function.variables, strict=True):
         np.testing.assert_array_equal(received.numpy(), expected.numpy(), err_msg=expected.path)
     columns = histories[0].splitlines()[0].split(",")
     assert [name for name in columns if name.startswith("loss_")] == ["loss_affinity", "loss_center", "loss_partition"]

@@ -10,7 +10,7 @@ from golden.deep_emotion_inputs import images, weights
 
 from deep_emotion import DeepEmotion
 from deep_emotion.keyed_dropout import KeyedDropout, keyed_uniform
-from ferkit.training import row_keys
+from ferkit.step import row_keys
 
 GOLDEN = Path(__file__).parent / "golden"
 VARIANTS = ("paper", "input_warp")

@@ -20,7 +20,7 @@ from ferkit.registry import MODELS
         ({"batch_size": 0}, "--batch_size 0: out of range; give a number at least 1"),
         ({"epochs": 0}, "--epochs 0: out of range; give a number at least 1"),
         ({"label_smoothing": 1.0}, "--label_smoothing 1.0: out of range; give a number at least 0 and at most 0.9"),
-        ({"optimizer": "lion"}, "--optimizer lion: not a choice; choose from adam, sgd"),
+        ({"optimizer": "lion"}, "--optimizer lion: not a choice; choose from adam, adamw, sgd, momentum"),
         ({"batch_size": "many"}, "--batch_size 'many': expected int"),
         ({"flip": 1}, "--flip 1: expected bool"),
         ({"model": "vgg"}, "--model vgg: unknown model; known: deep_emotion"),
@@ -60,8 +60,10 @@ def test_the_users_values_go_over_the_recipes():
 def test_unknown_recipe_and_unknown_field_are_named():
     with pytest.raises(UserError, match="--recipe fast: model deep_emotion has no such recipe; it has: paper, input_warp"):
         named_recipe("deep_emotion", "fast")
-    with pytest.raises(UserError, match="unknown field 'momentum'"):
-        Recipe.from_dict({"model": "deep_emotion", "momentum": 0.5})
+    with pytest.raises(UserError, match="unknown field 'learnig_rate', nearest known: learning_rate; mend or remove it"):
+        Recipe.from_dict({"model": "deep_emotion", "learnig_rate": 0.5})
+    with pytest.raises(UserError, match="--num_head: not an option of model dan, nearest known: num_heads; it has: "):
+        Recipe(model="dan", model_options={"num_head": 2})
 
 
 def test_learning_rate_schedules_by_hand():

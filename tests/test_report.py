@@ -164,9 +164,9 @@ def test_curves_of_any_history(rows, tmp_path, measured):
 
 
 def test_the_curves_mark_the_best_epoch(measured):
-    from ferkit.report import _curves
+    from ferkit.charts import draw_curves
 
-    figure = _curves(history(6))
+    figure = draw_curves(history(6))
     assert figure.get_suptitle() == "Best: epoch 3 of 6, validation accuracy 40.00%"
     axes = {axes.get_ylabel(): axes for axes in figure.axes}
     assert set(axes) == {"loss", "accuracy", "learning rate"}
