@@ -51,7 +51,7 @@ class Devices:
     def _sum_on_a_replica(self, values):
         import tensorflow as tf
 
-        own = values if self.local_replica() == 0 else tf.zeros_like(values)
+        own = tf.identity(values) if self.local_replica() == 0 else tf.zeros_like(values)  # placed on this device
         return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, own)
 
     def sum_over_workers(self, array: np.ndarray) -> np.ndarray:
@@ -110,6 +110,8 @@ def open_devices(strategy: str = "one", count: int | None = None) -> Devices:
         import_tensorflow()
         return one_device()
     cluster = read_cluster(os.environ.get("TF_CONFIG")) if strategy == "multiworker" else None
+    if cluster:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # a lost worker is told in our words
     tf = import_tensorflow(one_operator_at_a_time=False)
     if cluster:
         return _multiworker(tf, *cluster)

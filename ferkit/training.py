@@ -30,7 +30,7 @@ class Trainer:
         model: a Keras model from pixels in [0, 255] to logits, all its weights built, in the scope of `devices`.
         recipe: a ``Recipe``.
         train, val: ``dataset.Split``.
-        run: a ``RunFolder``; only the chief writes to it.
+        run: a ``RunFolder``; None on all workers but the chief.
         devices: a ``devices.Devices``; None: one device.
         checkpoint_seconds: a checkpoint at least so often, besides the one at the end.
         log: None, or what is told of every epoch: called with its number, figures, confusion and shown faces (``tensorboard``).
@@ -209,7 +209,7 @@ class Trainer:
                 f"{self.run.checkpoints.folder}: holds other weights than this model and optimizer have; resume with the recipe "
                 "it was started with, or start a new run."
             )
-        for line in self.run.checkpoints.said:
+        for line in self.run.checkpoints.said if self.devices.chief else ():
             tqdm.write(line)
         position = json.loads(self.devices.text_from_chief(json.dumps(position)))
         if position is None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import re
 
 import numpy as np
 
@@ -42,11 +43,13 @@ def _out_of_memory(recipe):
 
 
 def _lost_worker(trainer, error):
-    others = [address for number, address in enumerate(trainer.devices.addresses) if number != trainer.devices.worker]
-    reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
+    devices = trainer.devices
+    named = {int(number) for number in re.findall(r"task:(\d+)", str(error))} - {devices.worker}
+    lost = named or set(range(devices.workers)) - {devices.worker}
     return UserError(
-        f"training: another worker ({', '.join(others)}) does not answer any more, in epoch {trainer.epoch + 1}, step "
-        f"{trainer.step + 1} ({reason}). Start all workers again, with --resume: they go on from the last checkpoint."
+        f"training: worker {', '.join(devices.addresses[number] for number in sorted(lost) if number < devices.workers)} does not "
+        f"answer any more, in epoch {trainer.epoch + 1}, step {trainer.step + 1}. Start all workers again, with --resume: they go "
+        "on from the last checkpoint."
     )
 
 
