@@ -48,7 +48,8 @@ class Checkpoints:
         with atomic_path(path, flush=True) as draft, open(draft, "wb") as out:
             np.savez(out, position=np.array(json.dumps(position)), **arrays)
         # Later ones than this were damaged, or are of a future that did not happen.
-        for other in [file for file in self.files() if file.name > path.name] + self.files()[KEPT:]:
+        kept = [file for file in self.files() if file.name <= path.name][:KEPT]
+        for other in set(self.files()) - set(kept):
             other.unlink(missing_ok=True)
 
     def load(self) -> tuple[dict, dict[str, np.ndarray]] | None:
@@ -74,7 +75,7 @@ class Checkpoints:
         """What the newest whole checkpoint says of itself, without the arrays; None without one. Quick."""
         for path in self.files():
             try:
-                with np.load(path, allow_pickle=False) as file:
+                with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
                     return json.loads(str(file["position"]))
             except _DAMAGE:
                 continue

@@ -12,12 +12,11 @@ def build_optimizer(recipe, variables):
     import keras
 
     decay = recipe.weight_decay or None
-    shared = {"weight_decay": decay, "gradient_accumulation_steps": recipe.accumulate if recipe.accumulate > 1 else None}
     if recipe.optimizer in ("adam", "adamw"):
-        optimizer = keras.optimizers.Adam(recipe.learning_rate, **shared)
+        optimizer = keras.optimizers.Adam(recipe.learning_rate, weight_decay=decay)
     else:
         nesterov = recipe.optimizer == "sgd"
-        optimizer = keras.optimizers.SGD(recipe.learning_rate, momentum=recipe.momentum, nesterov=nesterov, **shared)
+        optimizer = keras.optimizers.SGD(recipe.learning_rate, momentum=recipe.momentum, nesterov=nesterov, weight_decay=decay)
     if decay:
         optimizer.exclude_from_weight_decay(var_list=[v for v in variables if len(v.shape) < 2])
     if recipe.precision == "float16":

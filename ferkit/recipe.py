@@ -48,7 +48,7 @@ class Recipe:
     weight_decay: float = _field(0.0, "decoupled, a step; spares biases and normalization", low=0.0, high=1.0)
     l2: float = _field(0.0, "weight decay as L2 in the gradient of all weights (PyTorch's SGD)", low=0.0, high=1.0)
     clip_norm: float = _field(0.0, "largest norm of the whole gradient; 0: any", low=0.0)
-    accumulate: int = _field(1, "batches whose gradients make one update", low=1)
+    accumulate: int = _field(1, "parts that a batch is computed in, one after another: less memory", low=1)
     precision: str = _field("float32", "what layers compute in; weights stay float32", choices=PRECISIONS)
     ema: float = _field(0.0, "momentum of averaged weights, which are then measured and kept; 0: none", low=0.0, high=0.99999)
     schedule: str = _field("constant", "how the learning rate falls over the epochs", choices=SCHEDULES)

@@ -46,10 +46,10 @@ def _lost_worker(trainer, error):
     devices = trainer.devices
     named = {int(number) for number in re.findall(r"task:(\d+)", str(error))} - {devices.worker}
     lost = named or set(range(devices.workers)) - {devices.worker}
+    names = ", ".join(devices.addresses[number] for number in sorted(lost) if number < devices.workers)
     return UserError(
-        f"training: worker {', '.join(devices.addresses[number] for number in sorted(lost) if number < devices.workers)} does not "
-        f"answer any more, in epoch {trainer.epoch + 1}, step {trainer.step + 1}. Start all workers again, with --resume: they go "
-        "on from the last checkpoint."
+        f"training: worker {names} does not answer any more, in epoch {trainer.epoch + 1}, step {trainer.step + 1}. Start all "
+        "workers again, with --resume: they go on from the last checkpoint."
     )
 
 

@@ -1,0 +1,120 @@
+"""What a training costs beside its steps: input, metrics, progress line and checkpoints; and with the end of an epoch too.
+
+    python benchmarks/training_loop.py --save
+
+For each recipe a run of the project's own trainer, with a checkpoint every 5 seconds (by default it is every 60), on random uint8
+images and a validation split of an eighth, as FER2013 has. Before and behind each epoch the bare step is timed: the same graph on
+a batch that lies ready. "loop" is the epoch's steps with all that goes on between them; "whole epoch" adds validation, best.keras
+and the checkpoint at its end. 1.0 would mean that nothing but the steps takes time.
+"""
+
+import argparse
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import paired
+
+# model, recipe, training rows
+CASES = (("deep_emotion", "paper", 28_709), ("deep_emotion", "input_warp", 28_709), ("dan", "fer2013", 1_600))
+BARE_SECONDS = 4.0
+
+
+def made_split(name, rows, classes=7):
+    """Random faces of 48 pixels."""
+    import numpy as np
+
+    from ferkit.dataset import Split
+
+    places = np.arange(rows, dtype=np.int32)
+    pixels = np.random.default_rng(rows).integers(0, 256, (rows, 48, 48, 1), np.uint8)
+    return Split(name, pixels, places % classes, np.full(rows, ""), places, tuple(map(str, range(classes))), True)
+
+
+def measure_case(model_name, recipe_name, rows, rounds):
+    """Per round: images/s of the loop and of the whole epoch, over those of the bare step around them."""
+    from ferkit.building import build_model
+    from ferkit.recipe import named_recipe
+    from ferkit.run_folder import RunFolder
+    from ferkit.training import Trainer
+
+    recipe = named_recipe(model_name, recipe_name, epochs=rounds + 1, sampling="shuffle", learning_rate=1e-6)
+    train, val = made_split("train", rows), made_split("val", rows // 8)
+    ratios, marks = [], []
+
+    with tempfile.TemporaryDirectory() as folder:
+        run = RunFolder.create(Path(folder) / "run", recipe, {})
+        model = build_model(recipe, (48, 48, 1), train.class_names)
+        trainer = Trainer(model, recipe, train, val, run, checkpoint_seconds=5.0)
+        bare = bare_speed(trainer, recipe.batch_size)
+        real = trainer._one_epoch
+
+        def one_epoch(stopped):
+            before, started = bare(), time.perf_counter()
+            result = real(stopped)
+            seconds = time.perf_counter() - started
+            around = (before + bare()) / 2
+            marks.append(seconds)
+            if len(marks) > 1:  # the first one traces
+                loop = float(trainer.history[-1]["images_per_second"])
+                ratios.append((loop / around, rows / seconds / around, around))
+            return result
+
+        trainer._one_epoch = one_epoch
+        trainer.fit()
+    return ratios
+
+
+def bare_speed(trainer, batch_size):
+    """A function that returns the bare step's images/s."""
+    import tensorflow as tf
+
+    step = trainer.step_function
+    batch = next(iter(trainer.batches.epoch(0)))
+    totals = tf.zeros(step.totals_size, tf.float64)
+
+    def speed():
+        step(batch, 0.0, totals)
+        steps, started = 0, time.perf_counter()
+        while time.perf_counter() - started < BARE_SECONDS:
+            step(batch, 0.0, totals).numpy()
+            steps += 1
+        return steps * batch_size / (time.perf_counter() - started)
+
+    return speed
+
+
+def main():
+    """Measure, print medians, and save them if asked to."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=7, help="epochs of each (default: 7)")
+    parser.add_argument("--save", action="store_true", help="write the result to benchmarks/results/")
+    options = parser.parse_args()
+    from ferkit.quiet import import_tensorflow
+
+    import_tensorflow()
+    rows = []
+    for model, recipe, count in CASES:
+        ratios = measure_case(model, recipe, count, options.rounds)
+        loop, whole, bare = zip(*ratios, strict=True)
+        spread = statistics.quantiles(loop, n=4)
+        rows.append(
+            {
+                "recipe": f"{model} {recipe}",
+                "loop_to_bare_step": f"{spread[1]:.3f} (quartiles {spread[0]:.3f} to {spread[2]:.3f})",
+                "whole_epoch_to_bare_step": f"{statistics.median(whole):.3f}",
+                "bare_images_per_second_here": f"{statistics.median(bare):.0f}",
+            }
+        )
+    title = "Training loop"
+    about = f"{title}; {options.rounds} epochs, medians; {paired.machine()}; {paired.versions()}"
+    print(about)
+    for row in rows:
+        print("  {recipe:<24} loop {loop_to_bare_step}, whole epoch {whole_epoch_to_bare_step} of the bare step".format(**row))
+    if options.save:
+        paired._save(title, about, rows)
+
+
+if __name__ == "__main__":
+    main()
