@@ -32,14 +32,15 @@ class BatchNormalization(keras.layers.BatchNormalization):
         return not plain and keras.backend.backend() == "tensorflow"
 
     def _plain(self, inputs):
-        """Outputs, batch mean and unbiased batch variance by ``keras.ops``."""
+        """Outputs, batch mean and unbiased batch variance by ``keras.ops``; statistics are never taken in half precision."""
+        half, inputs = inputs.dtype, ops.cast(inputs, self.variable_dtype)
         axes = list(range(len(inputs.shape) - 1))
         mean, variance = ops.moments(inputs, axes=axes, synchronized=self.synchronized)
         outputs = ops.batch_normalization(
             inputs, mean, variance, axis=-1, offset=self.beta, scale=self.gamma, epsilon=self.epsilon
         )
         count = ops.cast(ops.size(inputs), variance.dtype) / inputs.shape[-1]
-        return outputs, mean, variance * (count / ops.maximum(count - 1.0, 1.0))
+        return ops.cast(outputs, half), mean, variance * (count / ops.maximum(count - 1.0, 1.0))
 
     def _fused(self, inputs):
         """The same by TensorFlow's fused kernel, which keeps the unbiased variance of its own accord."""
