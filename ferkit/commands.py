@@ -242,6 +242,7 @@ def demo(options: argparse.Namespace) -> int:
     from .cli import main
 
     started = time.monotonic()
+    named_recipe("deep_emotion", "input_warp", epochs=options.epochs)  # a wrong number is told at once
     folder = Path(options.folder)
     run = folder / "runs" / f"{time.strftime('%Y-%m-%d_%H-%M-%S')}"
     steps = [

@@ -25,7 +25,7 @@ class ProgressLine:
             total=steps,
             initial=first_step,
             desc=f"epoch {epoch}/{epochs}",
-            bar_format="{desc} |{bar:20}| {n_fmt}/{total_fmt}  {postfix}",
+            bar_format="{desc} |{bar:20}| {n_fmt}/{total_fmt}{postfix}",
             leave=False,
             mininterval=SHOWN_SECONDS,
             disable=None if visible else True,

@@ -10,6 +10,7 @@ import tensorflow as tf
 from dan_tf import BACKBONES, DAN, ConvNeXtBlock, build_backbone
 from dan_tf.backbone import pretrained
 from dan_tf.backbone.convnext import keyed_uniform
+from dan_tf.normalization import BatchNormalization
 from dan_tf.recipes import BACKBONES as BACKBONE_FLAGS
 from dan_tf.recipes import OPTIONS, RECIPES
 from ferkit.objective import Objective
@@ -264,3 +265,14 @@ def test_backbone_weights_that_cannot_be_had(name, weights, message, small, tmp_
 def test_impossible_arguments(arguments, message):
     with pytest.raises(ValueError, match=message):
         DAN(**{**SMALL, **arguments})
+
+
+def test_batch_normalization_in_half_precision_keeps_its_statistics_whole(rng):
+    inputs = rng.normal(3.0, 2.0, (32, 5, 5, 4)).astype("float32")
+    half, whole = BatchNormalization(dtype="mixed_bfloat16"), BatchNormalization()
+    rounded = np.asarray(tf.cast(tf.cast(inputs, tf.bfloat16), tf.float32))
+    outputs = half(rounded, training=True)
+    assert outputs.dtype == tf.bfloat16
+    np.testing.assert_allclose(tf.cast(outputs, tf.float32), whole(rounded, training=True), atol=0.02)
+    for received, expected in zip(half.weights, whole.weights, strict=True):
+        np.testing.assert_allclose(received, expected, rtol=1e-5)
