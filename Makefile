@@ -44,6 +44,8 @@ bench: $(VENV)/.bench
 	$(RUN) benchmarks/setup_speed.py --json benchmarks/results/set-up.json
 	$(RUN) benchmarks/transformer_speed.py --save
 	$(RUN) benchmarks/training_speed.py --save
+	$(RUN) benchmarks/input_speed.py --save
+	$(RUN) benchmarks/training_loop.py --save
 	$(RUN) benchmarks/convnext_speed.py --rounds 7 --repeats 3 --save
 	PIXELS=224 $(RUN) benchmarks/convnext_speed.py --rounds 5 --repeats 1 --save
 	$(RUN) benchmarks/dan_overhead.py --rounds 9 --repeats 3 --save
