@@ -10,24 +10,26 @@ from golden.deep_emotion_inputs import images, weights
 
 from deep_emotion import DeepEmotion
 from deep_emotion.keyed_dropout import KeyedDropout, keyed_uniform
+from deep_emotion.normalization import FusedBatchNormalization
+from ferkit.cost import multiply_adds
 from ferkit.step import row_keys
 
 GOLDEN = Path(__file__).parent / "golden"
-VARIANTS = ("paper", "input_warp")
+VARIANTS = ("paper", "input_warp", "residual")
 
 
 def random_images(rng, count=4):
     return rng.integers(0, 256, (count, 48, 48, 1)).astype("float32")
 
 
-@pytest.mark.parametrize(("variant", "parameters"), [("paper", 47_657), ("input_warp", 66_877 + 20)])
+@pytest.mark.parametrize(("variant", "parameters"), [("paper", 47_657), ("input_warp", 66_877 + 20), ("residual", 776_199)])
 def test_parameter_count_is_the_published_one(variant, parameters):
     assert DeepEmotion(variant).count_params() == parameters
 
 
 def test_paper_warps_the_feature_map_and_the_port_warps_the_image():
     shapes = {variant: DeepEmotion(variant).get_layer("transformer").output.shape[1:] for variant in VARIANTS}
-    assert shapes == {"paper": (9, 9, 10), "input_warp": (48, 48, 1)}
+    assert shapes == {"paper": (9, 9, 10), "input_warp": (48, 48, 1), "residual": (48, 48, 1)}
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -43,6 +45,43 @@ def test_paper_weights_are_gaussian_with_std_005():
     assert abs(values.std() - 0.05) < 0.002
     assert abs(values.mean()) < 0.002
     assert np.abs(values).max() > 0.12  # a Gaussian has tails, a uniform of that std ends at 0.087
+
+
+def test_the_residual_net_keeps_its_budget_and_takes_any_size():
+    assert multiply_adds(DeepEmotion("residual")) < 100e6
+    assert [DeepEmotion("residual", image_size=size).output_shape for size in (44, 57)] == [(None, 7)] * 2
+
+
+def test_fused_normalization_is_keras_own_but_for_an_unbiased_moving_variance(rng):
+    inputs = tf.constant(rng.normal(2.0, 3.0, (8, 5, 5, 4)).astype("float32"))
+    upstream = tf.constant(rng.normal(size=(8, 5, 5, 4)).astype("float32"))
+    results = []
+    for kind in (FusedBatchNormalization, keras.layers.BatchNormalization):
+        layer = kind(momentum=0.9, epsilon=1e-5)
+        layer.build(inputs.shape)
+        layer.gamma.assign([0.5, 1.0, 1.5, 2.0])
+        layer.beta.assign([0.1, 0.2, 0.3, 0.4])
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            outputs = layer(inputs, training=True)
+        gradients = tape.gradient(outputs, [inputs, layer.gamma.value, layer.beta.value], upstream)
+        moving = [layer.moving_mean.numpy(), layer.moving_variance.numpy()]
+        results.append([outputs, *gradients, layer(inputs), *moving])
+    fused, own = results
+    count = 8 * 5 * 5
+    own[-1] = 0.9 + (own[-1] - 0.9) * count / (count - 1)
+    for index, (received, expected) in enumerate(zip(fused, own, strict=True)):
+        np.testing.assert_allclose(received, expected, rtol=2e-4, atol=0.02 if index == 4 else 2e-5, err_msg=str(index))
+
+
+def test_fused_normalization_in_half_precision_has_whole_statistics(rng):
+    inputs = np.asarray(tf.cast(tf.cast(rng.normal(2.0, 3.0, (8, 5, 5, 4)), tf.bfloat16), tf.float32))
+    half, whole = FusedBatchNormalization(dtype="mixed_bfloat16"), FusedBatchNormalization()
+    outputs = half(inputs, training=True)
+    assert outputs.dtype == tf.bfloat16
+    np.testing.assert_allclose(tf.cast(outputs, tf.float32), whole(inputs, training=True), atol=0.03)
+    for received, expected in zip(half.weights, whole.weights, strict=True):
+        np.testing.assert_allclose(received, expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
