@@ -11,6 +11,7 @@ from golden.deep_emotion_inputs import images, weights
 from deep_emotion import DeepEmotion
 from deep_emotion.keyed_dropout import KeyedDropout, keyed_uniform
 from deep_emotion.normalization import FusedBatchNormalization
+from deep_emotion.transformer import BoundedTheta
 from ferkit.cost import multiply_adds
 from ferkit.step import row_keys
 
@@ -50,6 +51,14 @@ def test_paper_weights_are_gaussian_with_std_005():
 def test_the_residual_net_keeps_its_budget_and_takes_any_size():
     assert multiply_adds(DeepEmotion("residual")) < 100e6
     assert [DeepEmotion("residual", image_size=size).output_shape for size in (44, 57)] == [(None, 7)] * 2
+
+
+def test_a_bounded_theta_starts_at_the_identity_and_stays_near():
+    layer = BoundedTheta(bound=0.3, step=0.1)
+    np.testing.assert_array_equal(layer(np.zeros((1, 6), "float32")), [[1, 0, 0, 0, 1, 0]])
+    far = layer(np.array([[1e6, -1e6, 1e6, 5, -1e6, 0]], "float32"))
+    np.testing.assert_allclose(far, [[1.3, -0.3, 0.3, 0.3 * np.tanh(0.5), 0.7, 0]], rtol=1e-6)
+    assert BoundedTheta.from_config(layer.get_config()).get_config() == layer.get_config()
 
 
 def test_fused_normalization_is_keras_own_but_for_an_unbiased_moving_variance(rng):
