@@ -43,8 +43,8 @@ def rotated_transform():
 
 
 def model_penalty(model):
-    """The penalty is lambda times the squared weights of the two last dense layers."""
-    kernels = [model.get_layer(name).kernel for name in ("dense", "logits")]
+    """The penalty is lambda times the squared weights of the last dense layers, two of them but in "residual"."""
+    kernels = [layer.kernel for layer in model.layers if layer.name in ("dense", "logits")]
     by_hand = model.fc_penalty * sum(
         float((keras.ops.convert_to_numpy(kernel).astype("float64") ** 2).sum()) for kernel in kernels
     )
