@@ -20,20 +20,15 @@ TURN_SECONDS = 0.5  # of training in a round, one step at least
 
 def prepare(model, name):
     """Two functions that return images a second: of training, and of the input pipeline."""
-    import numpy as np
-
     from ferkit.cost import training_step
-    from ferkit.dataset import Split
     from ferkit.pipeline import TrainingBatches
     from ferkit.recipe import named_recipe
     from ferkit.registry import model_entry
 
     recipe = named_recipe(model, name)
     network = model_entry(model).model_class(image_size=SHAPE[0], channels=SHAPE[2], **recipe.model_options)
-    names, rows = tuple(map(str, range(network.output_shape[-1]))), np.arange(ROWS, dtype=np.int32)
-    pixels = np.random.default_rng(0).integers(0, 256, (ROWS, *SHAPE), np.uint8)
-    split = Split("train", pixels, rows % len(names), np.full(ROWS, ""), rows, names, True)
-    step, batches = training_step(network, recipe, recipe.batch_size), TrainingBatches(split, recipe, SHAPE)
+    step = training_step(network, recipe, recipe.batch_size)
+    batches = TrainingBatches(paired.random_split("train", ROWS), recipe, SHAPE)
 
     def training():
         step()  # the caches still hold what the other one used

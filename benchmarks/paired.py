@@ -144,6 +144,17 @@ def _save(title, about, rows):
     print(f"Saved: {path.relative_to(ROOT)}")
 
 
+def random_split(name, rows, classes=7):
+    """Random faces of 48 pixels, as a ``Split``."""
+    import numpy as np
+
+    from ferkit.dataset import Split
+
+    places = np.arange(rows, dtype=np.int32)
+    pixels = np.random.default_rng(rows).integers(0, 256, (rows, 48, 48, 1), np.uint8)
+    return Split(name, pixels, places % classes, np.full(rows, ""), places, tuple(map(str, range(classes))), True)
+
+
 def commit():
     """The commit measured, with "+changes" when the tree differs."""
     from ferkit.run_folder import git_commit

@@ -21,17 +21,6 @@ CASES = (("deep_emotion", "paper", 28_709), ("deep_emotion", "input_warp", 28_70
 BARE_SECONDS = 4.0
 
 
-def made_split(name, rows, classes=7):
-    """Random faces of 48 pixels."""
-    import numpy as np
-
-    from ferkit.dataset import Split
-
-    places = np.arange(rows, dtype=np.int32)
-    pixels = np.random.default_rng(rows).integers(0, 256, (rows, 48, 48, 1), np.uint8)
-    return Split(name, pixels, places % classes, np.full(rows, ""), places, tuple(map(str, range(classes))), True)
-
-
 def measure_case(model_name, recipe_name, rows, rounds):
     """Per round: images/s of the loop and of the whole epoch, over those of the bare step around them."""
     from ferkit.building import build_model
@@ -40,7 +29,7 @@ def measure_case(model_name, recipe_name, rows, rounds):
     from ferkit.training import Trainer
 
     recipe = named_recipe(model_name, recipe_name, epochs=rounds + 1, sampling="shuffle", learning_rate=1e-6)
-    train, val = made_split("train", rows), made_split("val", rows // 8)
+    train, val = paired.random_split("train", rows), paired.random_split("val", rows // 8)
     ratios, marks = [], []
 
     with tempfile.TemporaryDirectory() as folder:

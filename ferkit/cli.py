@@ -68,8 +68,11 @@ class _Parser(argparse.ArgumentParser):
     """argparse whose errors are one line."""
 
     def error(self, message):
-        unknown = message.removeprefix("unrecognized arguments: ").split()[0].split("=")[0]
-        hint = nearest(unknown, self._known_options() if unknown.startswith("-") else SUMMARIES)
+        problem, _, words = message.partition(": ")
+        hint = ""
+        if problem == "unrecognized arguments":
+            unknown = words.split()[0].split("=")[0]
+            hint = nearest(unknown, self._known_options() if unknown.startswith("-") else SUMMARIES)
         raise UserError(f"{message}{hint}. See: {self.prog} --help")
 
     def _known_options(self):

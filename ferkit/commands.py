@@ -20,7 +20,7 @@ from .choosing import (
 from .errors import UserError
 from .quiet import import_tensorflow
 from .recipe import named_recipe
-from .registry import MODELS, entry_of_model, model_entry
+from .registry import MODELS, model_entry
 
 
 def setup(options: argparse.Namespace) -> int:
@@ -85,7 +85,7 @@ def _train(options, devices, recipe, manifest, fingerprint, run):
     model = seeded_model(recipe, manifest, run is None or not run.checkpoints.files(), devices)
     train_split, val_split = training_splits(manifest, model)
     if not devices.chief:
-        return _outcome(Trainer(model, recipe, train_split, val_split, None, devices).fit())
+        return 0 if Trainer(model, recipe, train_split, val_split, None, devices).fit() else 130
     run = run or RunFolder.create(getattr(options, "run", None), recipe, fingerprint)
     with run.in_use():
         run.go_on_with(recipe)
@@ -94,7 +94,7 @@ def _train(options, devices, recipe, manifest, fingerprint, run):
         trainer = Trainer(model, recipe, train_split, val_split, run, devices, options.checkpoint_seconds, log)
         if not trainer.fit():
             print(f"Stopped; nothing is lost. Go on with: {_resume_words(run, options)}")
-            return _outcome(False)
+            return 130
         return _report_best(run, val_split)
 
 
@@ -110,10 +110,6 @@ def _some_faces(model, split):
     from .pipeline import fit_images
 
     return fit_images(split.images[:16], model.input_shape[1:]).numpy().round().astype("uint8")
-
-
-def _outcome(finished):
-    return 0 if finished else 130
 
 
 def _already_finished(run):
@@ -303,9 +299,9 @@ def _report_best(run, val_split):
     """Evaluate best.keras on the validation split, print it, and write the run's report."""
     from .evaluation import as_text
     from .evaluation import evaluate as measure_split
+    from .pictures import model_pictures
     from .report import training_sections, write_report
     from .saved_model import load_model
-    from .tensorboard import picture_grid
 
     model = load_model(run.best)
     figures, probabilities = measure_split(model, val_split)
@@ -314,8 +310,7 @@ def _report_best(run, val_split):
     print(f"\nFinished. Best epoch: {best['epoch']} of {len(history)}, kept as {run.best}")
     print(as_text(figures))
     faces = _some_faces(model, val_split)
-    pictures = {f"What the model looks at: {name}": draw(model, faces) for name, draw in entry_of_model(model).pictures.items()}
-    pictures = {title: picture_grid(made, columns=2) for title, made in pictures.items() if len(made)}
+    pictures = {f"What the model looks at: {name}": grid for name, grid in model_pictures(model, faces).items()}
     about, training = _about(run.best), training_sections(run.record(), model)
     page = write_report(run.report, figures, probabilities, val_split.labels, history, about, training, pictures)
     print(f"Report: {page}")

@@ -220,10 +220,7 @@ def train_all(folder: Path, plan: Plan, fit: Callable) -> list[dict] | None:
 
 
 def _begun(run, recipe, dataset):
-    if not run.begun:
-        run = type(run).create(run.path, recipe, dataset)
-    run.go_on_with(recipe)
-    return run
+    return run if run.begun else type(run).create(run.path, recipe, dataset)
 
 
 def run(folder: Path, plan: Plan, manifest) -> int:
@@ -245,7 +242,8 @@ def run(folder: Path, plan: Plan, manifest) -> int:
         model = seeded_model(recipe, manifest, first_weights=not run.checkpoints.files())
         if model.input_shape not in splits:
             splits[model.input_shape] = training_splits(manifest, model)
-        with run.in_use():
+        with run.in_use():  # before it takes away drafts: they may be another process's
+            run.go_on_with(recipe)
             return Trainer(model, recipe, *splits[model.input_shape], run).fit()
 
     try:

@@ -83,7 +83,12 @@ class Devices:
 
     def share(self, rows: int) -> slice:
         """This worker's part of so many rows."""
-        return slice(rows * self.worker // self.workers, rows * (self.worker + 1) // self.workers)
+        return slice(*share_of(rows, self.worker, self.workers))
+
+
+def share_of(rows, index: int, count: int):
+    """Start and end of the index-th of `count` nearly equal parts of so many rows, a number or a tensor."""
+    return rows * index // count, rows * (index + 1) // count
 
 
 def one_device() -> Devices:

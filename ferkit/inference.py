@@ -8,23 +8,22 @@ PIXELS_AT_ONCE = 256 * 64 * 64  # unless told otherwise
 WHOLE = (0.0, 0.0, 1.0, 1.0)
 
 
-def predict_logits(model, images, batch_size=None, mirror=False):
-    """Logits of uint8 images, batch by batch, dropout off.
+class LogitsFunction:
+    """A model's inference on images of one shape, traced once and used for many calls; dropout off.
 
     Args:
         model: a Keras model that takes pixels in [0, 255].
-        images: uint8 array ``(rows, height, width, channels)``, or an ``ImageFiles``; converted to the model's size and channels.
+        image_shape: height, width and channels of the images; they are converted to the model's size and channels.
+
+    Call arguments:
+        images: uint8 array ``(rows, height, width, channels)``, or an ``ImageFiles``.
         batch_size: rows at once; None is 256 small images, and fewer large ones, which need more memory.
         mirror: predict the mirrored images.
+        box: the part of them to predict, (top, left, bottom, right) in [0, 1], enlarged to the model's size.
 
     Returns:
-        float32 array ``(rows, classes)``.
+        float32 array ``(rows, classes)``, logits.
     """
-    return LogitsFunction(model, images.shape[1:])(images, batch_size, mirror)
-
-
-class LogitsFunction:
-    """A model's inference on images of one shape, traced once and used for many calls; see ``predict_logits``."""
 
     def __init__(self, model, image_shape):
         size = model.input_shape[1:3]
@@ -46,7 +45,6 @@ class LogitsFunction:
         self._pixels = size[0] * size[1]
 
     def __call__(self, images, batch_size=None, mirror=False, box=WHOLE):
-        """Logits ``(rows, classes)`` of the images; with `box`, (top, left, bottom, right) in [0, 1], of that part of them."""
         batch_size = batch_size or max(16, min(256, PIXELS_AT_ONCE // self._pixels))
         box = tf.constant(box, tf.float32)
         starts = range(0, len(images), batch_size)

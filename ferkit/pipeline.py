@@ -5,6 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from .augmentation import augment
+from .devices import share_of
 from .errors import UserError
 from .mixing import is_mixed, mix
 from .plan import DRAWS, epoch_plan
@@ -52,7 +53,7 @@ class TrainingBatches:
         @tf.function(input_signature=[tf.TensorSpec(shapes.get(name, (None,)), kind) for name, kind in kinds.items()])
         def make(rows, keys, draws, shares):
             count = tf.shape(rows)[0]
-            own = tf.range(count * worker[0] // worker[1], count * (worker[0] + 1) // worker[1])
+            own = tf.range(*share_of(count, *worker))
             if recipe.mixup or recipe.cutmix:
                 images, targets, labels = _mixed_rows(take, targets_of, rows, draws, shares, own, recipe)
             else:

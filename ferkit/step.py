@@ -5,6 +5,7 @@ import contextlib
 import tensorflow as tf
 
 from .averaging import AveragedWeights
+from .devices import share_of
 from .objective import Objective
 from .optimization import build_optimizer
 
@@ -115,10 +116,9 @@ class TrainingStep:
 
     def _weight(self, labels, count):
         """By how much a mean over these rows counts, so that all parts together give the mean over the batch; None: as it is."""
-        shares = self.devices.replicas * self.recipe.accumulate
-        if shares == 1:
+        if self.fewest_rows == 1:
             return None
-        return tf.cast(tf.shape(labels)[0] * shares, tf.float32) / tf.cast(count, tf.float32)
+        return tf.cast(tf.shape(labels)[0] * self.fewest_rows, tf.float32) / tf.cast(count, tf.float32)
 
     def _scale(self):
         """What the gradients are multiplied by until the optimizer divides them again."""
@@ -136,8 +136,10 @@ class TrainingStep:
 
 def slice_of(tensor, index, count):
     """The index-th of `count` nearly equal slices of a tensor's rows."""
-    rows = tf.shape(tensor)[0]
-    return tensor if count == 1 else tensor[rows * index // count : rows * (index + 1) // count]
+    if count == 1:
+        return tensor
+    start, end = share_of(tf.shape(tensor)[0], index, count)
+    return tensor[start:end]
 
 
 def synchronize_normalization(model):

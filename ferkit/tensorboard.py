@@ -15,10 +15,9 @@ from PIL import Image
 
 from .atomic import writing_failed
 from .charts import draw_confusion, figure_png
-from .registry import entry_of_model
+from .pictures import model_pictures, picture_grid
 
 MOST_FACES = 16
-SMALLEST = 96  # a face is enlarged to at least so many pixels
 
 
 class TensorBoardLog:
@@ -75,12 +74,9 @@ class TensorBoardLog:
         values = [_image_value("validation/confusion", drawn)]
         if len(shown):
             values.append(_image_value("train/faces as the model is shown them", _png(picture_grid(shown[:MOST_FACES]))))
-        return values + [_image_value(f"model/{name}", _png(grid)) for name, grid in self._model_pictures().items()]
-
-    def _model_pictures(self):
-        entry = entry_of_model(self.model)
-        made = {name: draw(self.model, self.faces) for name, draw in entry.pictures.items()} if entry and len(self.faces) else {}
-        return {name: picture_grid(pictures, columns=2) for name, pictures in made.items() if len(pictures)}
+        return values + [
+            _image_value(f"model/{name}", _png(grid)) for name, grid in model_pictures(self.model, self.faces).items()
+        ]
 
     def _open(self, step):
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -93,30 +89,6 @@ class TensorBoardLog:
 
     def _write(self, **content):
         self._writer.write(tf.compat.v1.Event(wall_time=time.time(), **content).SerializeToString())
-
-
-def picture_grid(pictures: np.ndarray, columns: int = 4) -> np.ndarray:
-    """Pictures in rows, small ones enlarged, with white between them.
-
-    Args:
-        pictures: ``(n, height, width, channels)``, one channel or three, in [0, 255]; one or more.
-        columns: at most so many side by side.
-
-    Returns:
-        uint8 ``(H, W, 3)``.
-    """
-    pictures = np.clip(np.rint(np.asarray(pictures, np.float32)), 0, 255).astype(np.uint8)
-    pictures = np.broadcast_to(pictures, (*pictures.shape[:3], 3))
-    scale, gap = max(1, -(-SMALLEST // pictures.shape[1])), 6
-    pictures = pictures.repeat(scale, axis=1).repeat(scale, axis=2)
-    count, height, width, _ = pictures.shape
-    columns = min(columns, count)
-    rows = -(-count // columns)
-    grid = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap, 3), 255, np.uint8)
-    for k, picture in enumerate(pictures):
-        top, left = k // columns * (height + gap), k % columns * (width + gap)
-        grid[top : top + height, left : left + width] = picture
-    return grid
 
 
 def _png(picture):

@@ -51,7 +51,7 @@ class Trainer:
         self._logits = LogitsFunction(model, val.images.shape[1:])
         self.epoch, self.step = 0, 0
         self.totals = np.zeros(self.step_function.totals_size)
-        self.history, self.best = [], None
+        self.history = []
 
     # ---- the loop -----------------------------------------------------------------------------------------------------
 
@@ -116,8 +116,6 @@ class Trainer:
             said = self.watch.after_epoch(self.epoch, np.array(figures["confusion"]))
             self.epoch, self.step, self.totals = self.epoch + 1, 0, np.zeros_like(self.totals)
             improved = epochs_without_better(epoch_scores(self.history)) == 0
-            if improved:
-                self.best = self.epoch
             if self.devices.chief:
                 self.run.write_history(self.history)
                 if improved:
@@ -167,7 +165,8 @@ class Trainer:
             return
         last = self.history[-1]
         clean = f" (clean {float(last['val_accuracy_clean']):.2%})" if last["val_accuracy_clean"] else ""
-        best = "  best" if self.best == self.epoch else ""
+        waited = epochs_without_better(epoch_scores(self.history))
+        best = "" if waited else "  best"
         tqdm.write(
             f"epoch {self.epoch:3d}/{self.recipe.epochs}  "
             f"loss {float(last['loss']):.3f}  accuracy {float(last['accuracy']):.2%}  "
@@ -175,7 +174,8 @@ class Trainer:
             f"| {int(last['images_per_second']):,} images/s  {duration(seconds_left)} left{best}"
         )
         if is_stopped_early(self.recipe, self.history):
-            tqdm.write(f"Stopped early: no better epoch since epoch {self.best} (--early_stopping {self.recipe.early_stopping}).")
+            best_epoch, patience = self.epoch - waited, self.recipe.early_stopping
+            tqdm.write(f"Stopped early: no better epoch since epoch {best_epoch} (--early_stopping {patience}).")
 
     # ---- checkpoint and restore ---------------------------------------------------------------------------------------
 
@@ -185,7 +185,6 @@ class Trainer:
             "epoch": self.epoch,
             "step": self.step,
             "totals": self.totals.tolist(),
-            "best": self.best,
             "history": self.history,
             "collapsed_epochs": self.watch.collapsed_epochs,
         }
@@ -220,8 +219,7 @@ class Trainer:
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
         self.epoch, self.step = position["epoch"], position["step"]
-        self.totals, self.best = np.array(position["totals"]), position["best"]
-        self.history = position["history"]
+        self.totals, self.history = np.array(position["totals"]), position["history"]
         self.watch.collapsed_epochs = position["collapsed_epochs"]
 
 

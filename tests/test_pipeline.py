@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from ferkit.augmentation import augment
 from ferkit.dataset import Split
-from ferkit.inference import predict_logits
+from ferkit.inference import LogitsFunction
 from ferkit.optimization import build_optimizer, learning_rate
 from ferkit.pipeline import TrainingBatches, fit_images
 from ferkit.plan import DRAWS, epoch_plan
@@ -78,9 +78,10 @@ def test_predictions_on_another_size_are_those_on_images_resized_before(rng):
     model = DAN("convnext_atto", NAMES, 32, 3, num_heads=0)
     images = rng.integers(0, 256, (5, 24, 24, 1)).astype(np.uint8)
     resized = fit_images(images, (32, 32, 3))
-    np.testing.assert_allclose(predict_logits(model, images, batch_size=2), model(resized), atol=1e-4)
-    mirrored = predict_logits(model, images[:, :, ::-1].copy())
-    np.testing.assert_allclose(predict_logits(model, images, mirror=True), mirrored, atol=1e-4)
+    predict_logits = LogitsFunction(model, images.shape[1:])
+    np.testing.assert_allclose(predict_logits(images, batch_size=2), model(resized), atol=1e-4)
+    mirrored = predict_logits(images[:, :, ::-1].copy())
+    np.testing.assert_allclose(predict_logits(images, mirror=True), mirrored, atol=1e-4)
 
 
 # ---- new recipe fields -------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import tensorflow as tf
 from ferkit import augmentation
 from ferkit.augmentation import augment
 from ferkit.errors import UserError
-from ferkit.inference import predict_logits
+from ferkit.inference import LogitsFunction
 from ferkit.pipeline import TrainingBatches
 from ferkit.plan import DRAWS, epoch_plan
 from ferkit.recipe import Recipe
@@ -237,10 +237,11 @@ def test_predictions_do_not_depend_on_the_batch_size(toy_split):
     from deep_emotion import DeepEmotion
 
     model, split = DeepEmotion("input_warp"), toy_split(count=21)
-    whole = predict_logits(model, split.images)
-    np.testing.assert_allclose(predict_logits(model, split.images, batch_size=4), whole, atol=1e-5)
-    mirrored = predict_logits(model, split.images[:, :, ::-1].copy())
-    np.testing.assert_allclose(predict_logits(model, split.images, mirror=True), mirrored, atol=1e-5)
+    predict_logits = LogitsFunction(model, split.images.shape[1:])
+    whole = predict_logits(split.images)
+    np.testing.assert_allclose(predict_logits(split.images, batch_size=4), whole, atol=1e-5)
+    mirrored = predict_logits(split.images[:, :, ::-1].copy())
+    np.testing.assert_allclose(predict_logits(split.images, mirror=True), mirrored, atol=1e-5)
 
 
 @pytest.mark.parametrize("recipe", [dataclasses.replace(FULL, batch_size=40), MIXED])

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from ferkit.building import build_model, precision
 from ferkit.devices import one_device
-from ferkit.inference import predict_logits
+from ferkit.inference import LogitsFunction
 from ferkit.recipe import named_recipe
 from ferkit.saved_model import load_model
 from ferkit.step import TrainingStep, slice_of
@@ -45,7 +45,7 @@ def run(step, times=1, rate=None):
 def test_totals_are_loss_times_rows_right_answers_rows_and_finite_steps():
     step = step_of(dropout=0.0, fc_penalty=0.0)
     images, _, labels, _, _ = batch()
-    logits = predict_logits(step.model, images.numpy().astype(np.uint8))
+    logits = LogitsFunction(step.model, images.shape[1:])(images.numpy().astype(np.uint8))
     totals = run(step, rate=0.0)
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, step.model(images)).numpy()
     np.testing.assert_allclose(totals[0], losses.sum(), rtol=1e-5)

@@ -9,7 +9,8 @@ from PIL import Image
 
 from deep_emotion import DeepEmotion
 from ferkit.errors import UserError
-from ferkit.tensorboard import TensorBoardLog, picture_grid
+from ferkit.pictures import picture_grid
+from ferkit.tensorboard import TensorBoardLog
 
 CONFUSION = np.arange(49).reshape(7, 7)
 TAGS = ["validation/confusion", "train/faces as the model is shown them", "model/transformer"]

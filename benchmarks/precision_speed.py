@@ -1,0 +1,36 @@
+"""A training step in float32 and in bfloat16, which pays on processors and GPUs that compute in it.
+
+python benchmarks/precision_speed.py --save
+MODEL=deep_emotion RECIPE=residual python benchmarks/precision_speed.py --repeats 3 --save
+MODEL=dan RECIPE=fer2013 python benchmarks/precision_speed.py --repeats 3 --save
+"""
+
+import os
+
+import paired
+
+MODEL, RECIPE = os.environ.get("MODEL", "deep_emotion"), os.environ.get("RECIPE", "input_warp")
+BATCH = 64
+
+
+def _step(kind):
+    def prepare():
+        from ferkit.quiet import import_tensorflow
+
+        import_tensorflow()
+        from ferkit.building import build_model, precision
+        from ferkit.cost import training_step
+        from ferkit.recipe import named_recipe
+
+        recipe = named_recipe(MODEL, RECIPE, precision=kind)
+        with precision(recipe):
+            model = build_model(recipe, (48, 48, 1), tuple("abcdefg"))
+        return training_step(model, recipe, BATCH)
+
+    return prepare
+
+
+CONTESTANTS = {kind: _step(kind) for kind in ("bfloat16", "float32")}
+
+if __name__ == "__main__":
+    paired.main(__file__, f"Precision {MODEL} {RECIPE}", CONTESTANTS, "bfloat16", "images", BATCH, __doc__)
