@@ -56,9 +56,14 @@ class Checkpoints:
         """The newest whole checkpoint; None when there is no file. What was damaged is told in ``said``.
 
         Raises:
-            UserError: there are files, and none is whole.
+            UserError: there are files, and none is whole, or what is there is an older version's.
         """
         files = self.files()
+        if not files and (self.folder / "state.npz").exists():  # to start over would overwrite that run
+            raise UserError(
+                f"{self.folder / 'state.npz'}: a checkpoint of an older version, which this one cannot resume; evaluate the "
+                "run's best.keras, or start a new run."
+            )
         for path in files:
             try:
                 return _read(path)

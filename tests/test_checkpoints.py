@@ -64,6 +64,13 @@ def test_a_truncated_one_falls_back_and_is_let_go_by_the_next(length, checkpoint
     assert [path.name for path in checkpoints.files()] == ["state-000001-00000005.npz", "state-000001-00000000.npz"]
 
 
+def test_a_run_of_an_older_version_is_not_started_over(checkpoints):
+    checkpoints.folder.mkdir()
+    (checkpoints.folder / "state.npz").write_bytes(b"PK")
+    with pytest.raises(UserError, match=r"state\.npz: a checkpoint of an older version, which this one cannot resume"):
+        checkpoints.load()
+
+
 def test_a_full_disk_leaves_what_was_there(checkpoints, monkeypatch):
     save(checkpoints, 1)
 

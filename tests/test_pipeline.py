@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from ferkit.augmentation import augment
 from ferkit.dataset import Split
+from ferkit.evaluation import split_logits
 from ferkit.inference import LogitsFunction
 from ferkit.optimization import build_optimizer, learning_rate
 from ferkit.pipeline import TrainingBatches, fit_images
@@ -144,3 +145,20 @@ def test_decay_epochs_and_plain_momentum():
     assert rates == pytest.approx([1.0, 1.0, 0.1, 0.01])
     assert build_optimizer(recipe, []).nesterov is False
     assert build_optimizer(recipe.replace(optimizer="sgd"), []).nesterov is True
+
+
+def test_averaging_over_views_is_the_mean_of_their_probabilities(rng):
+    from deep_emotion import DeepEmotion
+
+    images = rng.integers(0, 256, (3, 48, 48, 1)).astype("uint8")
+    split, model = split_of(images), DeepEmotion("paper", dropout=0.0)
+    views = []
+    for top, left in ((0, 0), (0, 1 / 12), (1 / 12, 0), (1 / 12, 1 / 12), (1 / 24, 1 / 24)):
+        for view in (images, images[:, :, ::-1]):
+            box = [[top, left, top + 11 / 12, left + 11 / 12]] * 3
+            views.append(tf.nn.softmax(model(tf.image.crop_and_resize(view.astype("float32"), box, range(3), (48, 48)))))
+    expected = {"ten-crop": np.mean(views, axis=0)}
+    expected["flip"] = np.mean([tf.nn.softmax(model(v.astype("float32"))) for v in (images, images[:, :, ::-1])], axis=0)
+    for tta, probabilities in expected.items():
+        np.testing.assert_allclose(np.exp(split_logits(model, split, tta)), probabilities, atol=1e-5, err_msg=tta)
+    assert np.abs(expected["flip"] - expected["ten-crop"]).max() > 1e-4
