@@ -28,7 +28,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
         return outputs
 
     def _may_fuse(self):
-        plain = self.synchronized or self.compute_dtype != "float32" or not (self.center and self.scale)
+        plain = self.synchronized or self.compute_dtype not in ("float32", "bfloat16") or not (self.center and self.scale)
         return not plain and keras.backend.backend() == "tensorflow"
 
     def _plain(self, inputs):
@@ -48,6 +48,6 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
         shape = tf.shape(inputs)
         flat = tf.reshape(inputs, (-1, 1, 1, inputs.shape[-1]))
-        scale, offset = ops.convert_to_tensor(self.gamma), ops.convert_to_tensor(self.beta)
+        scale, offset = self.gamma.value, self.beta.value
         result = tf.raw_ops.FusedBatchNormV3(x=flat, scale=scale, offset=offset, mean=[], variance=[], epsilon=self.epsilon)
         return tf.reshape(result.y, shape), result.batch_mean, result.batch_variance

@@ -7,7 +7,7 @@ DEFAULT = "fer2013"
 # The recipe for datasets of these kinds, where none is named.
 FOR_DATASET = {"affectnet": "affectnet", "rafdb": "rafdb"}
 
-BACKBONES = ("convnext_atto", "convnext_femto", "convnext_pico", "convnext_nano", "convnext_tiny", "convnext_small")
+BACKBONES = ("convnext_face", "convnext_atto", "convnext_femto", "convnext_pico", "convnext_nano", "convnext_tiny", "convnext_small")
 BACKBONES += ("convnext_base", "resnet18", "efficientnetv2-b0", "mobilenetv3-small")
 
 # What a user may set besides the training fields: name -> (type, choices or None, help).

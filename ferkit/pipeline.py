@@ -98,7 +98,7 @@ def _in_batches(arrays, size):
 
 def _target_taker(split, recipe):
     """A function from row numbers to weighted targets, targets and the dataset's own labels, in TensorFlow's graph."""
-    targets = row_targets(split, recipe.soft_labels)
+    targets = row_targets(split, recipe.soft_labels, recipe.votes)
     weights = class_weights(split.labels, recipe.class_weights, len(split.class_names))[split.labels]
     plain, weighted = (tf.constant(table, tf.float32) for table in (targets, targets * weights[:, None]))
     labels = tf.constant(split.labels)

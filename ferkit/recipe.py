@@ -13,6 +13,7 @@ OPTIMIZERS = ("adam", "adamw", "sgd", "momentum")
 SCHEDULES = ("constant", "cosine", "step", "exponential", "plateau")
 SAMPLINGS = ("shuffle", "oversample", "inverse_frequency")
 CLASS_WEIGHTS = ("none", "balanced")
+VOTES = ("shares", "translated")
 PRECISIONS = ("float32", "bfloat16", "float16")
 
 
@@ -59,6 +60,7 @@ class Recipe:
     early_stopping: int = _field(0, "stop after so many epochs without a better one; 0: never", low=0)
     label_smoothing: float = _field(0.0, "share of the target spread over all classes", low=0.0, high=0.9)
     soft_labels: float = _field(0.0, "share of the target that FER+ votes decide (setup --ferplus)", low=0.0, high=1.0)
+    votes: str = _field("shares", "of FER+: as counted, or the label that goes with such votes", choices=VOTES)
     sampling: str = _field("shuffle", "every row once, all classes as often as the largest, or equal odds", choices=SAMPLINGS)
     class_weights: str = _field("none", "balanced: rare classes count more in the loss", choices=CLASS_WEIGHTS)
     mixup: float = _field(0.0, "alpha of mixup: blend two images and their targets; 0: none", low=0.0, high=10.0)

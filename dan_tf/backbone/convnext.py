@@ -3,8 +3,10 @@
 import keras
 from keras import initializers, layers, ops
 
-# Blocks and channels of the four stages. Tiny, small and base are the paper's; the smaller ones timm's.
+# Blocks and channels of the four stages. Tiny, small and base are the paper's; the smaller ones timm's; face is ours, for small
+# images: no block at the largest map, which costs most, but two more convolutions in the stem.
 SIZES = {
+    "convnext_face": ((0, 2, 4, 2), (32, 64, 128, 256)),
     "convnext_atto": ((2, 2, 6, 2), (40, 80, 160, 320)),
     "convnext_femto": ((2, 2, 6, 2), (48, 96, 192, 384)),
     "convnext_pico": ((2, 2, 6, 2), (64, 128, 256, 512)),
@@ -39,12 +41,17 @@ def convnext(name, pixels, stem_stride=4, drop_path=0.0, layer_scale=1e-6):
     """
     depths, dims = SIZES[name]
     x = imagenet_scale(pixels)
-    padding = "valid" if stem_stride == 4 else "same"
-    x = layers.Conv2D(dims[0], 4, stem_stride, padding, kernel_initializer=_initializer(), name="stem_conv")(x)
-    x = LayerNormalization(epsilon=EPSILON, name="stem_norm")(x)
+    first = 0 if depths[0] else 1
+    if first:
+        x = _stem_of_convolutions(x, stem_stride, dims[0], dims[1])
+    else:
+        padding = "valid" if stem_stride == 4 else "same"
+        x = layers.Conv2D(dims[0], 4, stem_stride, padding, kernel_initializer=_initializer(), name="stem_conv")(x)
+        x = LayerNormalization(epsilon=EPSILON, name="stem_norm")(x)
     done = 0
-    for stage, (depth, channels) in enumerate(zip(depths, dims, strict=True)):
-        if stage:
+    for stage in range(first, len(dims)):
+        depth, channels = depths[stage], dims[stage]
+        if stage > first:
             x = LayerNormalization(epsilon=EPSILON, name=f"down{stage}_norm")(x)
             x = layers.Conv2D(channels, 2, 2, kernel_initializer=_initializer(), name=f"down{stage}_conv")(x)
         for block in range(depth):
@@ -52,6 +59,16 @@ def convnext(name, pixels, stem_stride=4, drop_path=0.0, layer_scale=1e-6):
             x = ConvNeXtBlock(rate, layer_scale, name=f"stage{stage}_block{block}")(x)
             done += 1
     return LayerNormalization(epsilon=EPSILON, name="output_norm")(x)
+
+
+def _stem_of_convolutions(x, stride, width, channels):
+    """Three 3x3 convolutions in place of the stem, its stage without blocks and the step to the next (arXiv 2106.14881)."""
+    for index, (filters, step) in enumerate(((width, stride), (width, 1), (channels, 2))):
+        x = layers.Conv2D(filters, max(3, step), step, "same", kernel_initializer="he_normal", name=f"stem{index}_conv")(x)
+        x = LayerNormalization(epsilon=EPSILON, name=f"stem{index}_norm")(x)
+        if filters == width:
+            x = layers.ReLU(name=f"stem{index}_relu")(x)
+    return x
 
 
 def imagenet_scale(pixels):
@@ -80,7 +97,7 @@ class LayerNormalization(layers.LayerNormalization):
 
 
 def _may_be_fast(layer):
-    return keras.backend.backend() == "tensorflow" and layer.compute_dtype == "float32"
+    return keras.backend.backend() == "tensorflow" and layer.compute_dtype in ("float32", "bfloat16")
 
 
 @keras.saving.register_keras_serializable(package="dan_tf")
@@ -114,7 +131,7 @@ class ConvNeXtBlock(layers.Layer):
         channels = input_shape[-1]
 
         def weight(name, shape, initializer):
-            return self.add_weight(name=name, shape=shape, initializer=initializer)
+            return self.add_weight(name=name, shape=shape, initializer=initializer, autocast=False)
 
         self.depthwise_kernel = weight("depthwise_kernel", (7, 7, channels, 1), _initializer())
         self.depthwise_bias = weight("depthwise_bias", (channels,), "zeros")
@@ -129,24 +146,29 @@ class ConvNeXtBlock(layers.Layer):
     def call(self, inputs, training=False):
         if training and self.fast and _may_be_fast(self):
             return self._fast_call(inputs)
-        x = ops.depthwise_conv(inputs, ops.cast(self.depthwise_kernel, inputs.dtype), padding="same")
-        x = x + self.depthwise_bias
+
+        def cast(weight):
+            return ops.cast(weight, self.compute_dtype)
+
+        x = ops.depthwise_conv(inputs, cast(self.depthwise_kernel), padding="same")
+        x = x + cast(self.depthwise_bias)
         mean, variance = ops.moments(x, axes=-1, keepdims=True)
-        x = (x - mean) * ops.rsqrt(variance + EPSILON) * self.norm_gamma + self.norm_beta
-        x = ops.gelu(ops.matmul(x, self.expand_kernel) + self.expand_bias, approximate=False)
-        x = (ops.matmul(x, self.project_kernel) + self.project_bias) * self.scale
+        x = (x - mean) * ops.rsqrt(variance + EPSILON) * cast(self.norm_gamma) + cast(self.norm_beta)
+        x = ops.gelu(ops.matmul(x, cast(self.expand_kernel)) + cast(self.expand_bias), approximate=False)
+        x = (ops.matmul(x, cast(self.project_kernel)) + cast(self.project_bias)) * cast(self.scale)
         return inputs + self._drop(x, training)
 
     def _fast_call(self, inputs):
         from . import fast_ops
 
-        shape, channels = ops.shape(inputs), inputs.shape[-1]
-        x = fast_ops.depthwise(inputs, self.depthwise_kernel.value)
-        x = fast_ops.normalize(ops.reshape(x, (-1, channels)), self.depthwise_bias.value, EPSILON)
-        kernel = self.norm_gamma[:, None] * self.expand_kernel
+        shape, channels, dtype = ops.shape(inputs), inputs.shape[-1], self.compute_dtype
+        x = fast_ops.depthwise(ops.cast(inputs, "float32"), self.depthwise_kernel)
+        x = fast_ops.normalize(ops.reshape(x, (-1, channels)), self.depthwise_bias, EPSILON, dtype)
+        kernel = ops.cast(self.norm_gamma[:, None] * self.expand_kernel, dtype)
         bias = self.expand_bias + ops.matmul(self.norm_beta[None], self.expand_kernel)[0]
         x = fast_ops.bias_gelu(ops.matmul(x, kernel), bias)
-        x = ops.matmul(x, self.project_kernel * self.scale) + self.project_bias * self.scale
+        x = ops.matmul(x, ops.cast(self.project_kernel * self.scale, dtype))
+        x = x + ops.cast(self.project_bias * self.scale, dtype)
         return inputs + self._drop(ops.reshape(x, shape), True)
 
     def _drop(self, x, training):

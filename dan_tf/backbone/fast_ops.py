@@ -69,38 +69,39 @@ def _filter_gradient(images, kernel, upstream):
     return tf.concat(strips, axis=1)
 
 
-def normalize(features, bias, epsilon):
+def normalize(features, bias, epsilon, dtype="float32"):
     """``(x - mean(x)) / sqrt(var(x) + epsilon)`` with ``x = features + bias``, over the last axis.
 
     Args:
         features: float32 ``(rows, channels)``.
         bias: float32 ``(channels,)``.
         epsilon: float.
+        dtype: of what is returned: "float32" or "bfloat16"; computed in float32.
 
     Returns:
-        float32, the shape of `features`.
+        `dtype`, the shape of `features`.
     """
-    # A variable would be taken for one that the function captures.
-    return _differentiable_normalize(features, tf.convert_to_tensor(bias), epsilon)
+    # A variable would be taken for one that the function captures, and what is no tensor becomes one.
+    return _differentiable_normalize(features, tf.convert_to_tensor(bias), epsilon, tf.zeros((), dtype))
 
 
 @tf.custom_gradient
-def _differentiable_normalize(features, bias, epsilon):
+def _differentiable_normalize(features, bias, epsilon, like):
     def gradient(upstream):
         by_features = _normalize_gradient(features, bias, epsilon, upstream)
-        return by_features, column_sums(by_features), None
+        return by_features, column_sums(by_features), None, None
 
-    return _normalize(features, bias, epsilon), gradient
+    return _normalize(features, bias, epsilon, like), gradient
 
 
 @tf.function(jit_compile=True)
-def _normalize(features, bias, epsilon):
+def _normalize(features, bias, epsilon, like):
     centred, scale = _centre(features, bias, epsilon)
-    return centred * scale
+    return tf.cast(centred * scale, like.dtype)
 
 
 def _centre(features, bias, epsilon):
-    x = features + bias
+    x = tf.cast(features, tf.float32) + bias
     centred = x - tf.reduce_mean(x, axis=-1, keepdims=True)
     return centred, tf.math.rsqrt(tf.reduce_mean(tf.square(centred), axis=-1, keepdims=True) + epsilon)
 
@@ -108,7 +109,7 @@ def _centre(features, bias, epsilon):
 @tf.function(jit_compile=True)
 def _normalize_gradient(features, bias, epsilon, upstream):
     centred, scale = _centre(features, bias, epsilon)
-    return _through_normalization(centred * scale, scale, upstream)
+    return _through_normalization(centred * scale, scale, tf.cast(upstream, tf.float32))
 
 
 def _through_normalization(normal, scale, upstream):
@@ -118,15 +119,15 @@ def _through_normalization(normal, scale, upstream):
 
 
 def layer_norm(features, gain, offset, epsilon):
-    """Layer normalization over the last axis, with gain and offset.
+    """Layer normalization over the last axis, with gain and offset; computed in float32.
 
     Args:
-        features: float32 ``(rows, channels)``.
+        features: float32 or bfloat16 ``(rows, channels)``.
         gain, offset: float32 ``(channels,)``.
         epsilon: float.
 
     Returns:
-        float32, the shape of `features`.
+        The dtype and shape of `features`.
     """
     return _differentiable_layer_norm(features, tf.convert_to_tensor(gain), tf.convert_to_tensor(offset), epsilon)
 
@@ -135,7 +136,7 @@ def layer_norm(features, gain, offset, epsilon):
 def _differentiable_layer_norm(features, gain, offset, epsilon):
     def gradient(upstream):
         by_features, by_gain_of_rows = _layer_norm_gradient(features, gain, epsilon, upstream)
-        return by_features, column_sums(by_gain_of_rows), column_sums(upstream), None
+        return by_features, column_sums(by_gain_of_rows), column_sums(tf.cast(upstream, tf.float32)), None
 
     return _layer_norm(features, gain, offset, epsilon), gradient
 
@@ -143,25 +144,25 @@ def _differentiable_layer_norm(features, gain, offset, epsilon):
 @tf.function(jit_compile=True)
 def _layer_norm(features, gain, offset, epsilon):
     centred, scale = _centre(features, 0.0, epsilon)
-    return centred * scale * gain + offset
+    return tf.cast(centred * scale * gain + offset, features.dtype)
 
 
 @tf.function(jit_compile=True)
 def _layer_norm_gradient(features, gain, epsilon, upstream):
     centred, scale = _centre(features, 0.0, epsilon)
-    normal = centred * scale
-    return _through_normalization(normal, scale, upstream * gain), upstream * normal
+    normal, upstream = centred * scale, tf.cast(upstream, tf.float32)
+    return tf.cast(_through_normalization(normal, scale, upstream * gain), features.dtype), upstream * normal
 
 
 def bias_gelu(features, bias):
-    """``gelu(features + bias)``, the exact one, with the error function.
+    """``gelu(features + bias)``, the exact one, with the error function; computed in float32.
 
     Args:
-        features: float32 ``(rows, channels)``.
+        features: float32 or bfloat16 ``(rows, channels)``.
         bias: float32 ``(channels,)``.
 
     Returns:
-        float32, the shape of `features`.
+        The dtype and shape of `features`.
     """
     return _differentiable_bias_gelu(features, tf.convert_to_tensor(bias))
 
@@ -170,24 +171,25 @@ def bias_gelu(features, bias):
 def _differentiable_bias_gelu(features, bias):
     def gradient(upstream):
         by_features = _bias_gelu_gradient(features, bias, upstream)
-        return by_features, column_sums(by_features)
+        return by_features, tf.cast(column_sums(by_features), tf.float32)
 
     return _bias_gelu(features, bias), gradient
 
 
 @tf.function(jit_compile=True)
 def _bias_gelu(features, bias):
-    x = features + bias
-    return 0.5 * x * (1.0 + tf.math.erf(x * _ROOT_HALF))
+    x = tf.cast(features, tf.float32) + bias
+    return tf.cast(0.5 * x * (1.0 + tf.math.erf(x * _ROOT_HALF)), features.dtype)
 
 
 @tf.function(jit_compile=True)
 def _bias_gelu_gradient(features, bias, upstream):
-    x = features + bias
+    x = tf.cast(features, tf.float32) + bias
     below = 0.5 * (1.0 + tf.math.erf(x * _ROOT_HALF))
-    return upstream * (below + x * tf.exp(-0.5 * tf.square(x)) * _DENSITY)
+    by_features = tf.cast(upstream, tf.float32) * (below + x * tf.exp(-0.5 * tf.square(x)) * _DENSITY)
+    return tf.cast(by_features, features.dtype)
 
 
 def column_sums(matrix):
     """Sum over the rows, as a product with ones: twice as fast as a reduction."""
-    return tf.matmul(tf.ones((1, tf.shape(matrix)[0])), matrix)[0]
+    return tf.matmul(tf.ones((1, tf.shape(matrix)[0]), matrix.dtype), matrix)[0]
