@@ -47,8 +47,8 @@ bench: $(VENV)/.bench
 	$(RUN) benchmarks/input_speed.py --save
 	$(RUN) benchmarks/training_loop.py --save
 	$(RUN) benchmarks/precision_speed.py --save
-	RECIPE=residual $(RUN) benchmarks/precision_speed.py --repeats 3 --save
-	MODEL=dan RECIPE=fer2013 $(RUN) benchmarks/precision_speed.py --repeats 3 --save
+	RECIPE=best $(RUN) benchmarks/precision_speed.py --repeats 3 --save
+	MODEL=dan RECIPE=best $(RUN) benchmarks/precision_speed.py --repeats 3 --save
 	$(RUN) benchmarks/convnext_speed.py --rounds 7 --repeats 3 --save
 	PIXELS=224 $(RUN) benchmarks/convnext_speed.py --rounds 5 --repeats 1 --save
 	$(RUN) benchmarks/dan_overhead.py --rounds 9 --repeats 3 --save

@@ -18,7 +18,35 @@ def seeded_model(recipe: Recipe, manifest, first_weights: bool = True, devices=N
     shape = input_shape(manifest, recipe.image_size, recipe.channels)
     seed_everything(recipe.seed)
     with precision(recipe), devices.scope() if devices else contextlib.nullcontext():
-        return build_model(recipe, shape, manifest.class_names, first_weights)
+        model = build_model(recipe, shape, manifest.class_names, first_weights)
+    if first_weights and recipe.start_from:
+        take_over(model, recipe)
+    return model
+
+
+def take_over(model, recipe: Recipe):
+    """Give a model the weights that its recipe starts from; the last layer stays new where the classes are others.
+
+    Raises:
+        UserError: they cannot be had, or are of another architecture.
+    """
+    from .saved_model import load_model
+    from .weights import model_file
+
+    path = model_file(recipe.start_from)
+    source = load_model(path, recipe.model)
+    last = [] if tuple(source.class_names) == tuple(model.class_names) else model.get_layer("logits").weights
+    kept = {id(weight) for weight in last}
+    pairs = list(zip(model.weights, source.weights, strict=False))
+    fits = len(model.weights) == len(source.weights)
+    if not fits or any(own.shape != their.shape and id(own) not in kept for own, their in pairs):
+        raise UserError(
+            f"--start_from {recipe.start_from}: its layers are not those of this recipe; give the recipe and the model "
+            "options that it was trained with."
+        )
+    for own, their in pairs:
+        if id(own) not in kept:
+            own.assign(their)
 
 
 @contextlib.contextmanager

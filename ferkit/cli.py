@@ -10,6 +10,7 @@ from .errors import UserError
 from .help_texts import DESCRIPTION, EXAMPLES, SHORT_FORM, SUMMARIES
 from .recipe import Recipe, nearest
 from .registry import DEFAULT_MODEL, MODELS
+from .weights import shipped_weights
 
 STRATEGIES = ("one", "mirrored", "multiworker")
 TTA = ("none", "flip", "ten-crop")
@@ -93,6 +94,7 @@ def _command_parser():
         "evaluate": _add_evaluate,
         "verify": _add_verify,
         "compare": _add_compare,
+        "release": _add_release,
         "runs": _add_runs,
         "demo": _add_demo,
     }
@@ -105,7 +107,7 @@ def _command_parser():
             formatter_class=_Help,
             allow_abbrev=False,
         )
-        if name in ("setup", "train", "evaluate", "compare"):
+        if name in ("setup", "train", "evaluate", "compare", "release"):
             _add_data(command)
         if name in ("setup", "train"):
             _add_dataset(command)
@@ -245,6 +247,7 @@ def _add_checkpoint(parser):
     parser.add_argument("-m", "--model", choices=list(MODELS), default=None, help="the newest run of this model")
     parser.add_argument("--run", default=None, metavar="DIR", help="take best.keras of this run (default: the newest run)")
     parser.add_argument("--checkpoint", default=None, metavar="FILE", help="take this .keras file")
+    parser.add_argument("--weights", default=None, metavar="NAME", help=f"take weights that ship: {', '.join(shipped_weights())}")
 
 
 def _add_evaluate(parser):
@@ -277,6 +280,14 @@ def _add_compare(parser):
     folder = "new, or of a comparison to go on with (default: runs/compare-<date-time>)"
     group.add_argument("--folder", default=None, metavar="DIR", help=folder)
     _add_recipe_values(parser, leave_out=("seed",))
+
+
+def _add_release(parser):
+    _add_checkpoint(parser)
+    parser.add_argument("--name", required=True, metavar="NAME", help="of the files: NAME.keras, NAME.md and NAME.json")
+    parser.add_argument("--to", default="released", metavar="DIR", help="where to write them (default: released)")
+    half = "store kernels in 16 bits (default: True)"
+    parser.add_argument("--half", type=boolean, nargs="?", const=True, default=True, metavar="True|False", help=half)
 
 
 def _add_runs(parser):

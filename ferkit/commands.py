@@ -107,7 +107,7 @@ def _tensorboard_log(run, recipe, model, val_split):
 
 def _some_faces(model, split):
     """The first 16 images of a split as the model takes them, uint8."""
-    from .pipeline import fit_images
+    from .inference import fit_images
 
     return fit_images(split.images[:16], model.input_shape[1:]).numpy().round().astype("uint8")
 
@@ -127,12 +127,12 @@ def evaluate(options: argparse.Namespace) -> int:
     from generate_data.manifest import read_manifest
 
     from .run_folder import RunFolder
-    from .saved_model import find_checkpoint, load_model
+    from .saved_model import load_model
 
     if options.batch_size is not None and options.batch_size < 1:
         raise UserError(f"--batch_size {options.batch_size}: out of range; give a number at least 1.")
     manifest = read_manifest(options.data)
-    path = find_checkpoint(options.checkpoint, options.run, options.model)
+    path = _chosen(options)
     import_tensorflow()
     from .dataset import load_split
     from .evaluation import as_text, split_logits, write_json, write_submission
@@ -143,6 +143,8 @@ def evaluate(options: argparse.Namespace) -> int:
     name = options.split or ("unlabelled" if options.submission else "val")
     split = load_split(options.data, name, manifest, *model.input_shape[2:])
     print(f"{path} on {options.data}")
+    if options.weights and (name == "train" or (name == "val" and manifest.description["val_from"] == "train")):
+        print(f"Note: {options.weights} was trained on the images that FER2013 calls Training, and these are some of them.")
     if options.submission:
         write_submission(options.submission, split, split_logits(model, split, options.tta, options.batch_size))
         print(f"{len(split):,} predictions: {options.submission}")
@@ -161,9 +163,9 @@ def evaluate(options: argparse.Namespace) -> int:
 
 def verify(options: argparse.Namespace) -> int:
     """Check the installation, and a saved model or a new one of each kind."""
-    from .saved_model import find_checkpoint, load_model
+    from .saved_model import load_model
 
-    path = find_checkpoint(options.checkpoint, options.run, options.model) if options.checkpoint or options.run else None
+    path = _chosen(options) if options.checkpoint or options.run or options.weights else None
     import_tensorflow()
     from .verification import check_installation, check_model
 
@@ -220,6 +222,29 @@ def compare(options: argparse.Namespace) -> int:
     return code
 
 
+def release(options: argparse.Namespace) -> int:
+    """Calibrate a trained model, store it small, measure what was stored, and write its model card."""
+    from generate_data.manifest import read_manifest
+
+    if Path(options.name).name != options.name or options.name.startswith("."):
+        raise UserError(f"--name {options.name}: not a file name; give a plain one, and the folder with --to.")
+    manifest = read_manifest(options.data)
+    path = _chosen(options)
+    import_tensorflow()
+    from .evaluation import as_text
+    from .release import release as write_release
+
+    file, figures = write_release(path, options.data, options.name, options.to, manifest, options.half)
+    print(as_text(figures["flip"]))
+    first, second = figures["calibration_errors_held_out"]
+    print(
+        f"\nTemperature {figures['temperature']:.3f}; calibration error {figures['calibration_error_before']:.2%} before, "
+        f"{first:.2%} ({second:.2%} mirror-averaged) on the half that it was not fitted on."
+    )
+    print(f"{file}: {figures['bytes']:,} bytes. Model card: {file.with_suffix('.md')}")
+    return 0
+
+
 def runs(options: argparse.Namespace) -> int:
     """List the runs below a folder."""
     from .run_list import as_text, list_runs, write_runs_csv, write_runs_json
@@ -270,6 +295,13 @@ def demo(options: argparse.Namespace) -> int:
 
 
 # ---- helpers ----------------------------------------------------------------------------------------------------------
+
+
+def _chosen(options):
+    """The model file that the options name."""
+    from .saved_model import find_checkpoint
+
+    return find_checkpoint(options.checkpoint, options.run, options.model, options.weights)
 
 
 def _announce(recipe, train_split, val_split, model, run, devices):

@@ -53,19 +53,20 @@ def evaluate(model, split: Split, tta: str = "none", batch_size: int | None = No
 def as_text(figures: dict) -> str:
     """The figures as a table for the screen."""
 
-    def percent(value):
-        return "    none" if value is None else f"{value:8.2%}"
+    def percent(name):
+        value, interval = figures[name], figures.get(f"{name}_interval")
+        text = "    none" if value is None else f"{value:8.2%}"
+        return text + (f" [{interval[0]:.2%}, {interval[1]:.2%}]" if interval else " " * 17)
 
     lines = [
-        f"{figures['split']} split, {figures['count']:,} images" + _AVERAGED[figures.get("tta", "none")],
-        f"  accuracy              {percent(figures['accuracy'])}   all images, comparable with the literature",
-        f"  accuracy_clean        {percent(figures['accuracy_clean'])}   "
-        f"{_rows(figures['count_clean'], 'copying no train image')}",
-        f"  accuracy_clean_exact  {percent(figures['accuracy_clean_exact'])}   "
+        f"{figures['split']} split, {figures['count']:,} images{_AVERAGED[figures.get('tta', 'none')]}; [95 % intervals]",
+        f"  accuracy              {percent('accuracy')}   all images, comparable with the literature",
+        f"  accuracy_clean        {percent('accuracy_clean')}   {_rows(figures['count_clean'], 'copying no train image')}",
+        f"  accuracy_clean_exact  {percent('accuracy_clean_exact')}   "
         f"{_rows(figures['count_clean_exact'], 'with no exact copy in train')}",
-        f"  balanced accuracy     {percent(figures['balanced_accuracy'])}",
-        f"  macro F1              {percent(figures['macro_f1'])}",
-        f"  calibration error     {percent(figures['expected_calibration_error'])}   expected, 15 bins",
+        f"  balanced accuracy     {percent('balanced_accuracy')}",
+        f"  macro F1              {percent('macro_f1')}",
+        f"  calibration error     {percent('expected_calibration_error')}   expected, 15 bins",
         "",
         f"  {'class':<12}{'precision':>10}{'recall':>10}{'F1':>10}{'images':>9}",
     ]

@@ -42,6 +42,7 @@ examples:
   python main.py evaluate -d data                    the newest run's best model on the validation split
   python main.py evaluate -d data --run runs/mine --split test --tta --json test.json
   python main.py evaluate -d data --checkpoint best.keras --report report
+  python main.py evaluate -d data --weights deep_emotion-fer2013 --split test --tta flip --json out.json
   python main.py evaluate -d data --split unlabelled --submission submission.csv
 """,
     "verify": """\
@@ -61,6 +62,15 @@ examples:
 
 Every (contestant, seed) is a run folder within --folder. Flags of the recipe apply to all contestants. --ablate trains the
 whole model, the model without each part named, and the bare backbone.
+""",
+    "release": """\
+examples:
+  python main.py release -d data --run runs/mine --name mine
+                                                     released/mine.keras, mine.md (model card) and mine.json (figures)
+  python main.py release -d data --checkpoint best.keras --name mine --half False
+  python main.py evaluate -d data --checkpoint released/mine.keras
+
+The model is calibrated on the validation split (temperature scaling, folded into its last layer) and stored in half precision.
 """,
     "runs": """\
 examples:
@@ -85,6 +95,7 @@ SUMMARIES = {
     "evaluate": "measure a trained model: accuracy with and without leaked copies, per class, calibration, confusion",
     "verify": "check the installation and a model: shapes, gradients, losses, reload",
     "compare": "train backbones, parts taken away, or models by one recipe, and show what each reaches and costs",
+    "release": "a trained model as one small, calibrated file with its model card",
     "runs": "list the runs below a folder with what each reached, the best first",
     "demo": "everything once on drawn sample faces, in under three minutes",
 }

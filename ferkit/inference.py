@@ -2,8 +2,6 @@
 
 import tensorflow as tf
 
-from .pipeline import fit_images
-
 PIXELS_AT_ONCE = 256 * 64 * 64  # unless told otherwise
 WHOLE = (0.0, 0.0, 1.0, 1.0)
 
@@ -49,3 +47,21 @@ class LogitsFunction:
         box = tf.constant(box, tf.float32)
         starts = range(0, len(images), batch_size)
         return tf.concat([self._logits(images[start : start + batch_size], mirror, box) for start in starts], axis=0).numpy()
+
+
+def fit_images(images, input_shape):
+    """Images as a model takes them: float32, its number of channels, its size.
+
+    Args:
+        images: uint8 or float tensor ``(batch, height, width, channels)`` in [0, 255], 1 or 3 channels.
+        input_shape: height, width and channels wanted.
+
+    Returns:
+        float32 tensor in [0, 255]. Enlarged by bilinear interpolation; made smaller with an antialiasing filter.
+    """
+    images = tf.cast(images, tf.float32)
+    if images.shape[-1] != input_shape[-1]:
+        images = tf.image.grayscale_to_rgb(images) if input_shape[-1] == 3 else tf.image.rgb_to_grayscale(images)
+    if tuple(images.shape[1:3]) != tuple(input_shape[:2]):
+        images = tf.image.resize(images, input_shape[:2], antialias=True)
+    return images

@@ -59,6 +59,36 @@ def negative_log_likelihood(logits: np.ndarray, labels: np.ndarray) -> float:
     return float(np.mean(np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(labels)), labels]))
 
 
+def bootstrap_intervals(confusion: np.ndarray, draws: int = 2000, seed: int = 0) -> dict[str, list[float]]:
+    """95 % intervals by the bootstrap: rows drawn with replacement, as many as there are; percentiles 2.5 and 97.5.
+
+    Every figure here is a function of the confusion matrix, and the matrix of rows so drawn is multinomial: so that is drawn.
+
+    Args:
+        confusion: counts ``(classes, classes)``, one row at least.
+        draws: how many matrices.
+        seed: of the draws.
+
+    Returns:
+        "accuracy", "balanced_accuracy" and "macro_f1", each [low, high].
+
+    Reference: Efron, Bootstrap methods: another look at the jackknife, 1979.
+    """
+    count, classes = int(confusion.sum()), len(confusion)
+    drawn = np.random.default_rng(seed).multinomial(count, confusion.ravel() / count, size=draws)
+    drawn = drawn.reshape(draws, classes, classes)
+    hits, support = np.diagonal(drawn, axis1=1, axis2=2), drawn.sum(axis=2)
+    occurs = support > 0
+    recall = hits / np.maximum(support, 1)
+    f1 = 2 * hits / np.maximum(support + drawn.sum(axis=1), 1)
+    figures = {
+        "accuracy": hits.sum(axis=1) / count,
+        "balanced_accuracy": recall.sum(axis=1) / occurs.sum(axis=1),
+        "macro_f1": (f1 * occurs).sum(axis=1) / occurs.sum(axis=1),
+    }
+    return {name: [float(edge) for edge in np.percentile(values, (2.5, 97.5))] for name, values in figures.items()}
+
+
 def measure(logits: np.ndarray, split) -> dict:
     """Every figure of one evaluation, as plain JSON values.
 
@@ -70,6 +100,7 @@ def measure(logits: np.ndarray, split) -> dict:
         A dictionary. ``accuracy`` counts all rows, as the literature does; ``accuracy_clean`` those that copy no train row,
         exactly or nearly; ``accuracy_clean_exact`` those that copy none exactly. Both are None when the dataset has no train
         rows, or no row is left. ``balanced_accuracy`` is the mean recall, ``macro_f1`` the mean F1, of the classes that occur.
+        ``..._interval`` is the 95 % bootstrap interval of what it is named after, [low, high].
     """
     labels = split.labels
     probabilities = softmax(logits)
@@ -79,20 +110,32 @@ def measure(logits: np.ndarray, split) -> dict:
     classes = per_class(confusion, split.class_names)
     present = [figures for figures in classes.values() if figures["support"]]
 
+    clean, clean_exact = split.copy_kind == "", split.copy_kind != "exact"
+
     def share(rows):
         return float(right[rows].mean()) if split.has_train and rows.any() else None
 
-    clean, clean_exact = split.copy_kind == "", split.copy_kind != "exact"
+    def interval(rows):
+        if share(rows) is None:
+            return None
+        return bootstrap_intervals(confusion_matrix(labels[rows], predicted[rows], len(split.class_names)))["accuracy"]
+
+    whole = bootstrap_intervals(confusion)
     return {
         "split": split.name,
         "count": len(labels),
         "accuracy": float(right.mean()),
+        "accuracy_interval": whole["accuracy"],
         "accuracy_clean": share(clean),
+        "accuracy_clean_interval": interval(clean),
         "accuracy_clean_exact": share(clean_exact),
+        "accuracy_clean_exact_interval": interval(clean_exact),
         "count_clean": int(clean.sum()) if split.has_train else None,
         "count_clean_exact": int(clean_exact.sum()) if split.has_train else None,
         "balanced_accuracy": float(np.mean([figures["recall"] for figures in present])),
+        "balanced_accuracy_interval": whole["balanced_accuracy"],
         "macro_f1": float(np.mean([figures["f1"] for figures in present])),
+        "macro_f1_interval": whole["macro_f1"],
         "expected_calibration_error": expected_calibration_error(probabilities, labels),
         "loss": negative_log_likelihood(logits, labels),
         "class_names": list(split.class_names),

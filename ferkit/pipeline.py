@@ -6,7 +6,9 @@ import tensorflow as tf
 
 from .augmentation import augment
 from .devices import share_of
+from .distillation import teacher_probabilities
 from .errors import UserError
+from .inference import fit_images
 from .mixing import is_mixed, mix
 from .plan import DRAWS, epoch_plan
 from .targets import class_weights, row_targets
@@ -99,6 +101,9 @@ def _in_batches(arrays, size):
 def _target_taker(split, recipe):
     """A function from row numbers to weighted targets, targets and the dataset's own labels, in TensorFlow's graph."""
     targets = row_targets(split, recipe.soft_labels, recipe.votes)
+    if recipe.teacher:
+        share = recipe.teacher_share
+        targets = (1.0 - share) * targets + share * teacher_probabilities(split, recipe.teacher)
     weights = class_weights(split.labels, recipe.class_weights, len(split.class_names))[split.labels]
     plain, weighted = (tf.constant(table, tf.float32) for table in (targets, targets * weights[:, None]))
     labels = tf.constant(split.labels)
@@ -143,21 +148,3 @@ def _taker(images):
         return tf.ensure_shape(batch, (None, *images.shape[1:]))
 
     return read
-
-
-def fit_images(images, input_shape):
-    """Images as a model takes them: float32, its number of channels, its size.
-
-    Args:
-        images: uint8 or float tensor ``(batch, height, width, channels)`` in [0, 255], 1 or 3 channels.
-        input_shape: height, width and channels wanted.
-
-    Returns:
-        float32 tensor in [0, 255]. Enlarged by bilinear interpolation; made smaller with an antialiasing filter.
-    """
-    images = tf.cast(images, tf.float32)
-    if images.shape[-1] != input_shape[-1]:
-        images = tf.image.grayscale_to_rgb(images) if input_shape[-1] == 3 else tf.image.rgb_to_grayscale(images)
-    if tuple(images.shape[1:3]) != tuple(input_shape[:2]):
-        images = tf.image.resize(images, input_shape[:2], antialias=True)
-    return images

@@ -170,6 +170,10 @@ def _percent(value):
     return "none" if value is None else f"{value:.2%}"
 
 
+def _interval(edges):
+    return f"{edges[0]:.2%} to {edges[1]:.2%}" if edges else ""
+
+
 def _page(figures, shown, training, about):
     model = training.get("Trained", {}).get("model")
     tta = figures.get("tta") or "none"
@@ -205,7 +209,8 @@ def _summary(figures):
         for name, own in figures["per_class"].items()
     ]
     heads = _row("class", "precision", "recall", "F1", "images", tag="th")
-    shares = [_row(text, _percent(figures[key])) for key, text in names.items()]
+    shares = [_row("", "", "95 % interval", tag="th")]
+    shares += [_row(text, _percent(figures[key]), _interval(figures.get(f"{key}_interval"))) for key, text in names.items()]
     return ["<h2>How well</h2>", _table(shares), _table([heads, *classes])]
 
 

@@ -6,14 +6,21 @@ from pathlib import Path
 from .errors import UserError
 from .registry import entry_of_model, import_custom_objects
 from .run_folder import RunFolder
+from .weights import weights_file
 
 
-def find_checkpoint(checkpoint=None, run=None, model=None) -> Path:
-    """The file to use: `checkpoint` itself, or best.keras of the run folder `run`, or of the newest run (of that model).
+def find_checkpoint(checkpoint=None, run=None, model=None, weights=None) -> Path:
+    """The file to use: `checkpoint` itself, the shipped `weights` of that name, best.keras of the run folder `run`, or of the
+    newest run (of that model).
 
     Raises:
-        UserError: no such file, run or finished epoch.
+        UserError: no such file, weights, run or finished epoch; or more than one of them.
     """
+    given = [f"--{name}" for name, value in (("checkpoint", checkpoint), ("weights", weights), ("run", run)) if value]
+    if len(given) > 1:
+        raise UserError(f"{' and '.join(given)}: each names a model; give one of them.")
+    if weights:
+        return weights_file(weights)
     if checkpoint:
         if not Path(checkpoint).is_file():
             raise UserError(f"{checkpoint}: no such file; give a .keras file with --checkpoint, or a run folder with --run.")

@@ -75,19 +75,24 @@ class Copies:
                 source[index], kind[index] = min(choices)[1], "near"
         return source, kind
 
-    def columns(self, splits: np.ndarray, source_rows: list[int]) -> tuple[list, list[str]]:
+    def columns(self, splits: np.ndarray, source_rows: list[int], val_from: str = "source") -> tuple[list, list[str]]:
         """copy_of and copy_kind of the manifest: a train row points to an earlier train row, all others to a train row.
+
+        Where val was drawn from the train rows ("train"), rows outside both may point to either: those who train on all that the
+        source calls training, as our own weights were, have seen val too.
 
         Args:
             splits: n names of splits.
             source_rows: what the manifest calls each image.
+            val_from: "source" or "train".
         """
         is_train = splits == "train"
-        outside, outside_kind = self.sources(is_train, ~is_train)
-        inside, inside_kind = self.sources(is_train, is_train, earlier=True)
-        source = np.where(is_train, inside, outside).tolist()
-        kind = np.where(is_train, inside_kind, outside_kind).tolist()
-        return [source_rows[index] if index >= 0 else "" for index in source], kind
+        learned = is_train | (splits == "val") if val_from == "train" else is_train
+        source, kind = self.sources(learned, ~learned)
+        for targets, copies, earlier in ((is_train, is_train, True), (is_train, learned & ~is_train, False)):
+            own, own_kind = self.sources(targets, copies, earlier)
+            source, kind = np.where(copies, own, source), np.where(copies, own_kind, kind)
+        return [source_rows[index] if index >= 0 else "" for index in source.tolist()], kind.tolist()
 
     def _near_sources(self, exact: np.ndarray) -> dict[int, list[tuple[float, int]]]:
         """For each first image, what it nearly is: (minus the score, target), given the target of each first image."""

@@ -130,7 +130,7 @@ def _make(listing: Listing, dataset: str, seed: int, skip: bool, bar: ProgressBa
         "votes": False,
     }
     facts = {"rows": len(rows), "ignored": [], "warnings": listing.warnings, "skipped": bad[:SHOWN]}
-    return _table(listing, taken, rows, splits, copies), description, facts
+    return _table(listing, taken, rows, splits, val_from, copies), description, facts
 
 
 def _only(scan: Scan, good: list[int]) -> Scan:
@@ -172,7 +172,9 @@ def _draw(rows: Rows, copies: Copies, seed: int, listing: Listing) -> tuple[np.n
     return splits, draws[0][1]
 
 
-def _table(listing: Listing, taken: list[tuple[int, ListedImage]], rows: Rows, splits: np.ndarray, copies: Copies) -> str:
+def _table(
+    listing: Listing, taken: list[tuple[int, ListedImage]], rows: Rows, splits: np.ndarray, val_from: str, copies: Copies
+) -> str:
     source_rows = rows.source_rows.tolist()
     columns = [
         [(listing.root / image.path).as_posix() for _, image in taken],
@@ -180,7 +182,7 @@ def _table(listing: Listing, taken: list[tuple[int, ListedImage]], rows: Rows, s
         splits.tolist(),
         rows.sources.tolist(),
         source_rows,
-        *copies.columns(splits, source_rows),
+        *copies.columns(splits, source_rows, val_from),
         [image.source_label for _, image in taken],
     ]
     return manifest_text(zip(*columns, strict=True), ("source_label",))

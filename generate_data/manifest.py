@@ -35,7 +35,8 @@ class Manifest:
         class_names: names in the order of the labels.
         table: a pandas DataFrame, one row for each image: path (str, forward slashes), label (Int64, <NA> without one),
             split (train, val, test or unlabelled), source (str, file it came from), source_row (Int64, counted from 0 in
-            that file), copy_of (Int64, source_row of the train row that it copies, or <NA>), copy_kind ("exact", "near" or
+            that file), copy_of (Int64, source_row of the train row that it copies, or <NA>;
+            see `copies.Copies.columns`), copy_kind ("exact", "near" or
             ""), votes (str, FER+) when set-up was given them, and source_label (str, the label as the source had it) when
             images are in place.
         description: all of dataset.json: class_names, image_size (height, width; None when sizes differ), channels, seed, ...

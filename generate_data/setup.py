@@ -79,7 +79,7 @@ def _set_up(
         copies = find_copies(rows.images, seed, lambda share: bar.add(share * SEARCHING))
         name = folder_name(found.image_names, rows.images)
         splits, val_from = _splits(rows, copies, seed)
-        table = _table(rows, splits, copies, [f"{name}/{image}" for image in found.image_names], votes)
+        table = _table(rows, splits, val_from, copies, [f"{name}/{image}" for image in found.image_names], votes)
         description = {
             "class_names": list(CLASS_NAMES),
             "image_size": list(rows.images.shape[1:3]),
@@ -123,7 +123,7 @@ def _splits(rows: Rows, copies: Copies, seed: int) -> tuple[np.ndarray, str]:
     return splits, "train"
 
 
-def _table(rows: Rows, splits: np.ndarray, copies: Copies, paths: list[str], votes: np.ndarray | None) -> str:
+def _table(rows: Rows, splits: np.ndarray, val_from: str, copies: Copies, paths: list[str], votes: np.ndarray | None) -> str:
     """The text of the manifest, with the copy of each row marked."""
     source_rows = rows.source_rows.tolist()
     columns = [
@@ -132,7 +132,7 @@ def _table(rows: Rows, splits: np.ndarray, copies: Copies, paths: list[str], vot
         splits.tolist(),
         rows.sources.tolist(),
         source_rows,
-        *copies.columns(splits, source_rows),
+        *copies.columns(splits, source_rows, val_from),
     ]
     if votes is not None:
         columns.append(votes.tolist())

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from dan_tf import BACKBONES, DAN, ConvNeXtBlock, build_backbone
-from dan_tf.backbone import pretrained
+from dan_tf.backbone import convnext, pretrained
 from dan_tf.backbone.convnext import keyed_uniform
 from dan_tf.normalization import BatchNormalization
 from dan_tf.recipes import BACKBONES as BACKBONE_FLAGS
@@ -248,7 +248,7 @@ def test_backbone_weights_that_cannot_be_had(name, weights, message, small, tmp_
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"backbone": "vgg"}, "`backbone` to be one of convnext_atto, .*resnet18.* Received: backbone='vgg'"),
+        ({"backbone": "vgg"}, "`backbone` to be one of convnext_face, .*resnet18.* Received: backbone='vgg'"),
         ({"stem_stride": 3}, "`stem_stride` to be 4, 2 or 1. Received: stem_stride=3"),
         (
             {"image_size": 24},
@@ -276,3 +276,55 @@ def test_batch_normalization_in_half_precision_keeps_its_statistics_whole(rng):
     np.testing.assert_allclose(tf.cast(outputs, tf.float32), whole(rounded, training=True), atol=0.02)
     for received, expected in zip(half.weights, whole.weights, strict=True):
         np.testing.assert_allclose(received, expected, rtol=1e-5)
+
+
+# ---- bfloat16 and the backbone for small faces ---------------------------------------------------------------------------
+
+
+def block_step(block, inputs):
+    """Outputs in training, and the gradients to all weights, as float32."""
+    with tf.GradientTape() as tape:
+        outputs = block(inputs, training=True)
+        scalar = tf.reduce_sum(tf.cast(outputs, tf.float32) * tf.cast(tf.range(outputs.shape[-1]), tf.float32))
+    gradients = tape.gradient(scalar, [weight.value for weight in block.trainable_variables])
+    return np.asarray(tf.cast(outputs, tf.float32)), [np.asarray(tf.cast(gradient, tf.float32)) for gradient in gradients]
+
+
+@pytest.mark.parametrize("fast", ["auto", False])
+def test_a_block_in_bfloat16_is_the_block_up_to_rounding(fast):
+    inputs = np.random.default_rng(0).normal(size=(4, 6, 6, 16)).astype("float32")
+    exact = ConvNeXtBlock(layer_scale=1.0, fast=False)
+    exact.build(inputs.shape)
+    for weight in exact.weights:
+        weight.assign(np.random.default_rng(1).normal(0.1, 0.2, weight.shape))
+    half = ConvNeXtBlock(layer_scale=1.0, fast=fast, dtype="mixed_bfloat16")
+    half.build(inputs.shape)
+    half.set_weights(exact.get_weights())
+    outputs, gradients = block_step(half, inputs)
+    expected, expected_gradients = block_step(exact, inputs)
+    assert half(inputs).dtype == tf.bfloat16
+    assert {weight.dtype for weight in half.weights} == {"float32"}
+    np.testing.assert_allclose(outputs, expected, atol=0.03 * np.abs(expected).max())
+    for weight, own, wanted in zip(exact.weights, gradients, expected_gradients, strict=True):
+        assert np.abs(own - wanted).max() < 0.05 * np.abs(wanted).max(), weight.name
+
+
+def test_layer_norm_in_bfloat16_is_computed_in_float32():
+    inputs = np.random.default_rng(0).normal(100.0, 1.0, (64, 8)).astype("float32")
+    rounded = tf.cast(inputs, tf.bfloat16)
+    half, whole = convnext.LayerNormalization(dtype="mixed_bfloat16"), convnext.LayerNormalization()
+    expected = np.asarray(whole(tf.cast(rounded, tf.float32), training=True))
+    outputs = half(rounded, training=True)
+    assert outputs.dtype == tf.bfloat16
+    np.testing.assert_allclose(tf.cast(outputs, tf.float32), expected, atol=0.02)
+
+
+@pytest.mark.parametrize(("stride", "side"), [(4, 64), (2, 48), (1, 16)])
+def test_the_backbone_for_faces_has_no_block_at_the_largest_map(stride, side):
+    body = build_backbone("convnext_face", side, 1, stride)
+    assert body.output_shape[1:3] == (side // (8 * stride),) * 2
+    names = [layer.name for layer in body.layers]
+    assert sum(name.endswith("_conv") and name.startswith("stem") for name in names) == 3
+    assert not any(name.startswith("stage0") for name in names)
+    assert sum(name.startswith("stage1_block") for name in names) == 2
+    assert body.get_layer("stage1_block0").output.shape[1] == side // (2 * stride)

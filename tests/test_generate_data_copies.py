@@ -207,3 +207,18 @@ def test_val_of_fer2013_has_3589_rows():
     chosen = choose_val(labels, np.arange(len(labels)), seed=0)
     assert chosen.sum() == 3589
     assert np.abs(np.bincount(labels[chosen]) - np.bincount(labels) / 8).max() < 1
+
+
+def test_rows_of_test_are_marked_as_copies_of_val_where_val_was_cut_from_train():
+    copies = Copies(np.array([0, 1, 0, 1, 4, 5]), np.array([[1, 5]]), np.array([0.95]))
+    splits = np.array(["train", "val", "test", "test", "test", "test"])
+    rows = [10, 11, 12, 13, 14, 15]
+    assert copies.columns(splits, rows, "train") == ([
+        "", "", 10, 11, "", 11], ["", "", "exact", "exact", "", "near"])  # fmt: skip
+    assert copies.columns(splits, rows) == (["", "", 10, "", "", ""], ["", "", "exact", "", "", ""])
+
+
+def test_val_cut_from_train_points_to_train_alone():
+    copies = Copies(np.array([0, 0, 0, 0]), np.zeros((0, 2), int), np.zeros(0))
+    splits = np.array(["val", "train", "val", "train"])
+    assert copies.columns(splits, [0, 1, 2, 3], "train") == ([1, "", 1, 1], ["exact", "", "exact", "exact"])

@@ -6,7 +6,15 @@ import math
 import numpy as np
 import pytest
 
-from ferkit.metrics import calibration_bins, confusion_matrix, expected_calibration_error, measure, per_class, softmax
+from ferkit.metrics import (
+    bootstrap_intervals,
+    calibration_bins,
+    confusion_matrix,
+    expected_calibration_error,
+    measure,
+    per_class,
+    softmax,
+)
 
 
 def logits_for(predicted, classes=7, sure=3.0):
@@ -74,3 +82,32 @@ def test_absent_classes_do_not_count_in_means(toy_split):
     figures = measure(logits_for(split.labels), split)
     assert figures["balanced_accuracy"] == 1.0
     assert figures["macro_f1"] == 1.0
+
+
+def test_bootstrap_intervals_agree_with_rows_drawn_by_hand(rng):
+    labels = rng.integers(0, 3, 400)
+    predicted = np.where(rng.random(400) < 0.7, labels, rng.integers(0, 3, 400))
+    drawn = []
+    for _ in range(3000):
+        rows = rng.integers(0, 400, 400)
+        figures = per_class(confusion_matrix(labels[rows], predicted[rows], 3), "abc").values()
+        drawn.append([(labels == predicted)[rows].mean(), *(np.mean([f[key] for f in figures]) for key in ("recall", "f1"))])
+    expected = np.percentile(drawn, (2.5, 97.5), axis=0).T
+    intervals = bootstrap_intervals(confusion_matrix(labels, predicted, 3))
+    for (low, high), (lowest, highest) in zip(intervals.values(), expected, strict=True):
+        assert low == pytest.approx(lowest, abs=0.006)
+        assert high == pytest.approx(highest, abs=0.006)
+    assert list(intervals) == ["accuracy", "balanced_accuracy", "macro_f1"]
+
+
+def test_intervals_hold_what_they_belong_to(toy_split):
+    split = toy_split("val", 140, copies=[(k, "near") for k in range(70)])
+    predicted = np.where(np.arange(140) % 3, split.labels, 0)
+    figures = measure(logits_for(predicted), split)
+    for key in ("accuracy", "accuracy_clean", "accuracy_clean_exact", "balanced_accuracy", "macro_f1"):
+        low, high = figures[f"{key}_interval"]
+        assert low < figures[key] < high, key
+    wide, narrow = (np.diff(figures[f"{key}_interval"])[0] for key in ("accuracy_clean", "accuracy"))
+    assert wide > 1.2 * narrow  # half the rows
+    alone = measure(logits_for(predicted), dataclasses.replace(split, has_train=False))
+    assert alone["accuracy_clean_interval"] is None

@@ -126,3 +126,50 @@ def test_a_split_reads_the_votes_of_its_manifest(tmp_path):
 def test_torn_votes_are_an_error_that_names_the_manifest(text, tmp_path):
     with pytest.raises(DataError, match=r"manifest\.csv: column votes is not 10 whole numbers a row\. Run set-up again"):
         load_split(tmp_path, "train", manifest_with(tmp_path, ["4;0;0;1;3;2;0;0;0;0", text]))
+
+
+# ---- translated votes ----------------------------------------------------------------------------------------------------
+
+
+def voted_rows(toy_split, rng, count=700):
+    """Rows of sad (4) and neutral (6) faces: annotators see neutral in both, and a little less so in the former."""
+    labels = np.where(np.arange(count) % 2, 4, 6).astype(np.int32)
+    rows = np.zeros((count, len(VOTE_NAMES)), np.int32)
+    sad, neutral = VOTE_NAMES.index("sadness"), VOTE_NAMES.index("neutral")
+    rows[:, sad] = rng.binomial(10, np.where(labels == 4, 0.35, 0.15))
+    rows[:, neutral] = 10 - rows[:, sad]
+    return dataclasses.replace(toy_split(count=count), labels=labels, votes=rows)
+
+
+def test_translated_votes_answer_as_the_labels_do(toy_split, rng):
+    split = voted_rows(toy_split, rng)
+    plain, translated = row_targets(split, 1.0), row_targets(split, 1.0, "translated")
+    np.testing.assert_allclose(translated.sum(axis=1), 1.0)
+    np.testing.assert_allclose(translated.mean(axis=0), np.eye(7)[split.labels].mean(axis=0), atol=1e-6)
+    right = (translated.argmax(axis=1) == split.labels).mean()
+    assert right > 0.75 > (plain.argmax(axis=1) == split.labels).mean()
+    # Three votes of ten for sad: as probable as the binomial numbers say.
+    chance = 0.35**3 * 0.65**7 / (0.35**3 * 0.65**7 + 0.15**3 * 0.85**7)
+    three = split.votes[:, VOTE_NAMES.index("sadness")] == 3
+    assert translated[three][0, 4] == pytest.approx(chance, abs=0.06)
+    np.testing.assert_allclose(row_targets(split, 0.25, "translated"), 0.75 * np.eye(7)[split.labels] + 0.25 * translated)
+
+
+def test_rows_without_votes_keep_their_label_and_do_not_bend_the_translation(toy_split, rng):
+    split = voted_rows(toy_split, rng)
+    empty = np.where(np.arange(len(split.labels))[:, None] < 50, 0, split.votes).astype(np.int32)
+    targets = row_targets(dataclasses.replace(split, votes=empty), 1.0, "translated")
+    np.testing.assert_array_equal(targets[:50], np.eye(7)[split.labels[:50]])
+    rest = dataclasses.replace(split, votes=split.votes[50:], labels=split.labels[50:])
+    np.testing.assert_allclose(targets[50:], row_targets(rest, 1.0, "translated"), atol=1e-9)
+
+
+def test_votes_of_every_kind_are_read_by_the_translation(toy_split, rng):
+    """Contempt is no class of ours, but says something."""
+    labels = (np.arange(400) % 2 * 6).astype(np.int32)
+    rows = np.zeros((400, len(VOTE_NAMES)), np.int32)
+    rows[:, VOTE_NAMES.index("neutral")] = 5
+    rows[labels == 0, VOTE_NAMES.index("contempt")] = 5
+    rows[labels == 6, VOTE_NAMES.index("unknown")] = 5
+    split = dataclasses.replace(toy_split(count=400), labels=labels, votes=rows)
+    assert (row_targets(split, 1.0, "translated").argmax(axis=1) == labels).all()

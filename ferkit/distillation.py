@@ -1,0 +1,32 @@
+"""Distillation: what trained models, the teachers, answer to the training images becomes part of the targets."""
+
+import numpy as np
+
+from .inference import LogitsFunction
+from .metrics import softmax
+from .saved_model import load_model
+from .weights import model_file
+
+
+def teacher_probabilities(split, teachers: str) -> np.ndarray:
+    """The teachers' probabilities for each row, averaged over them and over the image and its mirror image.
+
+    Each row is asked about once, as it lies in the dataset, not again for every augmented view: that costs a minute where the
+    other would cost a third of the training (Hinton et al., arXiv 1503.02531, at temperature 1).
+
+    Args:
+        split: a ``dataset.Split``.
+        teachers: .keras files or names of shipped weights, separated by commas.
+
+    Returns:
+        float64 ``(rows, classes)``; each row sums to 1.
+
+    Raises:
+        UserError: one cannot be loaded, or knows other classes.
+    """
+    total, names = 0.0, [name.strip() for name in teachers.split(",")]
+    for name in names:
+        function = LogitsFunction(load_model(model_file(name), class_names=split.class_names), split.images.shape[1:])
+        for mirror in (False, True):
+            total = total + softmax(function(split.images, mirror=mirror).astype(np.float64))
+    return total / (2 * len(names))

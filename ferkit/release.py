@@ -1,0 +1,130 @@
+"""Release: a trained model as one small file that others can trust, with its model card."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from .atomic import atomic_path
+from .calibration import fit_temperature, fold_temperature, held_out_errors
+from .dataset import load_split
+from .errors import UserError
+from .evaluation import evaluate
+from .half_precision import halve
+from .inference import LogitsFunction
+from .metrics import measure
+from .model_card import model_card
+from .report import training_sections
+from .run_folder import RunFolder, made_with, processor_name
+from .saved_model import load_model
+from .weights import is_weights_folder
+
+SPLIT = "val"
+
+
+def release(checkpoint: Path, data: str | Path, name: str, folder: str | Path, manifest, half: bool = True) -> tuple[Path, dict]:
+    """Write NAME.keras, its figures NAME.json and its model card NAME.md.
+
+    The model is calibrated: the temperature that the validation split asks for is folded into its last layer. Its kernels are
+    stored in float16 unless `half` is False. What is measured is the file as written, loaded again.
+
+    Args:
+        checkpoint: a .keras file, in its run folder or not.
+        data: the dataset's folder, with a validation split.
+        name: of the files.
+        folder: where to write.
+        manifest: the dataset's.
+        half: store kernels in float16.
+
+    Returns:
+        The path of NAME.keras, and all figures.
+
+    Raises:
+        UserError: the model does not fit the dataset, or float16 cannot hold it.
+    """
+    model = load_model(checkpoint, None, manifest.class_names)
+    split = load_split(data, SPLIT, manifest, *model.input_shape[2:])
+    views = _views(model, split)
+    before = measure(views[0], split)
+    temperature = fit_temperature(views, split.labels)
+    fold_temperature(model, temperature)
+    folder = Path(folder)
+    file = folder / f"{name}.keras"
+    with atomic_path(file) as draft:
+        model.save(draft)
+        if half:
+            try:
+                halve(draft)
+            except ValueError as error:
+                raise UserError(f"{checkpoint}: {error}; keep it in full with --half False.") from error
+        stored = load_model(draft)
+    figures = {
+        "name": name,
+        "ships": is_weights_folder(folder),
+        "data": _data(manifest),
+        "split": SPLIT,
+        "accuracy_before": before["accuracy"],
+        "temperature": temperature,
+        "calibration_error_before": before["expected_calibration_error"],
+        "calibration_errors_held_out": held_out_errors(views, split.labels),
+        "plain": evaluate(stored, split)[0],
+        "flip": evaluate(stored, split, "flip")[0],
+        "largest_difference": float(np.abs(views / temperature - _views(stored, split)).max()),
+        "half_precision": half,
+        "bytes": file.stat().st_size,
+        "model": _architecture(stored),
+        "training": _training(checkpoint, stored),
+        "released": _made_here(),
+    }
+    _write(folder / f"{name}.json", json.dumps(figures, indent=2) + "\n")
+    _write(folder / f"{name}.md", model_card(figures))
+    return file, figures
+
+
+def _write(path, text):
+    with atomic_path(path) as draft:
+        draft.write_text(text, encoding="utf-8")
+
+
+def _made_here():
+    made = made_with()
+    return {**{key: value for key, value in made.items() if key != "packages"}, "processor": processor_name(), **made["packages"]}
+
+
+def _views(model, split):
+    """Logits of the images and of their mirror images, ``(2, rows, classes)``."""
+    function = LogitsFunction(model, split.images.shape[1:])
+    return np.stack([function(split.images, mirror=mirror) for mirror in (False, True)])
+
+
+def _data(manifest):
+    described = manifest.description
+    return {
+        "dataset": described.get("dataset", "fer2013"),
+        "taken": described["taken"],
+        "val_from": described["val_from"],
+        "rows": {name: split["rows"] for name, split in described["splits"].items()},
+        "class_names": list(manifest.class_names),
+    }
+
+
+def _architecture(model):
+    from .cost import multiply_adds
+    from .registry import entry_of_model
+
+    return {
+        "model": entry_of_model(model).name,
+        "parameters": model.count_params(),
+        "multiply_adds": multiply_adds(model),
+        "input": list(model.input_shape[1:]),
+    }
+
+
+def _training(checkpoint, model):
+    """What its run folder says of the training, section by section; None where the file lies in none."""
+    run = RunFolder(Path(checkpoint).parent)
+    if not run.begun:
+        return None
+    sections, history = training_sections(run.record(), model), run.history()
+    sections["Trained"]["epoch"] = f"{run.best_epoch(history)['epoch']} of {len(history)} done, the best on {SPLIT}"
+    return sections

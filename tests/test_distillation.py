@@ -1,0 +1,95 @@
+"""Teachers and first weights: targets are what the teachers say, and a training begins where another ended."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from deep_emotion import DeepEmotion
+from ferkit.building import build_model, take_over
+from ferkit.distillation import teacher_probabilities
+from ferkit.errors import UserError
+from ferkit.metrics import softmax
+from ferkit.pipeline import TrainingBatches
+from ferkit.recipe import Recipe
+
+NAMES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+
+
+@pytest.fixture(scope="module")
+def teachers(tmp_path_factory):
+    """Two untrained models, one of another variant, as files."""
+    folder = tmp_path_factory.mktemp("teachers")
+    paths = []
+    for number, variant in enumerate(("paper", "input_warp")):
+        model = DeepEmotion(variant)
+        for weight in model.trainable_variables:
+            weight.assign(weight + np.random.default_rng(number).normal(0, 0.1, weight.shape))
+        model.save(folder / f"{variant}.keras")
+        paths.append((str(folder / f"{variant}.keras"), model))
+    return paths
+
+
+def test_teachers_are_averaged_over_themselves_and_mirror_images(teachers, toy_split):
+    split = toy_split(count=9)
+    views = [split.images.astype("float32"), split.images[:, :, ::-1].astype("float32")]
+    expected = np.mean([softmax(np.asarray(model(view), np.float64)) for _, model in teachers for view in views], axis=0)
+    said = teacher_probabilities(split, ", ".join(path for path, _ in teachers))
+    np.testing.assert_allclose(said, expected, atol=1e-5)
+    np.testing.assert_allclose(said.sum(axis=1), 1.0)
+
+
+def test_targets_are_mixed_with_what_the_teacher_says(teachers, toy_split):
+    split, path = toy_split(count=16), teachers[0][0]
+    recipe = Recipe(batch_size=16, teacher=path, teacher_share=0.75, class_weights="balanced")
+    _, targets, labels, _, _ = next(iter(TrainingBatches(split, recipe, (48, 48, 1)).epoch(0)))
+    plain = Recipe(batch_size=16, class_weights="balanced")
+    _, hard, own, _, _ = next(iter(TrainingBatches(split, plain, (48, 48, 1)).epoch(0)))
+    weights = np.asarray(hard).sum(axis=1, keepdims=True)
+    said = (np.asarray(targets) / weights - 0.25 * np.eye(7)[np.asarray(own)]) / 0.75
+    expected = teacher_probabilities(split, path)
+    # The order is the epoch's: every row finds its own.
+    for row in said:
+        assert np.abs(expected - row).max(axis=1).min() < 1e-5
+    largest = np.asarray(targets / weights).argmax(axis=1)
+    assert (np.asarray(labels) == largest).all()
+
+
+def test_a_teacher_of_other_classes_or_none_is_one_line(teachers, toy_split):
+    split = dataclasses.replace(toy_split(count=4), class_names=tuple("abcdefg"))
+    with pytest.raises(UserError, match=r"paper.keras: knows the classes angry.* and the dataset has a, b"):
+        teacher_probabilities(split, teachers[0][0])
+    with pytest.raises(UserError, match=r"gone.keras: no such file; give a .keras file, or one of: "):
+        teacher_probabilities(split, "gone.keras")
+    with pytest.raises(UserError, match=r"--weights gone: no such weights"):
+        teacher_probabilities(split, "gone")
+
+
+def test_a_training_begins_with_the_weights_it_is_given(teachers):
+    path, source = teachers[0]
+    recipe = Recipe(start_from=path, model_options={"variant": "paper"})
+    model = build_model(recipe, (48, 48, 1), NAMES)
+    take_over(model, recipe)
+    for own, their in zip(model.get_weights(), source.get_weights(), strict=True):
+        np.testing.assert_array_equal(own, their)
+
+
+@pytest.mark.parametrize("names", [("calm", "cross", "glad"), tuple(reversed(NAMES))])
+def test_other_classes_get_a_new_last_layer(teachers, names):
+    path, source = teachers[0]
+    recipe = Recipe(start_from=path, model_options={"variant": "paper"})
+    model = build_model(recipe, (48, 48, 1), names)
+    first = model.get_layer("logits").get_weights()
+    take_over(model, recipe)
+    np.testing.assert_array_equal(model.get_layer("logits").get_weights()[0], first[0])
+    np.testing.assert_array_equal(model.get_layer("dense").get_weights()[0], source.get_layer("dense").get_weights()[0])
+
+
+def test_weights_of_another_architecture_are_refused(teachers):
+    recipe = Recipe(start_from=teachers[1][0], model_options={"variant": "paper"})
+    model = build_model(recipe, (48, 48, 1), NAMES)
+    before = model.get_weights()
+    with pytest.raises(UserError, match=r"--start_from .*: its layers are not those of this recipe; give the recipe"):
+        take_over(model, recipe)
+    for own, their in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(own, their)

@@ -1,0 +1,197 @@
+"""A released model: small, calibrated, loadable by plain Keras, and described by a card whose figures are those of the file."""
+
+import json
+import os
+import zipfile
+
+import h5py
+import keras
+import numpy as np
+import pytest
+from kaggle_files import smooth_images, write_icml_csv
+from test_cli import QUICK, fails
+
+from deep_emotion import DeepEmotion
+from ferkit import weights
+from ferkit.cli import main
+from ferkit.half_precision import halve
+from ferkit.saved_model import load_model
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A data set in data/, a run in runs/one, and what it was released as in released/."""
+    folder, before = tmp_path_factory.mktemp("release"), os.getcwd()
+    os.chdir(folder)
+    try:
+        assert main(["setup", "--sample", "--sample-count", "420", "-d", "data"]) == 0
+        assert main(["train", "-d", "data", "--run", "runs/one", *QUICK]) == 0
+        assert main(["release", "-d", "data", "--run", "runs/one", "--name", "mine"]) == 0
+    finally:
+        os.chdir(before)
+    return folder
+
+
+@pytest.fixture
+def here(place, monkeypatch):
+    monkeypatch.chdir(place)
+    return place
+
+
+def stored_dtypes(path):
+    dtypes = {}
+    with zipfile.ZipFile(path) as archive, archive.open("model.weights.h5") as file, h5py.File(file, "r") as store:
+        store.visititems(lambda name, item: dtypes.update({name: item}) if isinstance(item, h5py.Dataset) else None)
+        return {name: (item.dtype.name, item.ndim) for name, item in dtypes.items()}
+
+
+def test_released_file_is_half_as_large_and_computes_the_same(here):
+    full, half = load_model("runs/one/best.keras"), load_model("released/mine.keras")
+    assert (here / "released/mine.keras").stat().st_size < 0.62 * (here / "runs/one/best.keras").stat().st_size
+    figures = json.loads((here / "released/mine.json").read_text())
+    pixels = np.random.default_rng(0).integers(0, 256, (16, 48, 48, 1)).astype("float32")
+    expected = np.array(full(pixels)) / figures["temperature"]
+    np.testing.assert_allclose(np.array(half(pixels)), expected, atol=0.01 * np.abs(expected).max())
+    assert {weight.dtype for weight in half.weights} == {"float32"}
+    assert figures["bytes"] == (here / "released/mine.keras").stat().st_size
+
+
+def test_figures_are_those_of_the_file(here, capsys):
+    for tta, view in (("none", "plain"), ("flip", "flip")):
+        words = ["evaluate", "-d", "data", "--checkpoint", "released/mine.keras", "--tta", tta, "--json", "out.json"]
+        assert main(words) == 0
+        measured, told = (json.loads((here / name).read_text()) for name in ("out.json", "released/mine.json"))
+        for key in ("accuracy", "accuracy_interval", "accuracy_clean", "expected_calibration_error", "per_class"):
+            assert measured[key] == told[view][key], key
+        card = (here / "released/mine.md").read_text()
+        low, high = measured["accuracy_interval"]
+        assert f"{measured['accuracy']:.2%} [{low:.2%}, {high:.2%}]" in card
+        assert low <= measured["accuracy"] <= high
+
+
+def test_card_says_what_a_card_must(here):
+    card = (here / "released/mine.md").read_text()
+    for words in ("FER2013", "PrivateTest was not used", "learning_rate", "seed", "commit", "Not for", "Temperature", "licence"):
+        assert words in card, words
+    assert "FER+" not in card  # this run had no votes
+    assert "--checkpoint mine.keras" in card
+
+
+def test_full_precision_on_request(here):
+    assert main(["release", "-d", "data", "--run", "runs/one", "--name", "whole", "--half", "False", "--to", "w"]) == 0
+    assert {kind for kind, _ in stored_dtypes("w/whole.keras").values()} == {"float32"}
+    assert "half precision" not in (here / "w/whole.md").read_text().split("## Data")[0]
+
+
+def test_file_without_a_run_folder_is_released_and_says_so(here):
+    model = load_model("runs/one/best.keras")
+    model.save(here / "lonely.keras")
+    assert main(["release", "-d", "data", "--checkpoint", "lonely.keras", "--name", "lonely"]) == 0
+    assert "how it was trained is not known" in (here / "released/lonely.md").read_text()
+
+
+def test_bad_names_and_choices_are_one_line(here, capsys):
+    assert "--name a/b: not a file name" in fails(["release", "-d", "data", "--run", "runs/one", "--name", "a/b"], capsys)
+    both = ["release", "-d", "data", "--run", "runs/one", "--checkpoint", "x.keras", "--name", "a"]
+    assert "--checkpoint and --run: each names a model; give one of them." in fails(both, capsys)
+
+
+# ---- half precision -----------------------------------------------------------------------------------------------------
+
+
+def test_halving_spares_vectors_and_keeps_keras_able_to_load(tmp_path):
+    model = DeepEmotion("residual")
+    path = tmp_path / "m.keras"
+    model.save(path)
+    halve(path)
+    dtypes = stored_dtypes(path)
+    assert {kind for kind, dimensions in dtypes.values() if dimensions > 1} == {"float16"}
+    assert {kind for kind, dimensions in dtypes.values() if dimensions == 1} == {"float32"}
+    loaded = keras.models.load_model(path)  # safe mode is Keras's default
+    for before, after in zip(model.weights, loaded.weights, strict=True):
+        expected = np.array(before).astype("float16") if before.ndim > 1 else np.array(before)
+        np.testing.assert_array_equal(np.array(after), expected.astype("float32"))
+
+
+def test_values_too_large_for_half_precision_are_refused_and_nothing_is_lost(tmp_path):
+    model = DeepEmotion("paper")
+    model.get_layer("logits").kernel.assign(model.get_layer("logits").kernel + 1e6)
+    path = tmp_path / "m.keras"
+    model.save(path)
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match="too large for float16"):
+        halve(path)
+    assert path.read_bytes() == before
+    assert [entry.name for entry in tmp_path.iterdir()] == ["m.keras"]
+
+
+# ---- weights by name ----------------------------------------------------------------------------------------------------
+
+
+def test_shipped_weights_are_small_described_and_load():
+    shipped = weights.shipped_weights()
+    for name, path in shipped.items():
+        assert path.stat().st_size <= 16e6
+        figures = json.loads(path.with_suffix(".json").read_text())
+        assert figures["name"] == name
+        assert figures["bytes"] == path.stat().st_size
+        model = load_model(path, class_names=figures["data"]["class_names"])
+        assert model.count_params() == figures["model"]["parameters"]
+        card = path.with_suffix(".md").read_text()
+        assert f"--weights {name}" in card
+        assert f"{figures['flip']['accuracy']:.2%}" in card
+
+
+def test_shipped_files_hold_layers_of_ours_and_of_keras_only():
+    def modules(config):
+        if isinstance(config, dict):
+            if isinstance(config.get("module"), str):
+                yield config["module"]
+            for value in config.values():
+                yield from modules(value)
+        elif isinstance(config, list):
+            for value in config:
+                yield from modules(value)
+
+    for path in weights.shipped_weights().values():
+        with zipfile.ZipFile(path) as archive:
+            assert set(archive.namelist()) == {"metadata.json", "config.json", "model.weights.h5"}
+            config = json.loads(archive.read("config.json"))
+        assert {name.split(".")[0] for name in modules(config)} <= {"keras", "deep_emotion", "dan_tf"}
+        assert not any("optimizer" in name for name in stored_dtypes(path))
+
+
+def test_weights_by_name_are_evaluated(here, monkeypatch, capsys):
+    monkeypatch.setattr(weights, "_folders", lambda: [here / "released"])
+    words = ["evaluate", "-d", "data", "--weights", "mine", "--split", "test", "--tta", "flip"]
+    assert main([*words, "--json", "by_name.json"]) == 0
+    assert json.loads((here / "by_name.json").read_text())["checkpoint"].endswith("mine.keras")
+    line = fails(["evaluate", "-d", "data", "--weights", "mime"], capsys)
+    assert line.startswith("error: --weights mime: no such weights, nearest known: mine; there are: ")
+    assert "A file is given with --checkpoint." in fails(["evaluate", "-d", "data", "--weights", "mine.keras"], capsys)
+    assert main(["verify", "--weights", "mine"]) == 0
+
+
+# ---- the final exam, from outside ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("usages", [("Training", "PrivateTest"), ("PrivateTest",)])
+def test_a_test_split_is_measured_with_train_rows_beside_it_or_alone(here, monkeypatch, tmp_path, usages, capsys):
+    images = smooth_images(200)
+    images[165], images[170] = images[3], images[4]
+    rows = [k for k in range(200) if ("Training" if k < 160 else "PrivateTest") in usages]
+    kept = ["Training" if k < 160 else "PrivateTest" for k in rows]
+    write_icml_csv(tmp_path / "icml_face_data.csv", images[rows], kept, labels=[k % 7 for k in rows])
+    monkeypatch.setattr(weights, "_folders", lambda: [here / "released"])
+    assert main(["setup", "-d", str(tmp_path)]) == 0
+    words = ["evaluate", "--weights", "mine", "-d", str(tmp_path), "--split", "test", "--tta", "flip", "--json"]
+    assert main([*words, str(tmp_path / "out.json")]) == 0
+    figures = json.loads((tmp_path / "out.json").read_text())
+    assert figures["count"] == 40
+    # All Training rows count as seen, also those that set-up cut off as val: the weights were trained on them.
+    assert figures["count_clean"] == (38 if "Training" in usages else None)
+    assert (figures["accuracy_clean"] is None) == ("Training" not in usages)
+    if "Training" in usages:
+        capsys.readouterr()
+        assert main([*words[:5], "--split", "val"]) == 0
+        assert "Note: mine was trained on the images that FER2013 calls Training" in capsys.readouterr().out
