@@ -5,18 +5,18 @@ import textwrap
 WIDTH = 130
 
 FER2013 = """
-FER2013 (Goodfellow et al., arXiv 1307.0414): faces found by web search for emotion words, 48x48 gray pixels, noisily labelled: people
-get about two images of three right. Some images are no faces; many are copies of each other, which is why every accuracy here
+FER2013 (Goodfellow et al., arXiv 1307.0414): faces found by web search for emotion words, 48x48 gray pixels, noisily labelled:
+people get two images of three right. Some images are no faces; many are copies of each other, which is why every accuracy here
 stands beside that on images that copy no training image. Collected for research; the photos belong to others. Kaggle hands it out
 under its competition's rules, and no licence covers the photos. None of them is in this file.
 """
 OTHER_DATA = "See the dataset's own terms. None of its images is in this file."
 VOTES = """
 The training targets were mixed with FER+ votes (Barsoum et al., arXiv 1608.01041; Microsoft's FERPlus, MIT licence): **extra
-supervision** that a comparison with models trained on FER2013's labels alone must name. Accuracy is against FER2013's labels only.
+supervision** that a comparison with models trained on FER2013's labels alone must name. Accuracy is against FER2013's labels.
 """
 TEACHER = """
-Part of the training targets came from other trained models, see `teacher` below: what those were trained on counts for this one too.
+Part of the training targets came from other trained models, see `teacher` below: what they were trained on counts here too.
 """
 USE = (
     "For: studying facial expression recognition, teaching, and demonstrations on faces of people who agreed.",
@@ -30,10 +30,10 @@ LIMITS = (
     "It knows frontal, cropped faces of {side}x{side} pixels, {colours}. Another crop, profile, mask, dark light or blur make it "
     "worse, by how much was not measured.",
     'It always answers one of {classes}; it has no answer "no face" or "none of these".',
-    "Rare classes are recognized worst (see recall above). Web images over-represent some ages, skin colours and posed expressions; "
+    "Rare classes are recognized worst (see recall above). Web images over-represent some ages, skin colours and posed faces; "
     "accuracy by group was not measured, since the data do not name groups.",
-    "The epoch, the recipe and the temperature were chosen on the images that it is measured on here, so the figures are a little "
-    "too good. The calibration error in halves is not: fitted on one half, measured on the other.",
+    "The epoch, the recipe and the temperature were chosen on the images that it is measured on here, so the figures are "
+    "a little too good. The calibration error in halves is not: fitted on one half, measured on the other.",
 )
 UNKNOWN_TRAINING = "The file was released without its run folder: how it was trained is not known."
 SHARES = (
@@ -82,8 +82,8 @@ def _what(figures):
     model = figures["model"]
     half = ", kernels stored in half precision" if figures["half_precision"] else ""
     return (
-        f"A {model['model']} model of {model['parameters']:,} parameters and {model['multiply_adds'] / 1e6:.1f} M multiply-adds a "
-        f"face; {figures['bytes']:,} bytes{half}. Pixels 0 to 255 in, {'x'.join(map(str, model['input']))}; logits of "
+        f"A {model['model']} model of {model['parameters']:,} parameters and {model['multiply_adds'] / 1e6:.1f} M multiply-adds "
+        f"a face; {figures['bytes']:,} bytes{half}. Pixels 0 to 255 in, {'x'.join(map(str, model['input']))}; logits of "
         f"{', '.join(figures['data']['class_names'])} out."
     )
 
@@ -117,11 +117,11 @@ def _per_class(classes):
 def _calibration(figures):
     first, second = figures["calibration_errors_held_out"]
     text = (
-        f"Temperature {figures['temperature']:.3f} (arXiv 1706.04599), fitted on the {figures['split']} split, for one view and for "
-        "the average over mirror images together, and folded into the last layer: the model's probabilities are the calibrated "
-        f"ones. Expected calibration error of one view before: {figures['calibration_error_before']:.2%}. Fitted on one half of the "
-        f"split and measured on the other, mean over 20 halvings: {first:.2%} with one view, {second:.2%} with two. (A half has so "
-        "few images that a perfectly calibrated model would not measure 0 either.)"
+        f"Temperature {figures['temperature']:.3f} (arXiv 1706.04599), fitted on the {figures['split']} split, for one view and "
+        "for the average over mirror images together, and folded into the last layer: the model's probabilities are the calibrated "
+        f"ones. Expected calibration error of one view before: {figures['calibration_error_before']:.2%}. Fitted on one half of "
+        f"the split and measured on the other, mean over 20 halvings: {first:.2%} with one view, {second:.2%} with two. (A half has "
+        "so few images that a perfectly calibrated model would not measure 0 either.)"
     )
     if figures["half_precision"]:
         text += (
@@ -133,9 +133,8 @@ def _calibration(figures):
 
 def _data(data, how):
     rows, is_fer = data["rows"], data["dataset"] == "fer2013"
-    counts = (
-        f"Trained on {rows.get('train', 0):,} images, chosen on {rows.get('val', 0):,}; set up from {', '.join(data['taken'])}."
-    )
+    taken = ", ".join(data["taken"])
+    counts = f"Trained on {rows.get('train', 0):,} images, chosen on {rows.get('val', 0):,}; set up from {taken}."
     yield FER2013 if is_fer else OTHER_DATA
     yield counts + (" PrivateTest was not used for anything." if is_fer else "")
     if "soft_labels" in how:
