@@ -2,14 +2,18 @@
 
 import json
 import os
+import shutil
+import subprocess
+import sys
 import zipfile
+from pathlib import Path
 
 import h5py
 import keras
 import numpy as np
 import pytest
 from kaggle_files import smooth_images, write_icml_csv
-from test_cli import QUICK, fails
+from test_cli import QUICK, ROOT, fails
 
 from deep_emotion import DeepEmotion
 from ferkit import weights
@@ -195,3 +199,33 @@ def test_a_test_split_is_measured_with_train_rows_beside_it_or_alone(here, monke
         capsys.readouterr()
         assert main([*words[:5], "--split", "val"]) == 0
         assert "Note: mine was trained on the images that FER2013 calls Training" in capsys.readouterr().out
+
+
+# ---- installed -----------------------------------------------------------------------------------------------------------
+
+
+def test_weights_are_found_where_the_project_is_installed(tmp_path):
+    """A wheel is made and unpacked, which is what pip does; the program is started far from the checkout."""
+    pytest.importorskip("setuptools")
+    source = tmp_path / "source"  # building leaves files behind
+    for package in ("deep_emotion", "dan_tf", "ferkit", "generate_data"):
+        shutil.copytree(ROOT / package, source / package, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE", "requirements.txt"):
+        shutil.copy(ROOT / name, source / name)
+    build = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "-q", "-w", str(tmp_path), str(source)]
+    subprocess.run(build, check=True, cwd=tmp_path)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "site")
+    code = "from ferkit.weights import shipped_weights; [print(*pair) for pair in shipped_weights().items()]"
+    ran = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(tmp_path / "site")},
+        cwd=tmp_path, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    found = dict(line.split(" ", 1) for line in ran.stdout.splitlines())
+    assert set(found) == set(weights.shipped_weights())
+    assert all(path.startswith(str(tmp_path / "site")) for path in found.values())
+    for name, path in weights.shipped_weights().items():
+        assert Path(found[name]).read_bytes() == path.read_bytes()
+        assert Path(found[name]).with_suffix(".md").is_file()
