@@ -31,8 +31,8 @@ def row_targets(split, soft_labels: float = 0.0, votes: str = "shares") -> np.nd
         votes: "shares": the row's share of votes for each class (arXiv 1608.01041, section 3.4, at soft_labels 1). Votes for
             contempt, unknown and no face (NF) are left out, and so are those for classes that the dataset lacks; the shares are
             of the votes that remain. "translated": how probable each label is, given all ten kinds of votes, see
-            ``translated_votes``: FER+ annotators and FER2013's labels agree on two images of three only, mostly since the
-            former see neutral faces where the latter see sad ones, and a model should answer as the labels do.
+            ``translated_votes``: FER+ annotators and FER2013's labels agree on two images of three only: a third of the
+            votes say neutral, a sixth of the labels. A model should answer as the labels do.
 
     Returns:
         float64 ``(rows, classes)``; each row sums to 1.
