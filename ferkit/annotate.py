@@ -55,7 +55,7 @@ def _draw_one(draw, one, size, line):
 
 def _draw_bars(draw, one, names, size, height):
     """Beside the box, on the side with more room."""
-    left, top, right, bottom = one.box
+    left, top, right, _ = one.box
     line = max(9, round(height * 0.8))
     font = _font(line)
     words = max(draw.textlength(name, font=font) for name in names)

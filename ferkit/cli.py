@@ -13,6 +13,7 @@ from .registry import DEFAULT_MODEL, MODELS
 from .weights import shipped_weights
 
 STRATEGIES = ("one", "mirrored", "multiworker")
+DETECTORS = ("auto", "yunet", "none")
 TTA = ("none", "flip", "ten-crop")
 DATASETS = ("fer2013", "affectnet", "rafdb", "folders")
 GIVEN_ONLY = argparse.SUPPRESS  # an argument that was not given leaves no trace
@@ -95,6 +96,7 @@ def _command_parser():
         "verify": _add_verify,
         "compare": _add_compare,
         "release": _add_release,
+        "predict": _add_predict,
         "runs": _add_runs,
         "demo": _add_demo,
     }
@@ -288,6 +290,29 @@ def _add_release(parser):
     parser.add_argument("--to", default="released", metavar="DIR", help="where to write them (default: released)")
     half = "store kernels in 16 bits (default: True)"
     parser.add_argument("--half", type=boolean, nargs="?", const=True, default=True, metavar="True|False", help=half)
+
+
+def _add_predict(parser):
+    inputs = parser.add_argument_group("inputs")
+    inputs.add_argument("files", nargs="*", metavar="FILE", help="photos, videos, folders (all below), patterns ('*.jpg')")
+    inputs.add_argument("--image", nargs="+", action="extend", default=[], metavar="FILE", help="the same, by a flag")
+    inputs.add_argument("--camera", type=int, default=None, metavar="N", help="this camera, 0 the first, until Ctrl-C")
+    inputs.add_argument("--seconds", type=_seconds, default=None, metavar="X", help="stop a camera or a video after so long")
+    model = parser.add_argument_group("model (default: weights that ship, else the newest run)")
+    model.add_argument("-m", "--model", choices=list(MODELS), default=None, help="which model's")
+    model.add_argument("--weights", default=None, metavar="NAME", help=f"a file, or one of: {', '.join(shipped_weights())}")
+    model.add_argument("--run", default=None, metavar="DIR", help="best.keras of this run")
+    model.add_argument("--tta", choices=TTA[:2], nargs="?", const="flip", default="none", help="average with the mirror image")
+    faces = parser.add_argument_group("faces")
+    faces.add_argument("--detector", choices=DETECTORS, default="auto", help="none: photos are cropped faces (default: auto)")
+    faces.add_argument("--detector-model", "--detector_model", default=None, metavar="FILE", help="another YuNet, .onnx")
+    faces.add_argument("--margin", type=float, default=0.0, metavar="X", help="show more around a face, a share (default: 0)")
+    faces.add_argument("--align", type=boolean, default=True, metavar="True|False", help="turn faces upright (default: True)")
+    faces.add_argument("--smoothing", type=_seconds, default=None, metavar="X", help="of videos, in s; 0: none (default: 0.4)")
+    results = parser.add_argument_group("results")
+    results.add_argument("--csv", default=None, metavar="FILE", help="a row for each face or input without one")
+    results.add_argument("--json", default=None, metavar="FILE", help="the same as a list of objects")
+    results.add_argument("--annotate", default=None, metavar="DIR", help="write pictures, videos with boxes and bars, plots")
 
 
 def _add_runs(parser):

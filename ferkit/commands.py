@@ -222,6 +222,48 @@ def compare(options: argparse.Namespace) -> int:
     return code
 
 
+def predict(options: argparse.Namespace) -> int:
+    """Find faces in whatever was given, and name their expressions."""
+    from .sources import found_files
+
+    given = [*options.files, *options.image]
+    if bool(given) == (options.camera is not None):
+        raise UserError("predict: give photos, folders or videos, or --camera N; see: python main.py predict --help")
+    files = found_files(given)
+    path = _weights_for_prediction(options)
+    from .recognizer import Recognizer
+
+    recognizer = Recognizer(
+        path, options.detector, options.detector_model, options.margin, options.align, mirror=options.tta == "flip"
+    )
+    from .prediction import Prediction
+    from .prediction_rows import RowWriter
+
+    with RowWriter(options.csv, options.json, recognizer.class_names) as rows:
+        prediction = Prediction(recognizer, rows, options.annotate, options.smoothing, options.seconds)
+        try:
+            prediction.files(files)
+            if options.camera is not None:
+                prediction.video(options.camera)
+        except KeyboardInterrupt:
+            if options.camera is None:
+                raise
+    print(prediction.summary(path))
+    return 1 if prediction.unreadable else 0
+
+
+def _weights_for_prediction(options):
+    """The model file to predict with: what the options name, else weights that ship, else the newest run's."""
+    from .saved_model import find_checkpoint
+    from .weights import default_weights, model_file
+
+    if options.weights and options.run:
+        raise UserError("--weights and --run: each names a model; give one of them.")
+    if options.weights:
+        return model_file(options.weights)
+    return (None if options.run else default_weights(options.model)) or find_checkpoint(None, options.run, options.model)
+
+
 def release(options: argparse.Namespace) -> int:
     """Calibrate a trained model, store it small, measure what was stored, and write its model card."""
     from generate_data.manifest import read_manifest

@@ -63,6 +63,18 @@ examples:
 Every (contestant, seed) is a run folder within --folder. Flags of the recipe apply to all contestants. --ablate trains the
 whole model, the model without each part named, and the bare backbone.
 """,
+    "predict": """\
+examples:
+  python main.py predict --image photo.jpg           a line for each face, with the weights that ship
+  python main.py predict holiday/ party/*.jpg --csv faces.csv --annotate marked
+  python main.py predict talk.mp4 --json talk.json --annotate marked
+                                                     a numbered face keeps its number; its probabilities are smoothed and plotted
+  python main.py predict --camera 0                  live, a line a second, until Ctrl-C
+  python main.py predict crops/ --detector none      photos that are cropped faces already
+  python main.py predict photo.jpg --weights runs/mine/best.keras
+
+Exit code 0: everything was read; 1: something was not, and the rest was done; 2: nothing could be done.
+""",
     "release": """\
 examples:
   python main.py release -d data --run runs/mine --name mine
@@ -95,6 +107,7 @@ SUMMARIES = {
     "evaluate": "measure a trained model: accuracy with and without leaked copies, per class, calibration, confusion",
     "verify": "check the installation and a model: shapes, gradients, losses, reload",
     "compare": "train backbones, parts taken away, or models by one recipe, and show what each reaches and costs",
+    "predict": "faces in photos, folders, videos and camera, and their expressions",
     "release": "a trained model as one small, calibrated file with its model card",
     "runs": "list the runs below a folder with what each reached, the best first",
     "demo": "everything once on drawn sample faces, in under three minutes",

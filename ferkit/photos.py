@@ -21,12 +21,12 @@ class PhotoError(UserError):
 def read_photo(source: "str | Path | bytes | np.ndarray", most_pixels: int = MOST_PIXELS) -> np.ndarray:
     """A photo as uint8 ``(height, width, 3)``, red green blue, upright as its EXIF flag says.
 
-    Of an animated file the first picture counts. Transparent places become mid-gray. 16-bit and floating-point pixels are scaled to
-    8 bits, CMYK and other colour spaces converted.
+    Of an animated file the first picture counts. Transparent places become mid-gray. 16-bit and floating-point pixels are scaled
+    to 8 bits, CMYK and other colour spaces converted.
 
     Args:
-        source: a file, its bytes, or an array: ``(height, width)``, ``(height, width, 1)``, 3 (RGB) or 4 (RGBA), uint8 or uint16, or
-            float in [0, 1].
+        source: a file, its bytes, or an array: ``(height, width)``, ``(height, width, 1)``, 3 (RGB) or 4 (RGBA), uint8 or uint16,
+            or float in [0, 1].
         most_pixels: larger photos are refused unread.
 
     Raises:

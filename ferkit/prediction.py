@@ -30,12 +30,16 @@ class Prediction:
         rows: a ``RowWriter``.
         pictures: a folder for annotated photos, videos and plots; None: none.
         smoothing: seconds, see ``Tracker``.
+        seconds: where a video or a camera is left; None: at its end.
 
     Attributes:
         photos, faces, without, unreadable: how many so far; photos counts videos too.
     """
 
-    def __init__(self, recognizer, rows, pictures: str | Path | None = None, smoothing: float | None = None):
+    def __init__(
+        self, recognizer, rows, pictures: str | Path | None = None, smoothing: float | None = None, seconds: float | None = None
+    ):
+        self.seconds = seconds
         self.recognizer, self.rows = recognizer, rows
         self.pictures = Path(pictures) if pictures else None
         self.smoothing = {} if smoothing is None else {"seconds": smoothing}
@@ -104,10 +108,16 @@ class Prediction:
         used = self._names[name + suffix] = self._names.get(name + suffix, 0) + 1
         return self.pictures / (f"{name}{suffix}" if used == 1 else f"{name}-{used}{suffix}")
 
+    def summary(self, weights) -> str:
+        """What was done, in a line."""
+        what = f"{self.photos:,} {_plural('input', self.photos)}: {self.faces:,} {_plural('face', self.faces)}"
+        missing = [f"{n:,} {word}" for n, word in ((self.without, "without a face"), (self.unreadable, "unreadable")) if n]
+        return f"{', '.join([what, *missing])}. Model: {weights}"
+
     # ---- videos ---------------------------------------------------------------------------------------------------------
 
-    def video(self, source: "Path | int", seconds: float | None = None):
-        """A video file, or the camera of that number until Ctrl-C or for so many seconds."""
+    def video(self, source: "Path | int"):
+        """A video file, or the camera of that number until Ctrl-C."""
         self.photos += 1
         try:
             video = Video(source)
@@ -120,14 +130,14 @@ class Prediction:
         paths = {kind: self._free_name(stem, kind) for kind in (".mp4", ".png")} if self.pictures else {}
         timeline = Timeline(self.recognizer.class_names)
         try:
-            self._frames(video, timeline, paths.get(".mp4"), seconds)
+            self._frames(video, timeline, paths.get(".mp4"))
         finally:
             video.close()
         if paths and timeline.tracks:
             timeline.draw(paths[".png"], f"{stem.name}: probabilities over time")
             tqdm.write(f"{video.name}: plot {paths['.png']}")
 
-    def _frames(self, video, timeline, path, seconds):
+    def _frames(self, video, timeline, path):
         import contextlib
 
         tracker, began, count, faces, told = Tracker(**self.smoothing), time.monotonic(), 0, 0, -CAMERA_LINE_SECONDS
@@ -149,13 +159,17 @@ class Prediction:
                     told = frame.time
                 count, faces = count + 1, faces + len(numbered)
                 bar.update()
-                if seconds is not None and frame.time >= seconds:
+                if self.seconds is not None and frame.time >= self.seconds:
                     break
         self.faces += faces
         self.without += not faces
         speed = count / max(time.monotonic() - began, 1e-9)
         broken = f", {video.broken} broken frames left out" if video.broken else ""
         tqdm.write(f"{video.name}: {count:,} frames{broken}, {speed:.1f} frames/s; {timeline.summary()}")
+
+
+def _plural(word, count):
+    return word if count == 1 else f"{word}s"
 
 
 def described(expression, number: int | None = None) -> str:

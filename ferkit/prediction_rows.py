@@ -11,7 +11,7 @@ OK, NO_FACE, UNREADABLE = "ok", "no_face", "unreadable"
 
 
 def face_row(source, expression, frame=None, time=None, face=None) -> dict:
-    """The row of a face: source, frame and time in s (of a video), number of the face, box, score, probabilities, label, status."""
+    """The row of a face: source, frame and time in s (of a video), the face's number, box, score, probabilities, label."""
     return {
         "source": str(source),
         "frame": frame,
@@ -33,7 +33,7 @@ def empty_row(source, status, frame=None, time=None, reason=None) -> dict:
 
 
 class RowWriter:
-    """Writes rows to a CSV and a JSON file, either of which may be None. Whole files or none: they appear when the block ends well.
+    """Writes rows to a CSV and a JSON file, either of which may be None. They appear when the block ends well, or never.
 
     Example:
         >>> with RowWriter("faces.csv", None, class_names) as rows:

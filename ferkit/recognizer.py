@@ -112,7 +112,9 @@ class Recognizer:
             return np.zeros((0, len(self.class_names)))
         crops = np.stack(crops)
         if crops.dtype != np.uint8 or crops.shape[1:] != (self._size, self._size, self._channels):
-            raise UserError(f"crops: expected uint8 {(self._size, self._size, self._channels)}, received {crops.dtype} {crops.shape}")
+            raise UserError(
+                f"crops: expected uint8 {(self._size, self._size, self._channels)}, received {crops.dtype} {crops.shape}"
+            )
         views = (False, True) if self.mirror else (False,)
         return averaged(np.stack([self._logits(crops, mirror=view) for view in views]))
 

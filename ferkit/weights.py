@@ -13,6 +13,13 @@ def shipped_weights() -> dict[str, Path]:
     return {path.stem: path for folder in _folders() for path in sorted(folder.glob("*.keras"))}
 
 
+def default_weights(model: str | None = None) -> Path | None:
+    """The weights that ship for a model (of any, if None) and are meant for use; None where none do."""
+    known = shipped_weights()
+    names = [f"{name}-fer2013" for name in ([model] if model else MODELS)]
+    return next((known[name] for name in names if name in known), None)
+
+
 def model_file(name_or_path: str) -> Path:
     """A .keras file by its path, or shipped weights by their name.
 

@@ -2,11 +2,9 @@
 
 import numpy as np
 
-# Where eyes (the one on the picture's left first), nose and mouth corners lie in FER2013's images, as shares of the side: medians over
-# 1,133 images of Training in which YuNet finds a face (benchmarks/alignment.py). Left and right are made symmetric.
+# Where eyes (the one on the picture's left first), nose and mouth corners lie in FER2013's images, as shares of the side: medians
+# over 1,133 images of Training in which YuNet finds a face (benchmarks/alignment.py). Left and right are made symmetric.
 TRAINING_LANDMARKS = np.array([[0.323, 0.390], [0.677, 0.390], [0.500, 0.600], [0.357, 0.748], [0.643, 0.748]])
-# The side of such an image in heights of the face's box, whose centre is the image's.
-SIDE_OF_BOX = 1.01
 
 
 def cut_face(photo: np.ndarray, face, size: int, margin: float = 0.0, align: bool = True) -> np.ndarray:
@@ -28,7 +26,7 @@ def cut_face(photo: np.ndarray, face, size: int, margin: float = 0.0, align: boo
         matrix = similarity(face.landmarks, _with_margin(TRAINING_LANDMARKS, margin) * size)
     else:
         left, top, right, bottom = face.box
-        scale = size / max((bottom - top) * SIDE_OF_BOX * (1.0 + margin), 1e-6)
+        scale = size / max((bottom - top) * (1.0 + margin), 1e-6)  # in training images the box is as high as the image
         centre = np.array([(left + right) / 2, (top + bottom) / 2])
         matrix = np.column_stack([np.eye(2) * scale, size / 2 - centre * scale])
     # OpenCV counts pixels by their centres, boxes and landmarks count from the corner: half a pixel on both sides.
@@ -41,7 +39,7 @@ def _with_margin(places, margin):
 
 
 def similarity(points: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """The turn, scale and shift, ``(2, 3)``, that bring points nearest to where they are wanted, by least squares (Umeyama, 1991).
+    """The turn, scale and shift, ``(2, 3)``, that bring points nearest to where they are wanted (least squares; Umeyama 1991).
 
     Args:
         points, wanted: ``(n, 2)``, two or more.

@@ -64,7 +64,7 @@ class YuNet:
 
         path = Path(model or YUNET)
         if not path.is_file():
-            raise UserError(f"{path}: no such file; give YuNet's .onnx with --detector-model, or drop it to use the one that ships.")
+            raise UserError(f"{path}: no such file; give YuNet's .onnx with --detector-model, or drop that to use what ships.")
         if model is None and hashlib.sha256(path.read_bytes()).hexdigest() != YUNET_HASH:
             raise UserError(f"{path}: damaged, its sha256 is another; install again, or give the file with --detector-model.")
         try:
