@@ -7,8 +7,8 @@ import numpy as np
 def traced(model):
     """A function from pixels ``(n, height, width, channels)`` to (maps by name, logits), through which gradients flow.
 
-    The maps: "features", the backbone's, which all heads read; "head0" and so on, what the spatial attention of a head leaves of it,
-    which is what the reference's Grad-CAM looks at.
+    The maps: "features", the backbone's, which all heads read; "head0" and so on, what the spatial attention of a head leaves of
+    it, which is what the reference's Grad-CAM looks at.
     """
     if not model.num_heads:
         inner = keras.Model(model.inputs, [model.get_layer("pooled").input, model.outputs[0]])

@@ -8,8 +8,8 @@ from keras import ops
 def traced(model):
     """A function from pixels ``(n, height, width, channels)`` to ({"features": map}, logits), through which gradients flow.
 
-    The map is the last one with places: of "paper" that before the transformer, which lies on the face as it is; of the others, which
-    warp the face first, that before the average or the dense layers.
+    The map is the last one with places: of "paper" that before the transformer, which lies on the face as it is; of the others,
+    which warp the face first, that before the average or the dense layers.
     """
     inner = keras.Model(model.inputs, [_last_map(model), model.outputs[0]])
 

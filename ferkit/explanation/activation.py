@@ -15,8 +15,8 @@ _PROBES = 4  # noise images that the place of a map's cells is measured with
 class Explainer:
     """Class activation maps of a model.
 
-    A map's cell is drawn where on the face its pixels lie: the centre of what the middle cell sees is measured by gradients, since
-    strided convolutions shift it by several pixels, and the transformer's warp is undone.
+    A map's cell is drawn where on the face its pixels lie: the centre of what the middle cell sees is measured by gradients,
+    since strided convolutions shift it by several pixels, and the transformer's warp is undone.
 
     Args:
         model: a Keras model of ours.

@@ -11,7 +11,7 @@ SHARES = np.linspace(0.0, 1.0, 17)  # of the pixels that are taken away or put b
 
 
 def randomization(model, faces: np.ndarray, classes, method: str = "grad-cam", seed: int = 0) -> float:
-    """Mean rank correlation of maps before and after all kernels are drawn anew (Adebayo et al., arXiv 1810.03292): near 0 is good.
+    """Mean rank correlation of maps before and after all kernels are shuffled (Adebayo et al., arXiv 1810.03292): 0 is good.
 
     The model is left as it was.
 
@@ -42,9 +42,9 @@ def _rank_correlation(one, other):
 
 
 def deletion_and_insertion(model, faces: np.ndarray, maps: np.ndarray, classes, seed: int = 0) -> dict[str, dict]:
-    """The class's mean probability while pixels are blurred, the most important first, and while they are put back into a blurred face.
+    """The class's mean probability while pixels are blurred, the most important first, and while they are put back.
 
-    A map that means something makes deletion fall faster, and insertion rise faster, than a random order of places does. The random
+    A map that means something makes deletion fall faster, and insertion rise faster, than a random order of places. The random
     order is of smooth noise as coarse as the maps, not of single pixels, which would be an easy opponent.
 
     Args:
