@@ -97,6 +97,7 @@ def _command_parser():
         "compare": _add_compare,
         "release": _add_release,
         "predict": _add_predict,
+        "explain": _add_explain,
         "runs": _add_runs,
         "demo": _add_demo,
     }
@@ -313,6 +314,23 @@ def _add_predict(parser):
     results.add_argument("--csv", default=None, metavar="FILE", help="a row for each face or input without one")
     results.add_argument("--json", default=None, metavar="FILE", help="the same as a list of objects")
     results.add_argument("--annotate", default=None, metavar="DIR", help="write pictures, videos with boxes and bars, plots")
+
+
+def _add_explain(parser):
+    parser.add_argument("files", nargs="*", metavar="FILE", help="photos, folders, patterns; or --split of a dataset")
+    parser.add_argument("--image", nargs="+", action="extend", default=[], metavar="FILE", help="the same, by a flag")
+    parser.add_argument("-d", "--data", default="data", metavar="DIR", help="dataset folder of --split (default: data)")
+    parser.add_argument("--split", default=None, help="a gallery of train, val or test")
+    parser.add_argument("--per-class", "--per_class", type=int, default=4, metavar="N", help="of the gallery (default: 4)")
+    parser.add_argument(
+        "--class", dest="class_name", default=None, metavar="NAME", help="explain this class (default: the label)"
+    )
+    parser.add_argument("--to", default="explained", metavar="DIR", help="where sheets are written (default: explained)")
+    parser.add_argument("-m", "--model", choices=list(MODELS), default=None, help="weights that ship for this model")
+    parser.add_argument("--weights", default=None, metavar="NAME", help=f"a file, or one of: {', '.join(shipped_weights())}")
+    parser.add_argument("--run", default=None, metavar="DIR", help="best.keras of this run")
+    parser.add_argument("--detector", choices=DETECTORS, default="auto", help="none: photos are cropped faces (default: auto)")
+    parser.add_argument("--detector-model", "--detector_model", default=None, metavar="FILE", help="another YuNet, .onnx")
 
 
 def _add_runs(parser):

@@ -252,6 +252,40 @@ def predict(options: argparse.Namespace) -> int:
     return 1 if prediction.unreadable else 0
 
 
+def explain(options: argparse.Namespace) -> int:
+    """Show why the model says what it says: sheets for photos, or a gallery of a split with checks."""
+    from .sources import found_files
+
+    given = [*options.files, *options.image]
+    if bool(given) == bool(options.split):
+        raise UserError("explain: give photos, or --split NAME of a dataset; see: python main.py explain --help")
+    if options.per_class < 1:
+        raise UserError(f"--per-class {options.per_class}: out of range; give a number at least 1.")
+    files = found_files(given)
+    if options.split:
+        from generate_data.manifest import read_manifest
+
+        manifest = read_manifest(options.data)
+    path = _weights_for_prediction(options)
+    if not options.split:
+        from .recognizer import Recognizer
+
+        recognizer = Recognizer(path, options.detector, options.detector_model)
+        from .explanation.command import explain_photos
+
+        return 1 if explain_photos(recognizer, files, options.to, options.class_name) else 0
+    import_tensorflow()
+    from .dataset import load_split
+    from .explanation.command import CHECKED_FACES, as_text, explain_split
+    from .saved_model import load_model
+
+    model = load_model(path, options.model, manifest.class_names)
+    split = load_split(options.data, options.split, manifest, *model.input_shape[2:])
+    figures = explain_split(model, split, options.to, options.per_class, options.class_name)
+    print(as_text(figures, min(CHECKED_FACES, len(split))))
+    return 0
+
+
 def _weights_for_prediction(options):
     """The model file to predict with: what the options name, else weights that ship, else the newest run's."""
     from .saved_model import find_checkpoint

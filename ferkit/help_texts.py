@@ -75,6 +75,14 @@ examples:
 
 Exit code 0: everything was read; 1: something was not, and the rest was done; 2: nothing could be done.
 """,
+    "explain": """\
+examples:
+  python main.py explain photo.jpg                   explained/photo-explained.png: maps of what speaks for the label
+  python main.py explain photo.jpg --class sad       of what speaks for another class
+  python main.py explain photo.jpg -m dan            DAN, with a map for each attention head
+  python main.py explain -d data --split val --per-class 3
+                                                     a gallery of the dataset, and figures that say how far to trust the maps
+""",
     "release": """\
 examples:
   python main.py release -d data --run runs/mine --name mine
@@ -108,6 +116,7 @@ SUMMARIES = {
     "verify": "check the installation and a model: shapes, gradients, losses, reload",
     "compare": "train backbones, parts taken away, or models by one recipe, and show what each reaches and costs",
     "predict": "faces in photos, folders, videos and camera, and their expressions",
+    "explain": "what in a face speaks for its label: Grad-CAM, Grad-CAM++, occlusion, DAN's heads, the transformer's window",
     "release": "a trained model as one small, calibrated file with its model card",
     "runs": "list the runs below a folder with what each reached, the best first",
     "demo": "everything once on drawn sample faces, in under three minutes",
