@@ -8,7 +8,7 @@ from dan_tf import DAN
 from deep_emotion import DeepEmotion
 from ferkit.explanation import METHODS, Explainer, deletion_and_insertion, occlusion_maps, randomization
 from ferkit.explanation.activation import _grad_cam, _grad_cam_plus_plus, _weights
-from ferkit.recipe import named_recipe
+from ferkit.recipe import Recipe
 from ferkit.step import TrainingStep
 
 SMALL = {"backbone": "convnext_atto", "image_size": 48, "channels": 1, "stem_stride": 2, "layer_scale": 1.0}

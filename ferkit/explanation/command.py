@@ -113,9 +113,9 @@ def as_text(figures: dict, count: int) -> str:
     lines = [f"Checks on {count} faces (areas under the class's probability; smooth random maps as the opponent):"]
     for method, own in figures.items():
         lines.append(
-            f"  {method:<11} deletion {own['deletion']:.3f} (random {own['deletion_random']:.3f}, lower is better), insertion "
-            f"{own['insertion']:.3f} (random {own['insertion_random']:.3f}, higher is better), rank correlation after shuffling all "
-            f"kernels {own['randomization']:+.2f} (0 is good)"
+            f"  {method:<11} deletion {own['deletion']:.3f} (random {own['deletion_random']:.3f}; lower is better), insertion "
+            f"{own['insertion']:.3f} (random {own['insertion_random']:.3f}; higher is better), rank correlation after all "
+            f"kernels were shuffled {own['randomization']:+.2f} (0 is good)"
         )
     return "\n".join(lines)
 
