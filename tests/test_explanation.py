@@ -35,10 +35,7 @@ def trained():
         ("paper", DeepEmotion("paper", class_names=tuple("abcd"), dropout=0.0)),
         ("dan", DAN(**SMALL, class_names=tuple("abcd"), num_heads=2)),
     ):
-        recipe = named_recipe(
-            "dan" if name == "dan" else "deep_emotion", None, epochs=1, learning_rate=0.002, schedule="constant"
-        )
-        recipe = recipe.replace(warmup_epochs=0.0, weight_decay=0.0, optimizer="adam", batch_size=64, label_smoothing=0.0)
+        recipe = Recipe(model="dan" if name == "dan" else "deep_emotion", learning_rate=0.002, batch_size=64)
         step = TrainingStep(model, recipe)
         totals = tf.zeros((step.totals_size,), tf.float64)
         batch = tf.constant(faces, tf.float32), tf.one_hot(labels, 4), tf.constant(labels), tf.range(64), tf.constant(64)
