@@ -1,10 +1,11 @@
-"""Do alignment and margin help? Faces of a dataset's validation split, turned and scaled as in photos, cut out again in several ways.
+"""Do alignment and margin help? Faces of a dataset's validation split, turned and scaled as in photos, cut out again.
 
 python benchmarks/alignment.py data deep_emotion-fer2013 --faces 1500 --save
 
-Each image is enlarged, turned by up to 25 degrees, put on a larger canvas whose surroundings repeat its edge, and given to the recognizer
-as a photo would be. Figures are accuracies on the images in which the detector finds a face, so that all rows compare the same ones. Also
-printed is where the landmarks of the train images lie, from which ferkit/detection/alignment.py has its constants.
+Each image is enlarged, turned by up to 25 degrees, put on a larger canvas whose surroundings repeat its edge, and given to the
+recognizer as a photo would be. Figures are accuracies on the images in which the detector finds a face, so that all rows compare
+the same ones. Also printed is where the landmarks of the train images lie, from which ferkit/detection/alignment.py has its
+constants.
 """
 
 import argparse
