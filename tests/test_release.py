@@ -229,3 +229,14 @@ def test_weights_are_found_where_the_project_is_installed(tmp_path):
     for name, path in weights.shipped_weights().items():
         assert Path(found[name]).read_bytes() == path.read_bytes()
         assert Path(found[name]).with_suffix(".md").is_file()
+
+
+def test_the_readme_says_what_the_shipped_figures_say():
+    readme = (ROOT / "README.md").read_text()
+    for name, path in weights.shipped_weights().items():
+        figures = json.loads(path.with_suffix(".json").read_text())
+        (row,) = [line for line in readme.splitlines() if line.startswith(f"| `{name}` |")]
+        for view in ("plain", "flip"):
+            assert f"{100 * figures[view]['accuracy']:.2f} %" in row
+        assert f"{100 * figures['flip']['accuracy_clean']:.2f} %" in row
+        assert f"{figures['model']['parameters']:,}" in row
