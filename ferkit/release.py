@@ -58,26 +58,27 @@ def release(checkpoint: Path, data: str | Path, name: str, folder: str | Path, m
             except ValueError as error:
                 raise UserError(f"{checkpoint}: {error}; keep it in full with --half False.") from error
         stored = load_model(draft)
-    figures = {
-        "name": name,
-        "ships": is_weights_folder(folder),
-        "data": _data(manifest),
-        "split": SPLIT,
-        "accuracy_before": before["accuracy"],
-        "temperature": temperature,
-        "calibration_error_before": before["expected_calibration_error"],
-        "calibration_errors_held_out": held_out_errors(views, split.labels),
-        "plain": evaluate(stored, split)[0],
-        "flip": evaluate(stored, split, "flip")[0],
-        "largest_difference": float(np.abs(views / temperature - _views(stored, split)).max()),
-        "half_precision": half,
-        "bytes": file.stat().st_size,
-        "model": _architecture(stored),
-        "training": _training(checkpoint, stored),
-        "released": _made_here(),
-    }
-    _write(folder / f"{name}.json", json.dumps(figures, indent=2) + "\n")
-    _write(folder / f"{name}.md", model_card(figures))
+        figures = {
+            "name": name,
+            "ships": is_weights_folder(folder),
+            "data": _data(manifest),
+            "split": SPLIT,
+            "accuracy_before": before["accuracy"],
+            "temperature": temperature,
+            "calibration_error_before": before["expected_calibration_error"],
+            "calibration_errors_held_out": held_out_errors(views, split.labels),
+            "plain": evaluate(stored, split)[0],
+            "flip": evaluate(stored, split, "flip")[0],
+            "largest_difference": float(np.abs(views / temperature - _views(stored, split)).max()),
+            "half_precision": half,
+            "bytes": draft.stat().st_size,
+            "model": _architecture(stored),
+            "training": _training(checkpoint, stored),
+            "released": _made_here(),
+        }
+        # The model comes last: where it lies, its card does too.
+        _write(folder / f"{name}.json", json.dumps(figures, indent=2) + "\n")
+        _write(folder / f"{name}.md", model_card(figures))
     return file, figures
 
 
