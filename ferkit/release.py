@@ -74,6 +74,7 @@ def release(checkpoint: Path, data: str | Path, name: str, folder: str | Path, m
             "bytes": draft.stat().st_size,
             "model": _architecture(stored),
             "training": _training(checkpoint, stored),
+            "training_before": _training_before(checkpoint, stored),
             "released": _made_here(),
         }
         # The model comes last: where it lies, its card does too.
@@ -119,6 +120,15 @@ def _architecture(model):
         "multiply_adds": multiply_adds(model),
         "input": list(model.input_shape[1:]),
     }
+
+
+def _training_before(checkpoint, model):
+    """The same of the weights that the training started from, and of those they started from: the last step first."""
+    run, steps = RunFolder(Path(checkpoint).parent), []
+    while run.begun and (start := run.record()["recipe"].get("start_from")):
+        run = RunFolder(Path(start).parent)
+        steps.append(_training(start, model) or {"How": {"weights": f"{start}, whose training is not known"}})
+    return steps
 
 
 def _training(checkpoint, model):

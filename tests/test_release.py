@@ -81,6 +81,25 @@ def test_card_says_what_a_card_must(here):
     assert "--checkpoint mine.keras" in card
 
 
+def test_card_of_a_second_step_tells_the_first_one_too(here):
+    """What the first step was given, such as FER+ votes, counts for the second."""
+    words = ["train", "-d", "data", "--run", "runs/two", *QUICK, "--start_from", "runs/one/best.keras", "--epochs", "1"]
+    assert main([*words, "--learning_rate", "0.0005"]) == 0
+    assert main(["release", "-d", "data", "--run", "runs/two", "--name", "two"]) == 0
+    card = (here / "released/two.md").read_text()
+    first, second = card.index("## Training, step 1 of 2"), card.index("## Training, step 2 of 2")
+    assert "| how: learning_rate | 0.002" in card[first:second]
+    assert "| how: learning_rate | 0.0005" in card[second:]
+    record = json.loads((here / "runs/one/recipe.json").read_text())
+    voted = {**record, "recipe": {**record["recipe"], "soft_labels": 0.5}}
+    (here / "runs/one/recipe.json").write_text(json.dumps(voted))
+    try:
+        assert main(["release", "-d", "data", "--run", "runs/two", "--name", "voted"]) == 0
+    finally:
+        (here / "runs/one/recipe.json").write_text(json.dumps(record))
+    assert "**extra" in (here / "released/voted.md").read_text()
+
+
 def test_full_precision_on_request(here):
     assert main(["release", "-d", "data", "--run", "runs/one", "--name", "whole", "--half", "False", "--to", "w"]) == 0
     assert {kind for kind, _ in stored_dtypes("w/whole.keras").values()} == {"float32"}
