@@ -1,8 +1,8 @@
 """A training step in float32 and in bfloat16, which pays on processors and GPUs that compute in it.
 
 python benchmarks/precision_speed.py --save
-MODEL=deep_emotion RECIPE=residual python benchmarks/precision_speed.py --repeats 3 --save
-MODEL=dan RECIPE=fer2013 python benchmarks/precision_speed.py --repeats 3 --save
+MODEL=deep_emotion RECIPE=best python benchmarks/precision_speed.py --repeats 3 --save
+MODEL=dan RECIPE=best python benchmarks/precision_speed.py --repeats 3 --save
 """
 
 import os

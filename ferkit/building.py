@@ -4,7 +4,7 @@ import contextlib
 
 from .errors import UserError
 from .recipe import Recipe
-from .registry import model_entry
+from .registry import LAST_LAYER, model_entry
 
 
 def seeded_model(recipe: Recipe, manifest, first_weights: bool = True, devices=None):
@@ -35,7 +35,7 @@ def take_over(model, recipe: Recipe):
 
     path = model_file(recipe.start_from)
     source = load_model(path, recipe.model)
-    last = [] if tuple(source.class_names) == tuple(model.class_names) else model.get_layer("logits").weights
+    last = [] if tuple(source.class_names) == tuple(model.class_names) else model.get_layer(LAST_LAYER).weights
     kept = {id(weight) for weight in last}
     pairs = list(zip(model.weights, source.weights, strict=False))
     fits = len(model.weights) == len(source.weights)

@@ -2,17 +2,12 @@
 
 import numpy as np
 
-from .metrics import expected_calibration_error, softmax
+from .metrics import averaged, expected_calibration_error
+from .registry import LAST_LAYER
 
 HALVINGS = 20
-_LAST_LAYER = "logits"  # what every model here calls the layer that ends in logits: dense, or a batch normalization
 _LOWEST, _HIGHEST, _STEPS = -3.0, 3.0, 60  # of the search for log T
 _GOLDEN = (5**0.5 - 1) / 2
-
-
-def averaged(views: np.ndarray, temperature: float = 1.0) -> np.ndarray:
-    """Probabilities ``(rows, classes)``: the mean over views of softmax(logits / T); views ``(views, rows, classes)``."""
-    return np.mean([softmax(logits / temperature) for logits in views], axis=0)
 
 
 def fit_temperature(views: np.ndarray, labels: np.ndarray) -> float:
@@ -29,7 +24,7 @@ def fit_temperature(views: np.ndarray, labels: np.ndarray) -> float:
 
     def loss(log_temperature):
         sets = [views[:1], views] if len(views) > 1 else [views]
-        chosen = [averaged(some, np.exp(log_temperature))[np.arange(len(labels)), labels] for some in sets]
+        chosen = [averaged(some / np.exp(log_temperature))[np.arange(len(labels)), labels] for some in sets]
         return -sum(np.log(p + 1e-12).mean() for p in chosen)
 
     low, high = _LOWEST, _HIGHEST
@@ -54,7 +49,7 @@ def held_out_errors(views: np.ndarray, labels: np.ndarray, seed: int = 0) -> tup
         halves = order[: len(order) // 2], order[len(order) // 2 :]
         for fitted, measured in (halves, halves[::-1]):
             temperature = fit_temperature(views[:, fitted], labels[fitted])
-            shown = averaged(views[:1, measured], temperature), averaged(views[:, measured], temperature)
+            shown = averaged(views[:1, measured] / temperature), averaged(views[:, measured] / temperature)
             errors.append([expected_calibration_error(one, labels[measured]) for one in shown])
     return tuple(float(error) for error in np.mean(errors, axis=0))
 
@@ -66,7 +61,7 @@ def fold_temperature(model, temperature: float):
         model: a Keras model of ours.
         temperature: T, above 0.
     """
-    layer = model.get_layer(_LAST_LAYER)
+    layer = model.get_layer(LAST_LAYER)
     for name in ("kernel", "bias", "gamma", "beta"):
         weight = getattr(layer, name, None)
         if weight is not None:

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from .inference import LogitsFunction
-from .metrics import softmax
+from .evaluation import view_logits
+from .metrics import averaged
 from .saved_model import load_model
 from .weights import model_file
 
@@ -24,9 +24,5 @@ def teacher_probabilities(split, teachers: str) -> np.ndarray:
     Raises:
         UserError: one cannot be loaded, or knows other classes.
     """
-    total, names = 0.0, [name.strip() for name in teachers.split(",")]
-    for name in names:
-        function = LogitsFunction(load_model(model_file(name), class_names=split.class_names), split.images.shape[1:])
-        for mirror in (False, True):
-            total = total + softmax(function(split.images, mirror=mirror).astype(np.float64))
-    return total / (2 * len(names))
+    models = (load_model(model_file(name.strip()), class_names=split.class_names) for name in teachers.split(","))
+    return averaged(np.concatenate([view_logits(model, split, "flip") for model in models]).astype(np.float64))

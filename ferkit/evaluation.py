@@ -10,7 +10,7 @@ from .atomic import atomic_path
 from .dataset import Split
 from .errors import UserError
 from .inference import WHOLE, LogitsFunction
-from .metrics import measure, softmax
+from .metrics import averaged, measure, softmax
 
 _AVERAGED = {"none": "", "flip": ", mirror averaging", "ten-crop": ", ten-crop averaging"}
 _SIDE = 11 / 12
@@ -22,6 +22,20 @@ TEN_CROP_BOXES = [(top, left, top + _SIDE, left + _SIDE) for top, left in _START
 def split_logits(model, split: Split, tta: str = "none", batch_size: int | None = None) -> np.ndarray:
     """Logits ``(rows, classes)``; with test-time averaging, the log of the mean probability over the views of an image.
 
+    Arguments are those of ``view_logits``.
+    """
+    return in_one(view_logits(model, split, tta, batch_size))
+
+
+def in_one(views: np.ndarray) -> np.ndarray:
+    """Logits ``(views, rows, classes)`` as ``(rows, classes)``: one view as it is, of several the log of the mean probability."""
+    return views[0] if len(views) == 1 else np.log(averaged(views) + 1e-12)
+
+
+def view_logits(model, split: Split, tta: str = "none", batch_size: int | None = None) -> np.ndarray:
+    """Logits of every view of an image that test-time averaging asks for, ``(views, rows, classes)``; but for ten-crop the
+    whole image is the first.
+
     Args:
         model: a Keras model from pixels to logits.
         split: a ``dataset.Split``.
@@ -30,12 +44,9 @@ def split_logits(model, split: Split, tta: str = "none", batch_size: int | None 
         batch_size: images at once.
     """
     function = LogitsFunction(model, split.images.shape[1:])
-    if tta == "none":
-        return function(split.images, batch_size)
     boxes = TEN_CROP_BOXES if tta == "ten-crop" else [WHOLE]
-    views = [(mirror, box) for box in boxes for mirror in (False, True)]
-    total = sum(softmax(function(split.images, batch_size, mirror, box)) for mirror, box in views)
-    return np.log(total / len(views) + 1e-12)
+    mirrors = (False,) if tta == "none" else (False, True)
+    return np.stack([function(split.images, batch_size, mirror, box) for box in boxes for mirror in mirrors])
 
 
 def evaluate(model, split: Split, tta: str = "none", batch_size: int | None = None) -> tuple[dict, np.ndarray]:

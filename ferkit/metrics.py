@@ -11,6 +11,11 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     return shifted / shifted.sum(axis=1, keepdims=True)
 
 
+def averaged(views: np.ndarray) -> np.ndarray:
+    """Probabilities ``(rows, classes)``: the mean over views of their softmax; logits ``(views, rows, classes)``."""
+    return np.mean([softmax(logits) for logits in views], axis=0)
+
+
 def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
     """Counts ``(classes, classes)``: row = true class, column = predicted class."""
     return np.bincount(labels * classes + predicted, minlength=classes * classes).reshape(classes, classes)

@@ -51,7 +51,8 @@ def model_card(figures: dict) -> str:
     Args:
         figures: of ``release.release``.
     """
-    name, split, training = figures["name"], figures["split"], figures["training"] or {}
+    name, split = figures["name"], figures["split"]
+    steps = [*reversed(figures["training_before"]), *([figures["training"]] if figures["training"] else [])]
     given = f"--weights {name}" if figures["ships"] else f"--checkpoint {name}.keras"
     parts = [
         f"# {name}",
@@ -65,13 +66,12 @@ def model_card(figures: dict) -> str:
         "## Calibration",
         _wrapped(_calibration(figures)),
         "## Data",
-        *_data(figures["data"], training.get("How", {})),
+        *_data(figures["data"], {key for step in steps for key in step.get("How", {})}),
         "## Use and misuse",
         _bullets(USE),
         "## Limits",
         _bullets(text.format(**_about_input(figures)) for text in LIMITS),
-        "## Training",
-        _sections(training) if training else UNKNOWN_TRAINING,
+        *(_trainings(steps) if steps else ["## Training", UNKNOWN_TRAINING]),
         "## Released",
         _table(["", ""], [[key, str(value)] for key, value in figures["released"].items()]),
     ]
@@ -147,6 +147,12 @@ def _about_input(figures):
     side, _, channels = figures["model"]["input"]
     classes = ", ".join(figures["data"]["class_names"])
     return {"side": side, "colours": "gray" if channels == 1 else "colour", "classes": classes}
+
+
+def _trainings(steps):
+    for number, step in enumerate(steps, start=1):
+        which = f", step {number} of {len(steps)}" if len(steps) > 1 else ""
+        yield from (f"## Training{which}", _sections(step))
 
 
 def _sections(training):

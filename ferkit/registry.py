@@ -6,6 +6,8 @@ import importlib.util
 
 from .errors import UserError
 
+LAST_LAYER = "logits"
+
 
 @dataclasses.dataclass(frozen=True)
 class ModelEntry:
@@ -17,9 +19,10 @@ class ModelEntry:
             FOR_DATASET and, for `compare`, ABLATIONS and PLAIN) and the model
             class. Custom objects are registered under the package's name, by which a saved file tells whose it is.
         class_name: a ``keras.Model`` whose constructor takes ``class_names``, ``image_size``, ``channels`` and the package's
-            OPTIONS, and keeps them as attributes. It may have ``load_first_weights()``, called once before training, and
-            ``for_training()``: a model that shares its weights, returns a dictionary with "logits", and has
-            ``extra_losses(labels, outputs)`` and ``after_step(labels, outputs)``.
+            OPTIONS, and keeps them as attributes. Its last layer, dense or a batch normalization, is named LAST_LAYER.
+            It may have ``load_first_weights()``, called once before training, and ``for_training()``: a model that shares its
+            weights, returns a dictionary with "logits", and has ``extra_losses(labels, outputs)`` and
+            ``after_step(labels, outputs)``.
 
     The package may have ``pictures.py``, which shows what a model looks at: PICTURES, name -> function(model, images). Images are
     uint8 ``(n, height, width, channels)`` of the model's input size; it returns uint8 ``(n, H, W, 3)``, one picture a face, or

@@ -9,9 +9,8 @@ from .atomic import atomic_path
 from .calibration import fit_temperature, fold_temperature, held_out_errors
 from .dataset import load_split
 from .errors import UserError
-from .evaluation import evaluate
+from .evaluation import in_one, view_logits
 from .half_precision import halve
-from .inference import LogitsFunction
 from .metrics import measure
 from .model_card import model_card
 from .report import training_sections
@@ -44,7 +43,7 @@ def release(checkpoint: Path, data: str | Path, name: str, folder: str | Path, m
     """
     model = load_model(checkpoint, None, manifest.class_names)
     split = load_split(data, SPLIT, manifest, *model.input_shape[2:])
-    views = _views(model, split)
+    views = view_logits(model, split, "flip")
     before = measure(views[0], split)
     temperature = fit_temperature(views, split.labels)
     fold_temperature(model, temperature)
@@ -58,26 +57,29 @@ def release(checkpoint: Path, data: str | Path, name: str, folder: str | Path, m
             except ValueError as error:
                 raise UserError(f"{checkpoint}: {error}; keep it in full with --half False.") from error
         stored = load_model(draft)
-    figures = {
-        "name": name,
-        "ships": is_weights_folder(folder),
-        "data": _data(manifest),
-        "split": SPLIT,
-        "accuracy_before": before["accuracy"],
-        "temperature": temperature,
-        "calibration_error_before": before["expected_calibration_error"],
-        "calibration_errors_held_out": held_out_errors(views, split.labels),
-        "plain": evaluate(stored, split)[0],
-        "flip": evaluate(stored, split, "flip")[0],
-        "largest_difference": float(np.abs(views / temperature - _views(stored, split)).max()),
-        "half_precision": half,
-        "bytes": file.stat().st_size,
-        "model": _architecture(stored),
-        "training": _training(checkpoint, stored),
-        "released": _made_here(),
-    }
-    _write(folder / f"{name}.json", json.dumps(figures, indent=2) + "\n")
-    _write(folder / f"{name}.md", model_card(figures))
+        stored_views = view_logits(stored, split, "flip")
+        figures = {
+            "name": name,
+            "ships": is_weights_folder(folder),
+            "data": _data(manifest),
+            "split": SPLIT,
+            "accuracy_before": before["accuracy"],
+            "temperature": temperature,
+            "calibration_error_before": before["expected_calibration_error"],
+            "calibration_errors_held_out": held_out_errors(views, split.labels),
+            "plain": {**measure(stored_views[0], split), "tta": "none"},
+            "flip": {**measure(in_one(stored_views), split), "tta": "flip"},
+            "largest_difference": float(np.abs(views / temperature - stored_views).max()),
+            "half_precision": half,
+            "bytes": draft.stat().st_size,
+            "model": _architecture(stored),
+            "training": _training(checkpoint, stored),
+            "training_before": _training_before(checkpoint, stored),
+            "released": _made_here(),
+        }
+        # The model comes last: where it lies, its card does too.
+        _write(folder / f"{name}.json", json.dumps(figures, indent=2) + "\n")
+        _write(folder / f"{name}.md", model_card(figures))
     return file, figures
 
 
@@ -89,12 +91,6 @@ def _write(path, text):
 def _made_here():
     made = made_with()
     return {**{key: value for key, value in made.items() if key != "packages"}, "processor": processor_name(), **made["packages"]}
-
-
-def _views(model, split):
-    """Logits of the images and of their mirror images, ``(2, rows, classes)``."""
-    function = LogitsFunction(model, split.images.shape[1:])
-    return np.stack([function(split.images, mirror=mirror) for mirror in (False, True)])
 
 
 def _data(manifest):
@@ -118,6 +114,15 @@ def _architecture(model):
         "multiply_adds": multiply_adds(model),
         "input": list(model.input_shape[1:]),
     }
+
+
+def _training_before(checkpoint, model):
+    """The same of the weights that the training started from, and of those they started from: the last step first."""
+    run, steps = RunFolder(Path(checkpoint).parent), []
+    while run.begun and (start := run.record()["recipe"].get("start_from")):
+        run = RunFolder(Path(start).parent)
+        steps.append(_training(start, model) or {"How": {"weights": f"{start}, whose training is not known"}})
+    return steps
 
 
 def _training(checkpoint, model):

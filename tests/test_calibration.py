@@ -5,8 +5,8 @@ import pytest
 
 from dan_tf import DAN
 from deep_emotion import DeepEmotion
-from ferkit.calibration import averaged, fit_temperature, fold_temperature, held_out_errors
-from ferkit.metrics import expected_calibration_error, softmax
+from ferkit.calibration import fit_temperature, fold_temperature, held_out_errors
+from ferkit.metrics import averaged, expected_calibration_error, softmax
 
 
 def calibrated(rng, rows=6000, classes=4):
@@ -28,10 +28,13 @@ def test_two_views_share_one_temperature(rng):
     alone = fit_temperature(views[:1], labels)
     shared = fit_temperature(views, labels)
     assert alone > shared > 1  # the average over views is less sure already
-    probabilities = averaged(views, shared)
+    probabilities = averaged(views / shared)
     np.testing.assert_allclose(probabilities, (softmax(views[0] / shared) + softmax(views[1] / shared)) / 2)
-    losses = {t: -sum(np.log(averaged(views[:n], t)[np.arange(6000), labels]).mean() for n in (1, 2)) for t in (0.95, 1, 1.05)}
-    around = [-sum(np.log(averaged(views[:n], t * shared)[np.arange(6000), labels]).mean() for n in (1, 2)) for t in losses]
+
+    def loss(temperature):
+        return -sum(np.log(averaged(views[:n] / temperature)[np.arange(6000), labels]).mean() for n in (1, 2))
+
+    around = [loss(share * shared) for share in (0.95, 1, 1.05)]
     assert min(around) == around[1]
 
 

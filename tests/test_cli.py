@@ -18,18 +18,22 @@ ROOT = Path(__file__).resolve().parent.parent
 QUICK = ["--recipe", "input_warp", "--epochs", "2", "--batch_size", "64", "--learning_rate", "0.002"]
 
 
-@pytest.fixture(scope="module")
-def workplace(tmp_path_factory):
-    """A folder with a set-up dataset in data/ and a finished run in runs/first."""
-    folder = tmp_path_factory.mktemp("workplace")
+def workplace_in(folder, *commands):
+    """The folder, with a set-up dataset in data/ and a finished run in runs/first, and after further commands there."""
+    setup = ["setup", "--sample", "--sample-count", "420", "-d", "data"]
     before = os.getcwd()
     os.chdir(folder)
     try:
-        assert main(["setup", "--sample", "--sample-count", "420", "-d", "data"]) == 0
-        assert main(["train", "-d", "data", "--run", "runs/first", *QUICK]) == 0
+        for command in (setup, ["train", "-d", "data", "--run", "runs/first", *QUICK], *commands):
+            assert main(command) == 0
     finally:
         os.chdir(before)
     return folder
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory):
+    return workplace_in(tmp_path_factory.mktemp("workplace"))
 
 
 @pytest.fixture

@@ -251,7 +251,7 @@ def test_a_backbone_of_dan_is_trained(here, no_timing):
     ("words", "message"),
     [
         ([], "compare: no contestants; name some with --backbones, --ablate or --models"),
-        (["--backbones", "vgg"], "--backbones vgg: unknown; known: convnext_atto, "),
+        (["--backbones", "vgg"], "--backbones vgg: unknown; known: convnext_face, convnext_atto, "),
         (["--ablate", "wings"], "--ablate wings: unknown; known: heads, partition, affinity."),
         (["--ablate", "heads", "heads"], "--ablate: heads is given twice"),
         (["--ablate", "partition", "--partition_weight", "0"], "--ablate partition: changes nothing"),

@@ -152,6 +152,8 @@ def test_averaging_over_views_is_the_mean_of_their_probabilities(rng):
 
     images = rng.integers(0, 256, (3, 48, 48, 1)).astype("uint8")
     split, model = split_of(images), DeepEmotion("paper", dropout=0.0)
+    last = model.get_layer("logits").kernel
+    last.assign(rng.normal(0.0, 20.0, last.shape))  # or views would hardly differ
     views = []
     for top, left in ((0, 0), (0, 1 / 12), (1 / 12, 0), (1 / 12, 1 / 12), (1 / 24, 1 / 24)):
         for view in (images, images[:, :, ::-1]):
@@ -161,4 +163,4 @@ def test_averaging_over_views_is_the_mean_of_their_probabilities(rng):
     expected["flip"] = np.mean([tf.nn.softmax(model(v.astype("float32"))) for v in (images, images[:, :, ::-1])], axis=0)
     for tta, probabilities in expected.items():
         np.testing.assert_allclose(np.exp(split_logits(model, split, tta)), probabilities, atol=1e-5, err_msg=tta)
-    assert np.abs(expected["flip"] - expected["ten-crop"]).max() > 1e-4
+    assert np.abs(expected["flip"] - expected["ten-crop"]).max() > 1e-3

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import pytest
 from kaggle_files import smooth_images, write_icml_csv
-from test_cli import QUICK, ROOT, fails
+from test_cli import QUICK, ROOT, fails, workplace_in
 
 from deep_emotion import DeepEmotion
 from ferkit import weights
@@ -24,16 +24,9 @@ from ferkit.saved_model import load_model
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """A data set in data/, a run in runs/one, and what it was released as in released/."""
-    folder, before = tmp_path_factory.mktemp("release"), os.getcwd()
-    os.chdir(folder)
-    try:
-        assert main(["setup", "--sample", "--sample-count", "420", "-d", "data"]) == 0
-        assert main(["train", "-d", "data", "--run", "runs/one", *QUICK]) == 0
-        assert main(["release", "-d", "data", "--run", "runs/one", "--name", "mine"]) == 0
-    finally:
-        os.chdir(before)
-    return folder
+    """A dataset in data/, a run in runs/first, and what it was released as in released/."""
+    release = ["release", "-d", "data", "--run", "runs/first", "--name", "mine"]
+    return workplace_in(tmp_path_factory.mktemp("release"), release)
 
 
 @pytest.fixture
@@ -50,8 +43,8 @@ def stored_dtypes(path):
 
 
 def test_released_file_is_half_as_large_and_computes_the_same(here):
-    full, half = load_model("runs/one/best.keras"), load_model("released/mine.keras")
-    assert (here / "released/mine.keras").stat().st_size < 0.62 * (here / "runs/one/best.keras").stat().st_size
+    full, half = load_model("runs/first/best.keras"), load_model("released/mine.keras")
+    assert (here / "released/mine.keras").stat().st_size < 0.62 * (here / "runs/first/best.keras").stat().st_size
     figures = json.loads((here / "released/mine.json").read_text())
     pixels = np.random.default_rng(0).integers(0, 256, (16, 48, 48, 1)).astype("float32")
     expected = np.array(full(pixels)) / figures["temperature"]
@@ -81,22 +74,41 @@ def test_card_says_what_a_card_must(here):
     assert "--checkpoint mine.keras" in card
 
 
+def test_card_of_a_second_step_tells_the_first_one_too(here):
+    """What the first step was given, such as FER+ votes, counts for the second."""
+    words = ["train", "-d", "data", "--run", "runs/two", *QUICK, "--start_from", "runs/first/best.keras", "--epochs", "1"]
+    assert main([*words, "--learning_rate", "0.0005"]) == 0
+    assert main(["release", "-d", "data", "--run", "runs/two", "--name", "two"]) == 0
+    card = (here / "released/two.md").read_text()
+    first, second = card.index("## Training, step 1 of 2"), card.index("## Training, step 2 of 2")
+    assert "| how: learning_rate | 0.002" in card[first:second]
+    assert "| how: learning_rate | 0.0005" in card[second:]
+    record = json.loads((here / "runs/first/recipe.json").read_text())
+    voted = {**record, "recipe": {**record["recipe"], "soft_labels": 0.5}}
+    (here / "runs/first/recipe.json").write_text(json.dumps(voted))
+    try:
+        assert main(["release", "-d", "data", "--run", "runs/two", "--name", "voted"]) == 0
+    finally:
+        (here / "runs/first/recipe.json").write_text(json.dumps(record))
+    assert "**extra" in (here / "released/voted.md").read_text()
+
+
 def test_full_precision_on_request(here):
-    assert main(["release", "-d", "data", "--run", "runs/one", "--name", "whole", "--half", "False", "--to", "w"]) == 0
+    assert main(["release", "-d", "data", "--run", "runs/first", "--name", "whole", "--half", "False", "--to", "w"]) == 0
     assert {kind for kind, _ in stored_dtypes("w/whole.keras").values()} == {"float32"}
     assert "half precision" not in (here / "w/whole.md").read_text().split("## Data")[0]
 
 
 def test_file_without_a_run_folder_is_released_and_says_so(here):
-    model = load_model("runs/one/best.keras")
+    model = load_model("runs/first/best.keras")
     model.save(here / "lonely.keras")
     assert main(["release", "-d", "data", "--checkpoint", "lonely.keras", "--name", "lonely"]) == 0
     assert "how it was trained is not known" in (here / "released/lonely.md").read_text()
 
 
 def test_bad_names_and_choices_are_one_line(here, capsys):
-    assert "--name a/b: not a file name" in fails(["release", "-d", "data", "--run", "runs/one", "--name", "a/b"], capsys)
-    both = ["release", "-d", "data", "--run", "runs/one", "--checkpoint", "x.keras", "--name", "a"]
+    assert "--name a/b: not a file name" in fails(["release", "-d", "data", "--run", "runs/first", "--name", "a/b"], capsys)
+    both = ["release", "-d", "data", "--run", "runs/first", "--checkpoint", "x.keras", "--name", "a"]
     assert "--checkpoint and --run: each names a model; give one of them." in fails(both, capsys)
 
 
@@ -229,3 +241,14 @@ def test_weights_are_found_where_the_project_is_installed(tmp_path):
     for name, path in weights.shipped_weights().items():
         assert Path(found[name]).read_bytes() == path.read_bytes()
         assert Path(found[name]).with_suffix(".md").is_file()
+
+
+def test_the_readme_says_what_the_shipped_figures_say():
+    readme = (ROOT / "README.md").read_text()
+    for name, path in weights.shipped_weights().items():
+        figures = json.loads(path.with_suffix(".json").read_text())
+        (row,) = [line for line in readme.splitlines() if line.startswith(f"| `{name}` |")]
+        for view in ("plain", "flip"):
+            assert f"{100 * figures[view]['accuracy']:.2f} %" in row
+        assert f"{100 * figures['flip']['accuracy_clean']:.2f} %" in row
+        assert f"{figures['model']['parameters']:,}" in row

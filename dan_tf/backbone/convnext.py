@@ -66,7 +66,7 @@ def _stem_of_convolutions(x, stride, width, channels):
     for index, (filters, step) in enumerate(((width, stride), (width, 1), (channels, 2))):
         x = layers.Conv2D(filters, max(3, step), step, "same", kernel_initializer="he_normal", name=f"stem{index}_conv")(x)
         x = LayerNormalization(epsilon=EPSILON, name=f"stem{index}_norm")(x)
-        if filters == width:
+        if index < 2:
             x = layers.ReLU(name=f"stem{index}_relu")(x)
     return x
 
