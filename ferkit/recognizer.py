@@ -106,7 +106,7 @@ class Recognizer:
 
     def probabilities(self, crops) -> np.ndarray:
         """Probabilities ``(n, classes)`` of crops as ``crop`` makes them."""
-        from .calibration import averaged
+        from .metrics import averaged
 
         if not len(crops):
             return np.zeros((0, len(self.class_names)))
