@@ -1,5 +1,7 @@
 """predict: photos, folders, videos and a camera through one recognizer, with rows, pictures and plots of what was found."""
 
+import contextlib
+import itertools
 import time
 from pathlib import Path
 
@@ -12,12 +14,14 @@ from .atomic import atomic_path
 from .errors import UserError
 from .photos import PhotoError, read_photo
 from .prediction_rows import NO_FACE, UNREADABLE, empty_row, face_row
+from .recognizer import UNSURE
 from .sources import is_video
 from .timeline import Timeline
 from .tracking import Tracker
 from .video import Video, VideoWriter
 
 PHOTOS_AT_ONCE = 16  # whose faces go through the model together
+FRAMES_AT_ONCE = 8  # the same of a video; a 4K frame takes 25 MB
 SHOWN_SHARE = 0.05
 CAMERA_LINE_SECONDS = 1.0
 
@@ -138,14 +142,13 @@ class Prediction:
             tqdm.write(f"{video.name}: plot {paths['.png']}")
 
     def _frames(self, video, timeline, path):
-        import contextlib
-
         tracker, began, count, faces, told = Tracker(**self.smoothing), time.monotonic(), 0, 0, -CAMERA_LINE_SECONDS
         with contextlib.ExitStack() as stack:
             writer = stack.enter_context(VideoWriter(path, video.rate)) if path else None
             bar = stack.enter_context(tqdm(total=video.count or None, unit="frame", desc=Path(video.name).name, leave=False))
-            for frame in stack.enter_context(contextlib.closing(video.frames())):
-                numbered = tracker.follow(self.recognizer.predict(frame.image), frame.time)
+            frames = stack.enter_context(contextlib.closing(video.frames()))
+            for frame, expressions in self._answered(frames, FRAMES_AT_ONCE if video.count else 1):
+                numbered = tracker.follow(expressions, frame.time)
                 for number, one in numbered:
                     self.rows.write(face_row(video.name, one, frame.number, frame.time, number))
                     timeline.add(number, frame.time, one.probabilities)
@@ -167,6 +170,11 @@ class Prediction:
         broken = f", {video.broken} broken frames left out" if video.broken else ""
         tqdm.write(f"{video.name}: {count:,} frames{broken}, {speed:.1f} frames/s; {timeline.summary()}")
 
+    def _answered(self, frames, at_once):
+        """Frames with their faces; those of a file are read some at a time, those of a camera as they come."""
+        while some := list(itertools.islice(frames, at_once)):
+            yield from zip(some, self.recognizer.predict_many([frame.image for frame in some]), strict=True)
+
 
 def _plural(word, count):
     return word if count == 1 else f"{word}s"
@@ -178,6 +186,6 @@ def described(expression, number: int | None = None) -> str:
     others = ", ".join(f"{name} {p:.0%}" for name, p in ranked[1:4] if p >= SHOWN_SHARE)
     left, top, right, bottom = np.round(expression.box).astype(int)
     who = f"face {number}: " if number else ""
-    unsure = " (unsure)" if expression.confidence < 0.4 else ""
+    unsure = " (unsure)" if expression.confidence < UNSURE else ""
     rest = f" ({others})" if others else ""
     return f"{who}{ranked[0][0]} {ranked[0][1]:.0%}{unsure}{rest} at {left},{top} to {right},{bottom}"

@@ -67,6 +67,7 @@ class YuNet:
             raise UserError(f"{path}: no such file; give YuNet's .onnx with --detector-model, or drop that to use what ships.")
         if model is None and hashlib.sha256(path.read_bytes()).hexdigest() != YUNET_HASH:
             raise UserError(f"{path}: damaged, its sha256 is another; install again, or give the file with --detector-model.")
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)  # 5 warns of its own default
         try:
             self._net = cv2.FaceDetectorYN.create(str(path), "", (SMALL_SIDE, SMALL_SIDE), least_score, OVERLAP, 5000)
             self._detect(np.zeros((64, 64, 3), np.uint8))
