@@ -335,39 +335,11 @@ def runs(options: argparse.Namespace) -> int:
 
 
 def demo(options: argparse.Namespace) -> int:
-    """Everything once: drawn faces, set-up, training, evaluation with a report, verification."""
-    from .cli import main
-
-    started = time.monotonic()
+    """Everything once, and a page that shows it."""
     named_recipe("deep_emotion", "input_warp", epochs=options.epochs)  # a wrong number is told at once
-    folder = Path(options.folder)
-    run = folder / "runs" / f"{time.strftime('%Y-%m-%d_%H-%M-%S')}"
-    steps = [
-        ["setup", "--sample", "-d", folder],
-        [
-            "train",
-            "-d",
-            folder,
-            "--run",
-            run,
-            "--recipe",
-            "input_warp",
-            "--epochs",
-            options.epochs,
-            "--learning_rate",
-            0.002,
-        ],
-        ["evaluate", "-d", folder, "--run", run, "--split", "test", "--report", run / "report-test"],
-        ["verify", "--run", run],
-    ]
-    for step in steps:
-        words = [str(word) for word in step]
-        print(f"\n$ python main.py {shlex.join(words)}", flush=True)
-        code = main(words)
-        if code:
-            return code
-    print(f"\nDone in {time.monotonic() - started:.0f} s. Open {run / 'report-test' / 'index.html'} for the pictures.")
-    return 0
+    from .demo.running import run_demo
+
+    return run_demo(options.folder, options.epochs)
 
 
 # ---- helpers ----------------------------------------------------------------------------------------------------------

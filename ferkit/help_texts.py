@@ -104,8 +104,10 @@ of the best accuracy. A damaged run folder is listed as unreadable.
 """,
     "demo": """\
 examples:
-  python main.py demo                                set up, train, evaluate and verify on drawn faces
+  python main.py demo                                set up, train, measure, explain, predict, export, verify
   python main.py demo --epochs 3 --folder /tmp/demo
+
+Nothing is downloaded. FOLDER/index.html shows each step with its picture and the command to do the same on your own data.
 """,
 }
 

@@ -13,7 +13,7 @@ from .charts import draw_calibration, draw_confusion, draw_curves, draw_per_clas
 from .recipe import Recipe
 
 # Charts are drawn on white; on a dark page their lightness is turned round and their hues stay. Photographs stay as they are.
-_STYLE = """
+STYLE = """
 :root { color-scheme: light dark; --ink: #222; --soft: #666; --line: #ddd; --page: #fff; }
 @media (prefers-color-scheme: dark) {
   :root { --ink: #e4e4e4; --soft: #a0a0a0; --line: #444; --page: #191919; }
@@ -181,7 +181,7 @@ def _page(figures, shown, training, about):
     title = html.escape(f"{model + ' on the ' if model else ''}{figures['split']} split{views}")
     parts = [
         "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width, initial-scale=1'>",
-        f"<title>{title}: {_percent(figures['accuracy'])}</title><style>{_STYLE}</style>",
+        f"<title>{title}: {_percent(figures['accuracy'])}</title><style>{STYLE}</style>",
         f"<h1>{title}: {_percent(figures['accuracy'])} of {figures['count']:,} images right</h1>",
         *_summary(figures),
         *_training_parts(training),
