@@ -31,7 +31,7 @@ def demo_page(steps, folder: Path) -> str:
         "<h1>Facial expression recognition, everything once</h1>",
         f"<p>{len(steps)} commands, {total:.0f} s on this machine. Under each is the command for data of your own. The net "
         "trained here saw drawn faces for a few epochs: it shows the way, and is good for nothing else. The photo is labelled by "
-        "the weights that ship. A label says what an expression looks like to people who sorted photos, not what a person feels.</p>",
+        "the weights that ship. A label says what a face looks like to people who sorted photos, not what a person feels.</p>",
     ]
     for number, step in enumerate(steps, start=1):
         parts.append(f"<h2>{number}. {html.escape(step.title)}</h2><p>{html.escape(step.said)}</p>")

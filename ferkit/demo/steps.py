@@ -75,8 +75,8 @@ def demo_steps(folder: Path, run: Path, epochs: int) -> list[Step]:
     return [
         Step(
             "Set up a dataset",
-            "No download at hand? Faces are drawn, by the muscle movements that make each expression, and written as Kaggle hands "
-            "out FER2013. Set-up checks every row, finds copies across the splits, and writes images and one manifest.",
+            "No download at hand? Faces are drawn, by the muscle movements that make each expression, and written as Kaggle "
+            "hands out FER2013. Set-up checks every row, finds copies across the splits, and writes images and one manifest.",
             ["setup", "--sample", "-d", data],
             "python main.py setup -d data --source icml_face_data.csv",
             [("faces.png", "Drawn faces, one column for each expression")],
@@ -133,8 +133,8 @@ def demo_steps(folder: Path, run: Path, epochs: int) -> list[Step]:
         ),
         Step(
             "Export it",
-            "For a product: preprocessing and calibration inside, read back in its own runtime and compared with Keras before the "
-            "command says success. LiteRT and ONNX are other formats.",
+            "For a product: preprocessing and calibration inside, read back in its own runtime and compared with Keras before "
+            "the command says success. LiteRT and ONNX are other formats.",
             ["export", "--run", str(run), "--format", "savedmodel", "--output", str(folder / "exported"), "--force", "-d", data],
             "python main.py export --weights deep_emotion-fer2013 --format onnx --output face.onnx",
         ),
