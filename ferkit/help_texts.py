@@ -99,9 +99,9 @@ examples:
   python main.py export --weights deep_emotion-fer2013 --format litert-int8 --output face-int8.tflite -d data
   python main.py export --run runs/mine --format savedmodel --output served/1 --force
 
-Input "image": float32 (batch, height, width, channels), pixels 0 to 255, any batch size. Output "probabilities", calibrated as the
-weights are. Labels and model card: savedmodel, in assets.extra/; litert, in a zip archive behind the model (unzip reads it); onnx,
-in its metadata.
+Input "image": float32 (batch, height, width, channels), pixels 0 to 255, any batch size. Output "probabilities", calibrated as
+the weights are. Labels and model card lie in assets.extra/ of a savedmodel, in a zip archive behind the model of a litert file
+(unzip reads it), and in the metadata of an onnx file.
 
 The file is read back in its own runtime and compared with Keras: probabilities within 0.0001 on drawn faces and on the val split;
 litert-int8 (kernels in 8 bits) within one point of accuracy there. If it is not, the command fails and leaves no file. Without a

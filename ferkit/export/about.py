@@ -18,14 +18,14 @@ def about_export(model, checkpoint: Path, wanted) -> dict[str, str]:
         checkpoint: the file it was loaded from; a model card beside it is taken over.
         wanted: a ``formats.Format``.
     """
-    height, width, channels = model.input_shape[1:]
+    shape = ", ".join(map(str, ("batch", *model.input_shape[1:])))
     made = made_with()
     weights = "large kernels in 8 bits, all else float32" if wanted.int8 else "float32"
     card = checkpoint.with_suffix(".md")
     lines = [
         f"# {checkpoint.stem}, exported as {wanted.name}",
         "",
-        f"- Input `{INPUT}`: float32 (batch, {height}, {width}, {channels}), pixels 0 to 255, {_colours(channels)}; any batch size.",
+        f"- Input `{INPUT}`: float32 ({shape}), any batch size; pixels 0 to 255, {_colours(model)}.",
         f"- Output `{OUTPUT}`: float32 (batch, {len(model.class_names)}): {', '.join(model.class_names)}.",
         f"- Weights: {weights}. Made by: {made['command']}",
         f"- With: commit {made['commit']}, {json.dumps(made['packages'])}",
@@ -37,5 +37,5 @@ def about_export(model, checkpoint: Path, wanted) -> dict[str, str]:
     return {LABELS: "\n".join(model.class_names) + "\n", CARD: "\n".join(lines) + "\n" + text}
 
 
-def _colours(channels):
-    return "gray" if channels == 1 else "red, green, blue"
+def _colours(model):
+    return "gray" if model.input_shape[-1] == 1 else "red, green, blue"

@@ -35,7 +35,7 @@ class Format:
         return importlib.import_module(f".{self.module}", __package__)
 
 
-_LITERT = {"ai_edge_litert": "ai-edge-litert>=2.0,<3"}
+_LITERT = {"ai_edge_litert": "ai-edge-litert>=2.0.2,<3"}
 _ONNX = {"tf2onnx": "tf2onnx>=1.17,<2", "onnxruntime": "onnxruntime>=1.20,<2"}
 _ALL = (
     Format("savedmodel", "savedmodel", "tensorflow", {}, is_folder=True),
