@@ -38,7 +38,8 @@ def atomic_path(path: str | Path, flush: bool = False):
     except OSError as error:
         raise writing_failed(path, error) from error
     finally:
-        draft.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # its folder may be none: the reason is on its way already
+            draft.unlink()
 
 
 @contextlib.contextmanager

@@ -1,11 +1,10 @@
 """LiteRT, which was TensorFlow Lite: one file for phones and small computers, with built-in operations only."""
 
-import os
 import zipfile
 
 import tensorflow as tf
 
-from .graph import INPUT, OUTPUT
+from .graph import INPUT, OUTPUT, usable_cores
 
 
 def write(graph, path, about, int8=False):
@@ -33,11 +32,6 @@ def load(path):
     """A function from float32 images to float32 probabilities, both NumPy, by ``ai_edge_litert``."""
     from ai_edge_litert.interpreter import Interpreter
 
-    interpreter = Interpreter(model_content=path.read_bytes(), num_threads=threads())
+    interpreter = Interpreter(model_content=path.read_bytes(), num_threads=usable_cores())
     run = interpreter.get_signature_runner()  # fits its tensors to each new batch size
     return lambda images: run(**{INPUT: images})[OUTPUT]
-
-
-def threads():
-    """As many as this process may use cores."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .graph import INPUT, OUTPUT
+from .graph import INPUT, OUTPUT, usable_cores
 
 OPSET = 17  # has been in all runtimes since 2022; nothing newer is needed
 
@@ -33,7 +33,9 @@ def load(path):
     """A function from float32 images to float32 probabilities, both NumPy, by ``onnxruntime``."""
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = usable_cores()
+    session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
     return lambda images: session.run([OUTPUT], {INPUT: images})[0]
 
 
