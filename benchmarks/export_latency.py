@@ -14,7 +14,8 @@ from pathlib import Path
 
 import paired
 
-FORMATS = ("savedmodel", "litert", "litert-int8", "onnx")
+from ferkit.export.formats import FORMATS
+
 DIRECT, TRACED = "Keras, direct call", "Keras, traced"
 EXPORTS, WEIGHTS = "EXPORT_LATENCY_FOLDER", "EXPORT_LATENCY_WEIGHTS"  # what the workers are told
 
@@ -54,9 +55,7 @@ def _traced():
 def _exported(name):
     def prepare():
         model, _ = _model()
-        from ferkit.export.formats import FORMATS as known
-
-        run, face = known[name].implementation().load(Path(os.environ[EXPORTS]) / name), _face(model)
+        run, face = FORMATS[name].implementation().load(Path(os.environ[EXPORTS]) / name), _face(model)
         return lambda: run(face)
 
     return prepare
@@ -99,13 +98,12 @@ def _facts(folder, data):
     """Name -> (bytes, accuracy or None), of every format and of the .keras file."""
     model, path = _model()
     from ferkit.export.exporting import export_model
-    from ferkit.export.formats import FORMATS as known
     from ferkit.export.measuring import validation_split
 
     split = validation_split(model, path, data)[0] if data else None
     facts = {}
     for name in FORMATS:
-        done = export_model(model, path, known[name], folder / name, split)
+        done = export_model(model, path, FORMATS[name], folder / name, split)
         facts[name] = done.bytes, done.measured and done.measured.accuracy
         facts[DIRECT] = facts[TRACED] = path.stat().st_size, done.measured and done.measured.accuracy_keras
     return facts
