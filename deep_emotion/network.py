@@ -97,6 +97,14 @@ class DeepEmotion(keras.Model):
     def from_config(cls, config, custom_objects=None):
         return cls(**config)
 
+    def for_export(self):
+        """This model with a sampler of plain operations, for other runtimes: they cannot run what XLA compiles."""
+        if self.sampler not in ("auto", "xla"):
+            return self
+        model = DeepEmotion.from_config({**self.get_config(), "sampler": "tensorflow"})
+        model.set_weights(self.get_weights())
+        return model
+
 
 def _initializer(variant):
     if variant == "paper":

@@ -5,6 +5,7 @@ import csv
 import errno
 import os
 import re
+import shutil
 from pathlib import Path
 
 from .errors import UserError
@@ -37,7 +38,36 @@ def atomic_path(path: str | Path, flush: bool = False):
     except OSError as error:
         raise writing_failed(path, error) from error
     finally:
-        draft.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # its folder may be none: the reason is on its way already
+            draft.unlink()
+
+
+@contextlib.contextmanager
+def atomic_folder(path: str | Path):
+    """Yields an empty folder to fill; it takes the place of `path`, and of all in it, when the block ends well, and goes when it
+    does not.
+
+    A kill between the two renames leaves `path` absent, and what was there before beside it under a hidden name.
+
+    Raises:
+        UserError: no permission, or no space left.
+    """
+    path = Path(path)
+    draft, before = (path.with_name(f".{os.getpid()}-{kind}{path.name}") for kind in ("", "before-"))
+    try:
+        draft.mkdir(parents=True)
+        yield draft
+        if path.exists():
+            os.replace(path, before)
+        os.replace(draft, path)
+    except OSError as error:
+        if before.exists() and not path.exists():
+            os.replace(before, path)
+        raise writing_failed(path, error) from error
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+        if path.exists():
+            shutil.rmtree(before, ignore_errors=True)
 
 
 @contextlib.contextmanager

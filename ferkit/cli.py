@@ -7,6 +7,7 @@ import sys
 from generate_data.errors import DataError
 
 from .errors import UserError
+from .export.formats import FORMATS
 from .help_texts import DESCRIPTION, EXAMPLES, SHORT_FORM, SUMMARIES
 from .recipe import Recipe, nearest
 from .registry import DEFAULT_MODEL, MODELS
@@ -96,6 +97,7 @@ def _command_parser():
         "verify": _add_verify,
         "compare": _add_compare,
         "release": _add_release,
+        "export": _add_export,
         "predict": _add_predict,
         "explain": _add_explain,
         "runs": _add_runs,
@@ -291,6 +293,17 @@ def _add_release(parser):
     parser.add_argument("--to", default="released", metavar="DIR", help="where to write them (default: released)")
     half = "store kernels in 16 bits (default: True)"
     parser.add_argument("--half", type=boolean, nargs="?", const=True, default=True, metavar="True|False", help=half)
+
+
+def _add_export(parser):
+    parser.add_argument("--format", required=True, choices=list(FORMATS), help="what to write")
+    parser.add_argument("--output", required=True, metavar="PATH", help="the file, or the folder of a savedmodel")
+    parser.add_argument("--force", action="store_true", help="replace what lies at --output")
+    parser.add_argument("-m", "--model", choices=list(MODELS), default=None, help="weights that ship for this model")
+    parser.add_argument("--weights", default=None, metavar="NAME", help=f"a file, or one of: {', '.join(shipped_weights())}")
+    parser.add_argument("--run", default=None, metavar="DIR", help="best.keras of this run")
+    data = "measure the accuracy on this dataset's val split (default: data, if it is set up and has the model's classes)"
+    parser.add_argument("-d", "--data", default=GIVEN_ONLY, metavar="DIR", help=data)
 
 
 def _add_predict(parser):

@@ -321,6 +321,25 @@ def release(options: argparse.Namespace) -> int:
     return 0
 
 
+def export(options: argparse.Namespace) -> int:
+    """Write a model for another runtime, and compare it there with Keras."""
+    from .export.formats import FORMATS, check_output, check_runtime
+
+    wanted = FORMATS[options.format]
+    check_output(options.output, wanted, options.force)
+    check_runtime(wanted)
+    path = _weights_for_prediction(options)
+    import_tensorflow()
+    from .export.exporting import as_text, export_model
+    from .export.measuring import validation_split
+    from .saved_model import load_model
+
+    model = load_model(path, options.model)
+    split, reason = validation_split(model, path, getattr(options, "data", None))
+    print(as_text(export_model(model, path, wanted, options.output, split), wanted, reason))
+    return 0
+
+
 def runs(options: argparse.Namespace) -> int:
     """List the runs below a folder."""
     from .run_list import as_text, list_runs, write_runs_csv, write_runs_json

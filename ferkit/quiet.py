@@ -1,5 +1,6 @@
 """TensorFlow without its start-up chatter, and with the thread settings that suit it."""
 
+import contextlib
 import os
 import sys
 import tempfile
@@ -16,22 +17,30 @@ def import_tensorflow(one_operator_at_a_time=True):
         return sys.modules["tensorflow"]
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    with native_chatter_hidden():
+        import tensorflow as tf
+
+        has_gpu = bool(tf.config.list_physical_devices("GPU"))  # looks for CUDA, and complains
+    tf.get_logger().setLevel("ERROR")
+    if one_operator_at_a_time and not has_gpu:
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+    return tf
+
+
+@contextlib.contextmanager
+def native_chatter_hidden(shown_on_failure=True):
+    """Within, what is written to standard error is held back, by native code too; it is shown only if the block fails."""
     sys.stderr.flush()
     saved = os.dup(2)
     with tempfile.TemporaryFile() as chatter:
         os.dup2(chatter.fileno(), 2)
         try:
-            import tensorflow as tf
-
-            has_gpu = bool(tf.config.list_physical_devices("GPU"))  # looks for CUDA, and complains
+            yield
         except BaseException:
-            chatter.seek(0)
-            os.write(saved, chatter.read())
+            if shown_on_failure:
+                chatter.seek(0)
+                os.write(saved, chatter.read())
             raise
         finally:
             os.dup2(saved, 2)
             os.close(saved)
-    tf.get_logger().setLevel("ERROR")
-    if one_operator_at_a_time and not has_gpu:
-        tf.config.threading.set_inter_op_parallelism_threads(1)
-    return tf

@@ -1,0 +1,143 @@
+"""Exported files beside Keras: size, time of one face, and the accuracy on a dataset's val split.
+
+python benchmarks/export_latency.py --weights dan-fer2013 -d data --save
+
+Times are ratios to Keras's own direct call, `model(face)`, of the same round; each contestant runs in a process of its own.
+"Keras, traced" is the same model as a tf.function, which is how this program itself asks it.
+"""
+
+import argparse
+import os
+import statistics
+import tempfile
+from pathlib import Path
+
+import paired
+
+from ferkit.export.formats import FORMATS
+
+DIRECT, TRACED = "Keras, direct call", "Keras, traced"
+EXPORTS, WEIGHTS = "EXPORT_LATENCY_FOLDER", "EXPORT_LATENCY_WEIGHTS"  # what the workers are told
+
+
+def _model():
+    from ferkit.quiet import import_tensorflow
+
+    import_tensorflow()
+    from ferkit.saved_model import load_model
+    from ferkit.weights import model_file
+
+    path = model_file(os.environ[WEIGHTS])
+    return load_model(path), path
+
+
+def _face(model):
+    from ferkit.export.comparison import drawn_faces
+    from ferkit.inference import fit_images
+
+    return fit_images(drawn_faces()[3:4], model.input_shape[1:]).numpy()
+
+
+def _direct():
+    model, _ = _model()
+    face = _face(model)
+    return lambda: model(face, training=False).numpy()
+
+
+def _traced():
+    from ferkit.inference import LogitsFunction
+
+    model, _ = _model()
+    function, face = LogitsFunction(model, model.input_shape[1:]), _face(model).astype("uint8")
+    return lambda: function(face)
+
+
+def _exported(name):
+    def prepare():
+        model, _ = _model()
+        run, face = FORMATS[name].implementation().load(Path(os.environ[EXPORTS]) / name), _face(model)
+        return lambda: run(face)
+
+    return prepare
+
+
+CONTESTANTS = {DIRECT: _direct, TRACED: _traced, **{name: _exported(name) for name in FORMATS}}
+
+
+def main():
+    """Export everything, then measure in turn."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--weights", default="deep_emotion-fer2013", help="default: deep_emotion-fer2013")
+    parser.add_argument("-d", "--data", default=None, metavar="DIR", help="a dataset to measure the accuracy on")
+    parser.add_argument("--rounds", type=int, default=15, help="turns of each contestant (default: 15)")
+    parser.add_argument("--repeats", type=int, default=30, help="faces in a turn (default: 30)")
+    parser.add_argument("--save", action="store_true", help="write the result to benchmarks/results/")
+    parser.add_argument("--worker", choices=list(CONTESTANTS), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.worker:
+        return paired._work(CONTESTANTS, options.worker)
+    os.environ[WEIGHTS] = options.weights
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ[EXPORTS] = folder
+        facts = _facts(Path(folder), options.data)
+        seconds = _seconds(options)
+    rows = [_row(name, facts, seconds) for name in CONTESTANTS if name in seconds]
+    about = (
+        f"Export of {options.weights}; one face, {options.rounds} rounds of {options.repeats}, medians of ratios within a round; "
+        f"{len(os.sched_getaffinity(0))} core(s) used; {paired.machine()}; {paired.versions()}, {_runtimes()}"
+    )
+    print(about)
+    for row in rows:
+        print("  " + "; ".join(f"{key} {value}" for key, value in row.items()))
+    if options.save:
+        paired._save(f"Export {options.weights}", about, rows)
+    return 0
+
+
+def _facts(folder, data):
+    """Name -> (bytes, accuracy or None), of every format and of the .keras file."""
+    model, path = _model()
+    from ferkit.export.exporting import export_model
+    from ferkit.export.measuring import validation_split
+
+    split = validation_split(model, path, data)[0] if data else None
+    facts = {}
+    for name in FORMATS:
+        done = export_model(model, path, FORMATS[name], folder / name, split)
+        facts[name] = done.bytes, done.measured and done.measured.accuracy
+        facts[DIRECT] = facts[TRACED] = path.stat().st_size, done.measured and done.measured.accuracy_keras
+    return facts
+
+
+def _seconds(options):
+    """Name -> seconds of a face, round by round."""
+    workers = [worker for worker in (paired.Worker(__file__, name) for name in CONTESTANTS) if worker.ready()]
+    for _ in range(options.rounds):
+        for worker in workers:
+            worker.turn(options.repeats)
+    for worker in workers:
+        worker.stop()
+    return {worker.name: worker.seconds for worker in workers}
+
+
+def _row(name, facts, seconds):
+    ratios = [own / direct for own, direct in zip(seconds[name], seconds[DIRECT], strict=True)]
+    low, middle, high = statistics.quantiles(ratios, n=4)
+    size, accuracy = facts[name]
+    return {
+        "contestant": name,
+        "bytes": size,
+        "time_to_direct_call": f"{middle:.4f} (quartiles {low:.4f} to {high:.4f})",
+        "milliseconds_here": f"{1000 * statistics.median(seconds[name]):.2f}",
+        "val_accuracy": "" if accuracy is None else f"{accuracy:.4f}",
+    }
+
+
+def _runtimes():
+    import importlib.metadata
+
+    return ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("ai-edge-litert", "onnxruntime", "tf2onnx"))
+
+
+if __name__ == "__main__":
+    main()
