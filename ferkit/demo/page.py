@@ -7,7 +7,8 @@ from pathlib import Path
 from ..report import STYLE
 
 _OWN_STYLE = """
-pre { background: color-mix(in srgb, var(--ink) 6%, var(--page)); padding: .7rem .9rem; overflow-x: auto; border-radius: 6px;
+pre { background: color-mix(in srgb, var(--ink) 6%, var(--page)); padding: .7rem .9rem; white-space: pre-wrap;
+  overflow-wrap: anywhere; border-radius: 6px;
   font-size: .85rem; line-height: 1.4; }
 .yours { border-left: 4px solid #0072b2; padding-left: .9rem; }
 .yours pre { margin-top: .2rem; }

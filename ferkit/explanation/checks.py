@@ -10,27 +10,29 @@ from .activation import Explainer
 SHARES = np.linspace(0.0, 1.0, 17)  # of the pixels that are taken away or put back
 
 
-def randomization(model, faces: np.ndarray, classes, method: str = "grad-cam", seed: int = 0) -> float:
+def randomization(explainer: Explainer, faces: np.ndarray, classes, method: str = "grad-cam", shuffles: int = 1) -> float:
     """Mean rank correlation of maps before and after all kernels are shuffled (Adebayo et al., arXiv 1810.03292): 0 is good.
 
     The model is left as it was.
 
     Args:
-        model: a Keras model of ours.
+        explainer: of the model.
         faces: uint8 ``(n, size, size, channels)``.
         classes: int ``(n,)``.
         method: see ``Explainer.maps``.
-        seed: of the new weights.
+        shuffles: mean over so many, of seeds 0, 1, ...: one alone may happen to mark the same places, or the opposite ones.
     """
-    before, kept = Explainer(model).maps(faces, classes, method), model.get_weights()
-    numbers = np.random.default_rng(seed)
-    drawn = [numbers.permutation(w.ravel()).reshape(w.shape) if w.ndim > 1 else w for w in kept]
+    model, correlations = explainer.model, []
+    before, kept = explainer.maps(faces, classes, method)["features"], model.get_weights()
     try:
-        model.set_weights(drawn)
-        after = Explainer(model).maps(faces, classes, method)
+        for seed in range(shuffles):
+            numbers = np.random.default_rng(seed)
+            model.set_weights([numbers.permutation(w.ravel()).reshape(w.shape) if w.ndim > 1 else w for w in kept])
+            after = explainer.maps(faces, classes, method)["features"]
+            correlations += [_rank_correlation(a, b) for a, b in zip(before, after, strict=True)]
     finally:
         model.set_weights(kept)
-    return float(np.mean([_rank_correlation(a, b) for a, b in zip(before["features"], after["features"], strict=True)]))
+    return float(np.mean(correlations))
 
 
 def _rank_correlation(one, other):

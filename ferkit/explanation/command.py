@@ -16,7 +16,7 @@ from .checks import deletion_and_insertion, randomization
 from .sheet import draw_sheet, explanation_panels
 
 CHECKED_FACES = 64  # of a gallery's split, for the figures
-SHUFFLES = 5  # of the weights: one alone may happen to mark the same places, or the opposite ones
+SHUFFLES = 5  # of the weights
 
 
 def class_number(class_names, name: str | None) -> int | None:
@@ -105,8 +105,7 @@ def checked(model, split, numbers, explainer) -> dict:
         maps = explainer.maps(faces, classes, method)["features"]
         curves = deletion_and_insertion(model, faces, maps, classes)
         figures[method] = {key: curve["area"] for key, curve in curves.items()}
-        shuffled = [randomization(model, faces, classes, method, seed) for seed in range(SHUFFLES)]
-        figures[method]["randomization"] = float(np.mean(shuffled))
+        figures[method]["randomization"] = randomization(explainer, faces, classes, method, SHUFFLES)
     return figures
 
 
