@@ -58,7 +58,7 @@ def _operation(path, method, operation):
     if operation.get("parameters"):
         rows = [(f"?{one['name']}=", one.get("description", "")) for one in operation["parameters"]]
         parts.append(_table(("parameter", ""), rows))
-    rows = [(status, _answer(one)) for status, one in sorted(operation["responses"].items())]
+    rows = [(status, _answer(one)) for status, one in sorted(operation["responses"].items()) if one["description"]]
     return "".join([*parts, _table(("status", "answer"), rows), "</section>"])
 
 

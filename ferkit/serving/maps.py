@@ -43,7 +43,7 @@ def heat_picture(values: np.ndarray) -> np.ndarray:
     import cv2
 
     heat = np.clip(cv2.resize(values.astype(np.float64), (SIDE, SIDE), interpolation=cv2.INTER_LINEAR), 0, 1)
-    picture = np.dstack([heat_colours(heat)[:, :, ::-1], 255 * MOST_COVER * np.sqrt(heat)])
+    picture = np.dstack([heat_colours(heat)[:, :, ::-1], 255 * MOST_COVER * heat**0.7])
     return picture.round().astype(np.uint8)
 
 

@@ -179,7 +179,7 @@ fetch("/v1/models").then((response) => response.json()).then((known) => {
   about = known.models[0];
   const numbers = ["none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"];
   $("count").textContent = numbers[about.class_names.length] ?? about.class_names.length;
-  $("model").textContent = `${about.name}, ${about.parameters.toLocaleString("en")} numbers large`;
+  $("model").textContent = `${about.name}, a neural network of ${about.parameters.toLocaleString("en")} weights`;
   if (about.measured) $("measured").textContent = measured(about.measured);
 }).catch(() => say("The server does not answer. Is it still running?", "bad"));
 

@@ -6,12 +6,17 @@ const SURE = 0.7; // from here on a label is named without "perhaps"
 const OPEN_CARDS = 3; // more faces than these: their bars are folded away
 let cards = [];
 
-export const percent = (share) => `${Math.round(share * 100)} %`;
+export const percent = (share) => (share < 0.005 ? "< 1 %" : `${Math.round(share * 100)} %`);
 
 // The label in words: how firmly depends on its probability.
 export function inWords(face) {
   if (face.unsure) return `unclear, perhaps ${face.label}`;
   return face.confidence < SURE ? `rather ${face.label}` : face.label;
+}
+
+function howLikely(face) {
+  if (face.unsure) return "no word stands out";
+  return face.confidence < SURE ? "more likely than the others" : face.confidence < 0.9 ? "likely" : "very likely";
 }
 
 export function clear() {
@@ -95,8 +100,8 @@ function makeBar(bars, name) {
 
 function fillCard(card, face, i, answer, source, about) {
   card.said.textContent = inWords(face);
-  const which = answer.faces.length > 1 ? `Face ${i + 1}: ` : "";
-  card.how.textContent = `${which}${percent(face.confidence)} for ${face.label}`;
+  const which = answer.faces.length > 1 ? `face ${i + 1}: ` : "";
+  card.how.textContent = `${which}${howLikely(face)}, ${percent(face.confidence)}`;
   for (const [name, share] of Object.entries(face.probabilities)) {
     const { row, fill, share: text } = card.rows[name];
     row.classList.toggle("first", name === face.label);
