@@ -92,3 +92,73 @@ def memory():
     """Resident memory of this process in MB."""
     with open("/proc/self/statm") as numbers:
         return int(numbers.read().split()[1]) * 4096 / 1e6
+
+
+# ---- noise --------------------------------------------------------------------------------------------------------------
+
+
+def fuzz_requests(rng, photos, count):
+    """Requests as (path, body, headers): random bytes, mutated photos and forms; the same for the same generator.
+
+    Args:
+        rng: a NumPy generator.
+        photos: bytes of whole photos.
+        count: how many.
+    """
+    for _ in range(count):
+        photo = photos[rng.integers(len(photos))]
+        body = _MUTATIONS[rng.integers(len(_MUTATIONS))](rng, photo)
+        headers = dict(JPEG)
+        if rng.random() < 0.4:
+            body, headers = form(body, end=rng.random() < 0.9)
+            if rng.random() < 0.5:
+                body = _mutated(rng, body)
+        elif rng.random() < 0.1:
+            headers = {"Content-Type": _random_text(rng)}
+        path = "/v1/explain" if rng.random() < 0.05 else "/v1/predict"
+        yield path + ("", "?detector=none", "?detector=auto", "?detector=x%00")[rng.integers(4)], body, headers
+
+
+def _mutated(rng, content):
+    """Some bytes changed, or a piece cut out, doubled or moved."""
+    content = bytearray(content)
+    for _ in range(1 + rng.integers(8)):
+        if not content:
+            break
+        place, length = int(rng.integers(len(content))), int(rng.integers(1, 64))
+        kind = rng.integers(4)
+        if kind == 0:
+            content[place] = int(rng.integers(256))
+        elif kind == 1:
+            del content[place : place + length]
+        elif kind == 2:
+            content[place:place] = content[place : place + length]
+        else:
+            content[place : place + length] = rng.bytes(length)
+    return bytes(content)
+
+
+def _header_mutated(rng, content):
+    return _mutated(rng, content[:200]) + content[200:]
+
+
+_MUTATIONS = (
+    lambda rng, photo: rng.bytes(int(rng.integers(0, 5000))),
+    lambda rng, photo: photo[: rng.integers(len(photo))],
+    lambda rng, photo: photo[:40] + rng.bytes(int(rng.integers(0, 5000))),
+    lambda rng, photo: photo,
+    _mutated,
+    _mutated,
+    _header_mutated,
+)
+
+
+def _random_text(rng):
+    words = ["image/", "multipart/form-data", "; boundary=", "text/html", "a" * 300, ";", "=", '"', "*", "\t", "\\", "-", "\xff"]
+    return "".join(words[k] for k in rng.integers(0, len(words), 4)).strip() or "x"
+
+
+def fuzz_photos():
+    """Small photos in every format that is read."""
+    pixels = np.random.default_rng(3).integers(0, 256, (40, 56, 3))
+    return [encoded(pixels, kind) for kind in ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")]

@@ -404,7 +404,7 @@ def test_what_cannot_be_served_is_one_line(capsys, monkeypatch):
     assert "serve needs no-such-package: python -m pip install fastapi" in fails(["serve"], capsys)
 
 
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("stop", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_it_starts_answers_and_stops_when_asked(stop):
     words = ["serve", "--port", "0", "--weights", "deep_emotion_paper-fer2013", "--detector", "none"]
     code = (

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from ..recognizer import UNSURE
 from .api_page import api_page
 from .body import FIELD, FORM, Intake
-from .guard import CLIENT_GONE, Guard
+from .guard import CLIENT_GONE, FAILED, Guard
 from .limits import Limits
 from .metrics import Metrics
 from .pages import add_pages
@@ -130,6 +130,9 @@ def _add_problems(app):
     async def wrong_path(_, error):
         return problem_response(error.status_code, f"{error.detail}; see /docs.")
 
+    async def failure(_, __):  # the guard tells it in the log
+        return problem_response(500, FAILED)
+
     async def gone(_, __):
         return Response(status_code=CLIENT_GONE)
 
@@ -137,6 +140,7 @@ def _add_problems(app):
     app.add_exception_handler(RequestValidationError, wrong_parameter)
     app.add_exception_handler(HTTPException, wrong_path)
     app.add_exception_handler(ClientGone, gone)
+    app.add_exception_handler(Exception, failure)
 
 
 async def _unless_gone(request, work):

@@ -23,6 +23,7 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 _HEADERS = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
+FAILED = "this server failed; the request was not answered."
 CLIENT_GONE = 499  # counted, never sent
 log = logging.getLogger("ferkit.serving")
 
@@ -65,7 +66,7 @@ class Guard:
         except Exception as error:
             _log(error)
             if not status:
-                await problem_response(500, "this server failed; the request was not answered.")(scope, receive, send_on)
+                await problem_response(500, FAILED)(scope, receive, send_on)
         finally:
             self._metrics.request(self._path(scope), status or CLIENT_GONE, time.perf_counter() - started)
 
