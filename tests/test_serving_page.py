@@ -170,7 +170,7 @@ def test_what_it_does_not_know_is_said(page):
     page.get_by_role("button", name="Take the whole photo as one face").click()
     status(page, "The whole photo taken as a face: ")
     drop(page, b"no photo at all")
-    status(page, "That did not work: the photo: no photo in a format that can be read")
+    status(page, "That did not work: no photo in a format that can be read")
     look(page, "no-photo")
     page.troubles.clear()  # chromium reports the 415
 

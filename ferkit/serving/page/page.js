@@ -4,7 +4,7 @@ import { Camera } from "./camera.js";
 import { clear, inWords, percent, show } from "./view.js";
 
 const $ = (id) => document.getElementById(id);
-const LONGEST_SHOWN = 1600, LONGEST_SENT = 2400; // pixels
+const LONGEST_SHOWN = 1600, LEAST_SHOWN = 480, LONGEST_SENT = 2400; // pixels of the longer side
 const SAY_EVERY = 3000; // milliseconds between announcements while the camera runs
 let about = null, limits = { bytes: 10_000_000, pixels: 40_000_000 };
 let photo = null, answered = null, question = 0, lastSaid = 0;
@@ -46,7 +46,7 @@ async function take(file) {
   forget();
   say("Looking…", "busy");
   const picture = await createImageBitmap(file).catch(() => null);
-  draw(picture);
+  if (picture) draw(picture);
   photo = await small(file, picture);
   ask(photo);
 }
@@ -55,14 +55,17 @@ function forget() {
   clear();
   photo = answered = null;
   $("offer").hidden = true;
+  $("picture").hidden = true;
+  $("stage").classList.add("empty");
 }
 
+// picture: an ImageBitmap, or just a width and height where the browser cannot show the format.
 function draw(picture) {
-  const canvas = $("canvas"), { width, height } = picture ?? { width: 640, height: 480 };
-  const scale = Math.min(1, LONGEST_SHOWN / Math.max(width, height));
+  const canvas = $("canvas"), { width, height } = picture, longest = Math.max(width, height);
+  const scale = Math.max(Math.min(1, LONGEST_SHOWN / longest), LEAST_SHOWN / longest);
   canvas.width = Math.max(1, Math.round(width * scale));
   canvas.height = Math.max(1, Math.round(height * scale));
-  if (picture) canvas.getContext("2d").drawImage(picture, 0, 0, canvas.width, canvas.height);
+  if (picture instanceof ImageBitmap) canvas.getContext("2d").drawImage(picture, 0, 0, canvas.width, canvas.height);
   present(canvas);
 }
 
@@ -139,11 +142,12 @@ async function ask(content, { live = false, whole = false } = {}) {
 
 function tell(answer, live) {
   answered = answer;
+  if ($("picture").hidden) draw(answer);
   show(answer, $("canvas"), about);
   $("offer").hidden = live || answer.faces_found > 0;
   $("canvas").setAttribute("aria-label", `Your photo. ${summary(answer)}`);
   if (!live || performance.now() - lastSaid > SAY_EVERY) {
-    say(summary(answer));
+    say(summary(answer, live));
     lastSaid = performance.now();
   }
 }
@@ -152,14 +156,15 @@ function refused(status, words, live) {
   if (live && [429, 503].includes(status)) say("The server is busy; the camera waits a moment.");
   else {
     clear();
-    say(`That did not work: ${words}`, "bad");
+    say(`That did not work: ${words.replace("the photo: ", "")}`, "bad");
   }
 }
 
-function summary(answer) {
+// changing: the percentages would be old before they are read.
+function summary(answer, changing = false) {
   const count = answer.faces_found;
   if (!count) return "No face found, so there is nothing to say.";
-  const all = answer.faces.map((face) => `${inWords(face)}, ${percent(face.confidence)}`);
+  const all = answer.faces.map((face) => inWords(face) + (changing ? "" : `, ${percent(face.confidence)}`));
   const left = answer.faces_left_out ? ` Only the ${answer.faces.length} clearest were looked at.` : "";
   if (count === 1) return `${answer.whole ? "The whole photo taken as a face" : "One face"}: ${all[0]}.`;
   return `${count} faces.${count <= 4 ? ` ${all.map((words, i) => `${i + 1}: ${words}`).join("; ")}.` : ""}${left}`;
