@@ -340,7 +340,7 @@ def test_nothing_is_written_to_disk_and_no_name_is_logged(port, tmp_path, monkey
 
 def test_batches_have_few_sizes_and_little_padding():
     sizes = (1, 2, 4, 8, 16)
-    assert [batch_size(rows, sizes) for rows in (1, 2, 3, 4, 5, 6, 7, 11, 12, 16, 40)] == [1, 2, 4, 4, 4, 8, 8, 8, 16, 16, 16]
+    assert [batch_size(rows, sizes) for rows in (1, 2, 3, 4, 6, 7, 13, 14, 16, 40)] == [1, 2, 2, 4, 4, 8, 8, 16, 16, 16]
 
 
 def test_the_batcher_keeps_rows_and_kinds_apart_and_survives_failures():

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 
-FULL_ENOUGH = 0.75  # a batch is padded to the next size if this share of it is rows; else the largest size they fill is taken
+FULL_ENOUGH = 0.85  # a batch is padded to the next size if this share of it is rows; else the largest size they fill is taken
 
 
 class Batcher:

@@ -44,9 +44,9 @@ class Intake:
             allowed = self.limits.bytes + (ROOM_FOR_FORM if boundary else 0)
             self._check_announced(request.headers.get("content-length"), allowed)
             content = await self._all(body, allowed)
-        except Problem:
+        except Problem as problem:
             self.held -= body.count
-            await body.drop(self.limits.drain_seconds)
+            problem.close = not await body.drop(self.limits.drain_seconds)
             raise
         except BaseException:
             self.held -= body.count
@@ -64,7 +64,7 @@ class Intake:
 
     async def refuse(self, request, problem: Problem):
         """Raise a problem after its body was let through, so that the client reads the answer and not a broken pipe."""
-        await _Body(request).drop(self.limits.drain_seconds)
+        problem.close = not await _Body(request).drop(self.limits.drain_seconds)
         raise problem
 
     def _check_announced(self, length, allowed):
@@ -110,13 +110,17 @@ class _Body:
                 yield chunk
 
     async def drop(self, seconds):
-        """Take in the rest, for so long at most, and forget it; a client that waits for "100 Continue" sends none."""
-        if self._waits_for_consent and not self.count:
-            return
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                async for _ in self:
-                    pass
+        """Take in the rest, for so long at most, and forget it; a client that waits for "100 Continue" sends none.
+
+        Returns:
+            Whether all of it came.
+        """
+        if self._more and not (self._waits_for_consent and not self.count):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    async for _ in self:
+                        pass
+        return not self._more
 
 
 def _boundary(content_type):

@@ -1,41 +1,72 @@
 """A connection that waits for nobody for ever, and whose own refusals are JSON too."""
 
 import json
+import socket
 
-import h11
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from .limits import Limits
 
 PHRASES = {400: "Bad Request", 408: "Request Timeout", 503: "Service Unavailable"}
+MOST_HEADER_BYTES = 65_536
 
 
 def connection_class(limits: Limits) -> type:
-    """uvicorn's HTTP/1.1 protocol with these limits on connections, on slow headers, on slow readers, and on bodies that nobody
-    wants."""
+    """uvicorn's HTTP/1.1 protocol with these limits on connections, on headers, on slow readers, and on bodies that nobody wants."""
     return type("LimitedConnection", (Connection,), {"limits": limits})
 
 
-class Connection(H11Protocol):
+class Connection(HttpToolsProtocol):
     """See ``connection_class``."""
 
     limits = Limits()
 
     def connection_made(self, transport):
         super().connection_made(transport)
+        # asyncio does this for sockets that were made with a protocol number only; without, each answer waits 40 ms for an ACK.
+        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._timer = self._write_timer = None
+        self._in_headers, self._header_bytes = False, 0
         if len(self.connections) > self.limits.connections:
             self._refuse(503, "too many connections; try again in a second.")
         else:
-            self._watch()
-
-    def data_received(self, data):
-        super().data_received(data)
-        self._watch()
+            self._await_headers()
 
     def connection_lost(self, exc):
-        self._timer, self._write_timer = _stopped(self._timer), _stopped(self._write_timer)
+        self._stop_timer()
+        if self._write_timer is not None:
+            self._write_timer.cancel()
         super().connection_lost(exc)
+
+    def data_received(self, data):
+        if self.transport.is_closing():  # refused; the rest is not looked at
+            return
+        super().data_received(data)
+        if self._in_headers:
+            self._header_bytes += len(data)
+            if self._header_bytes > MOST_HEADER_BYTES:
+                self._refuse(400, f"more than {MOST_HEADER_BYTES:,} bytes of headers.")
+
+    # ---- what is waited for -------------------------------------------------------------------------------------------------
+
+    def on_message_begin(self):
+        super().on_message_begin()
+        self._in_headers, self._header_bytes = True, 0
+        self._await_headers()
+
+    def on_headers_complete(self):
+        self._in_headers = False
+        self._stop_timer()
+        super().on_headers_complete()
+
+    def on_body(self, body):
+        super().on_body(body)
+        if self.cycle.response_complete and self._timer is None:  # answered already: the rest is let through for a while
+            self._timer = self.loop.call_later(self.limits.drain_seconds, self.transport.abort)
+
+    def on_message_complete(self):
+        self._stop_timer()
+        super().on_message_complete()
 
     def pause_writing(self):
         super().pause_writing()
@@ -43,28 +74,25 @@ class Connection(H11Protocol):
 
     def resume_writing(self):
         super().resume_writing()
-        self._write_timer = _stopped(self._write_timer)
+        self._write_timer.cancel()
 
-    def send_400_response(self, msg):
-        """What h11 cannot parse; uvicorn's name for it."""
-        self._refuse(400, "this is no HTTP/1.1 request.")
-
-    def _watch(self):
-        """A timer runs while headers are under way, and while a body comes in that was answered already."""
-        unfinished = self.conn.their_state is h11.IDLE
-        unwanted = self.conn.their_state is h11.SEND_BODY and self.conn.our_state is h11.DONE
-        if not (unfinished or unwanted) or self.transport.is_closing():
-            self._timer = _stopped(self._timer)
-        elif self._timer is None:
-            seconds = self.limits.header_seconds if unfinished else self.limits.drain_seconds
-            self._timer = self.loop.call_later(seconds, self._too_slow)
+    def _await_headers(self):
+        if self._timer is None:
+            self._timer = self.loop.call_later(self.limits.header_seconds, self._too_slow)
 
     def _too_slow(self):
+        self._refuse(408, f"the request's headers did not arrive within {self.limits.header_seconds:g} s.")
+
+    def _stop_timer(self):
+        if self._timer is not None:
+            self._timer.cancel()
         self._timer = None
-        if self.conn.their_state is h11.IDLE and self.conn.our_state is h11.IDLE and not self.transport.is_closing():
-            self._refuse(408, f"the request's headers did not arrive within {self.limits.header_seconds:g} s.")
-        elif self.conn.our_state is h11.DONE:
-            self.transport.abort()
+
+    # ---- refusals that reach no application ---------------------------------------------------------------------------------
+
+    def send_400_response(self, msg):
+        """What cannot be parsed; uvicorn's name for it."""
+        self._refuse(400, "this is no HTTP/1.1 request.")
 
     def _refuse(self, status, words):
         content = json.dumps({"error": words}, separators=(",", ":")).encode() + b"\n"
@@ -72,11 +100,7 @@ class Connection(H11Protocol):
             f"HTTP/1.1 {status} {PHRASES[status]}\r\ncontent-type: application/json\r\ncontent-length: {len(content)}\r\n"
             "connection: close\r\nx-content-type-options: nosniff\r\ncache-control: no-store\r\n\r\n"
         )
+        self._stop_timer()
         if not self.cycle or self.cycle.response_complete:  # else an answer is under way
             self.transport.write(head.encode() + content)
         self.transport.close()
-
-
-def _stopped(timer):
-    if timer is not None:
-        timer.cancel()

@@ -6,8 +6,6 @@ import socket
 import time
 import traceback
 
-from starlette.routing import Match
-
 from .metrics import Metrics
 from .problems import problem_response
 
@@ -37,13 +35,13 @@ class Guard:
 
     Args:
         app: what it guards.
-        routes: the app's, by whose paths requests are counted.
+        paths: the app's, by which requests are counted.
         metrics: where.
         names: of this host, beside localhost and the machine's own.
     """
 
-    def __init__(self, app, routes, metrics: Metrics, names=()):
-        self.app, self._routes, self._metrics = app, routes, metrics
+    def __init__(self, app, paths, metrics: Metrics, names=()):
+        self.app, self._paths, self._metrics = app, frozenset(paths), metrics
         self._names = {"localhost", socket.gethostname().lower(), *(name.lower() for name in names)}
 
     async def __call__(self, scope, receive, send):
@@ -92,10 +90,7 @@ class Guard:
             return False
 
     def _path(self, scope):
-        for route in self._routes:
-            if route.matches(scope)[0] is not Match.NONE:
-                return route.path
-        return "other"
+        return scope["path"] if scope["path"] in self._paths else "other"
 
 
 def _log(error):

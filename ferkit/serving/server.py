@@ -13,6 +13,7 @@ from .limits import Limits
 NEEDED = {
     "fastapi": "fastapi",
     "uvicorn": "uvicorn",
+    "httptools": "httptools",
     "python_multipart": "python-multipart",
     "prometheus_client": "prometheus-client",
 }  # module -> package

@@ -16,6 +16,7 @@ from .problems import ClientGone, Problem
 from .schema import face_answer
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM")  # decoded in this process, in memory
+BATCH_SIZES = (1, 2, 4, 8, 12, 16, 24, 32, 48, 64)
 EXPLAINED_TOGETHER = (1, 4)
 
 
@@ -67,7 +68,7 @@ class Service:
     def __init__(self, recognizer, limits: Limits, metrics: Metrics, make_detector):
         self.recognizer, self.limits, self.waiting = recognizer, limits, 0
         self._make_detector, self._own, self._explainer = make_detector, threading.local(), None
-        sizes = tuple(2**power for power in range(limits.batch.bit_length()))
+        sizes = tuple(size for size in BATCH_SIZES if size <= limits.batch)
         self._batcher = Batcher(
             {"predict": self._predict, "explain": self._explain},
             {"predict": sizes, "explain": EXPLAINED_TOGETHER},
