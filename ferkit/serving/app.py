@@ -176,15 +176,24 @@ async def _unless_gone(request, work):
     Raises:
         ClientGone: it did.
     """
-    working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(request.receive())
+    own, gone = asyncio.current_task(), False
+
+    async def watch():
+        nonlocal gone
+        await request.receive()  # the body is all there: what comes next is the end
+        gone = True
+        own.cancel()
+
+    watcher = asyncio.create_task(watch())
     try:
-        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        if working.done():
-            return working.result()
-        raise ClientGone
+        return await work
+    except asyncio.CancelledError:
+        if not gone:
+            raise
+        own.uncancel()
+        raise ClientGone from None
     finally:
-        working.cancel()
-        leaving.cancel()
+        watcher.cancel()
 
 
 def _about(recognizer, detector):

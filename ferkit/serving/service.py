@@ -107,8 +107,9 @@ class Service:
         self.waiting += 1
         try:
             async with asyncio.timeout(self.limits.seconds):
-                found = await asyncio.wrap_future(self._readers.submit(self._look, task))
-                answers = await asyncio.wrap_future(found.answers)
+                done = Future()
+                self._readers.submit(self._look_and_ask, task, done)
+                found, answers = await asyncio.wrap_future(done)
                 if task.kind == "predict":
                     return self._as_answer(found, answers, face_answer)
                 return await asyncio.wrap_future(self._readers.submit(self._as_answer, found, answers, explained_answer))
@@ -119,6 +120,17 @@ class Service:
             self.waiting -= 1
 
     # ---- in a reading thread ------------------------------------------------------------------------------------------------
+
+    def _look_and_ask(self, task, done):
+        """Find a photo's faces; when the model has answered, `done` has (what was found, answers). Cancelled, it cancels that."""
+        try:
+            found = self._look(task)
+        except BaseException as error:
+            if done.set_running_or_notify_cancel():
+                done.set_exception(error)
+            return
+        done.add_done_callback(lambda one: one.cancelled() and found.answers.cancel())
+        found.answers.add_done_callback(lambda answers: _hand_on(answers, found, done))
 
     def _look(self, task):
         """Read the photo, find its faces, and hand them to the model's thread."""
@@ -177,3 +189,12 @@ class Service:
         width, height = found.size
         head = {"model": self.recognizer.file.stem, "width": width, "height": height}
         return head | {"faces_found": len(found.faces), "faces_left_out": len(found.faces) - len(faces), "faces": faces}
+
+
+def _hand_on(answers, found, done):
+    if answers.cancelled() or not done.set_running_or_notify_cancel():
+        return
+    if answers.exception():
+        done.set_exception(answers.exception())
+    else:
+        done.set_result((found, answers.result()))
