@@ -1,5 +1,5 @@
-"""What serving costs: the time of one request above a direct call of the model, the faces/s of 64 clients against batches in one's
-own process, and 10,000 broken requests.
+"""What serving costs: the time of one request above a direct call of the model, the faces/s of 64 clients against batches in one
+process, and 10,000 broken requests.
 
 The server is a process of its own, and this one its client: both share the machine's cores, so what the client spends counts
 against the server. Server and direct calls take turns.
@@ -120,7 +120,11 @@ def noise(options, port):
         while part := [request for _, request in zip(range(options.fuzz // 10), requests, strict=False)]:
             codes.update(pool.map(send, part))
             marks.append(memory(port))
-    yield f"{sum(codes.values()):,} broken requests: status codes", " ".join(f"{c}:{n}" for c, n in sorted(codes.items())), "no 500"
+    yield (
+        f"{sum(codes.values()):,} broken requests: status codes",
+        " ".join(f"{c}:{n}" for c, n in sorted(codes.items())),
+        "no 500",
+    )
     yield "memory of the server after each tenth of them: MB", " ".join(f"{mark:.0f}" for mark in marks), "flat"
     yield "lasting growth, last tenth above the second: MB", f"{marks[-1] - marks[min(1, len(marks) - 1)]:.0f}", "flat"
 

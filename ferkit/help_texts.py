@@ -92,8 +92,8 @@ examples:
   curl -H 'Content-Type: image/jpeg' --data-binary @photo.jpg http://127.0.0.1:8000/v1/predict
   curl -F file=@face.png 'http://127.0.0.1:8000/v1/explain?detector=none'
 
-Paths: / (page), /docs (the API), /v1/predict, /v1/explain, /v1/models, /healthz, /metrics. No photo is kept. Needs fastapi, uvicorn,
-httptools, python-multipart and prometheus-client; a browser's camera needs https or localhost.
+Paths: / (page), /docs (the API), /v1/predict, /v1/explain, /v1/models, /healthz, /metrics. No photo is kept.
+Needs fastapi, uvicorn, httptools, python-multipart and prometheus-client; a browser's camera needs https or localhost.
 """,
     "release": """\
 examples:

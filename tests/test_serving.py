@@ -1,9 +1,6 @@
 """serve: what the API answers, to good requests and to bad ones; on a real port, with the paper's small net."""
 
 import concurrent.futures
-import gc
-import http.client
-import json
 import os
 import signal
 import socket
@@ -16,10 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-pytest.importorskip("fastapi")
-pytest.importorskip("uvicorn")
-
 from serving_client import JPEG, ask, encoded, form, post, raw, served, wait_until
 from test_cli import fails
 from test_prediction import BrightSquares, picture
@@ -48,7 +41,9 @@ def port(recognizer):
     """A server whose detector finds white squares, unless a request asks for none."""
     with pytest.MonkeyPatch.context() as patch:
         real = serving_detector()
-        patch.setattr("ferkit.detection.make_detector", lambda name, model=None: real(name) if name == "none" else BrightSquares())
+        patch.setattr(
+            "ferkit.detection.make_detector", lambda name, model=None: real(name) if name == "none" else BrightSquares()
+        )
         with served(recognizer, SMALL) as (own, _):
             yield own
 
@@ -299,7 +294,7 @@ def test_a_full_queue_is_told(recognizer):
 
 
 def test_too_many_bytes_at_once_are_told(recognizer):
-    with served(recognizer, Limits(batch=1, waiting_bytes=100), detector="none") as (own, server):
+    with served(recognizer, Limits(batch=1, waiting_bytes=100), detector="none") as (own, _):
         assert post(own, FACE)[0] == 429
         small = encoded(np.zeros((1, 1)), "PNG")
         assert post(own, small)[0] == 200
@@ -328,7 +323,12 @@ def test_a_failure_inside_is_one_line_that_tells_nothing_of_the_request(recogniz
 def test_nothing_is_written_to_disk_and_no_name_is_logged(port, tmp_path, monkeypatch, caplog, capfd):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     large = np.random.default_rng(0).integers(0, 256, (220, 220, 3))
-    for body, headers in (form(encoded(large, "PNG")), (encoded(large, "PNG"), JPEG), form(b"nothing"), form(encoded(large, "TIFF"))):
+    for body, headers in (
+        form(encoded(large, "PNG")),
+        (encoded(large, "PNG"), JPEG),
+        form(b"nothing"),
+        form(encoded(large, "TIFF")),
+    ):
         post(port, body, headers=headers)
     assert list(tmp_path.iterdir()) == []
     shown = capfd.readouterr()
@@ -398,7 +398,9 @@ def test_what_cannot_be_served_is_one_line(capsys, monkeypatch):
         assert f"--port {number}: something listens there already" in fails(["serve", "--port", number], capsys)
     assert "--port 70000: out of range" in fails(["serve", "--port", "70000"], capsys)
     assert "--host no.such.host.invalid: no such host" in fails(["serve", "--host", "no.such.host.invalid"], capsys)
-    assert "--host 203.0.113.7 --port 0: no address of this machine" in fails(["serve", "--host", "203.0.113.7", "--port", "0"], capsys)
+    assert "--host 203.0.113.7 --port 0: no address of this machine" in fails(
+        ["serve", "--host", "203.0.113.7", "--port", "0"], capsys
+    )
     assert "no such weights" in fails(["serve", "--weights", "gone"], capsys)
     monkeypatch.setitem(serving.NEEDED, "no_such_module", "no-such-package")
     assert "serve needs no-such-package: python -m pip install fastapi" in fails(["serve"], capsys)

@@ -6,10 +6,6 @@ import socket
 
 import numpy as np
 import pytest
-
-pytest.importorskip("fastapi")
-pytest.importorskip("uvicorn")
-
 from serving_client import JPEG, ask, encoded, fuzz_photos, fuzz_requests, memory, post, served
 
 from ferkit.recognizer import Recognizer

@@ -9,24 +9,24 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-pytest.importorskip("fastapi")
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")
-data = pytest.importorskip("skimage.data", reason="scikit-image, whose photo is shown, is not installed")
-
 from PIL import Image
 from serving_client import encoded, served
 
 from ferkit.recognizer import Recognizer
 from ferkit.serving.limits import Limits
 
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")
+data = pytest.importorskip("skimage.data", reason="scikit-image, whose photo is shown, is not installed")
+
 CHROMIUM = shutil.which("chromium")
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(CHROMIUM is None, reason="no chromium: apt-get install chromium"),
 ]
-FLAGS = """--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
---disable-component-update --disable-sync --use-fake-device-for-media-stream --use-fake-ui-for-media-stream""".split()
+FLAGS = (
+    "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync --use-fake-device-for-media-stream --use-fake-ui-for-media-stream"
+)
 KEEP = os.environ.get("SCREENSHOTS")  # a folder to look at what was tested
 
 
@@ -62,10 +62,12 @@ def page(address, film, tmp_path):
 
 @contextlib.contextmanager
 def browser_page(profile, film=None, **options):
-    flags = FLAGS + ([f"--use-file-for-fake-video-capture={film}"] if film else [])
+    flags = FLAGS.split(" ") + ([f"--use-file-for-fake-video-capture={film}"] if film else [])
     options = {"viewport": {"width": 1280, "height": 900}, **options}
     with playwright.sync_playwright() as player:
-        context = player.chromium.launch_persistent_context(profile, executable_path=CHROMIUM, headless=True, args=flags, **options)
+        context = player.chromium.launch_persistent_context(
+            profile, executable_path=CHROMIUM, headless=True, args=flags, **options
+        )
         page = context.new_page()
         page.troubles = []
         page.on("console", lambda one: page.troubles.append(one.text) if one.type == "error" else None)

@@ -36,9 +36,7 @@ def api_page(openapi: dict, origin: str = "http://127.0.0.1:8000") -> str:
     """
     info = openapi["info"]
     operations = [
-        _operation(path, method, operation)
-        for path, methods in openapi["paths"].items()
-        for method, operation in methods.items()
+        _operation(path, method, operation) for path, methods in openapi["paths"].items() for method, operation in methods.items()
     ]
     used = {name: schema for name, schema in openapi["components"]["schemas"].items() if "Validation" not in name}
     return PAGE.format(

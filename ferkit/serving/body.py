@@ -8,7 +8,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_options_header
 
 from .limits import Limits
-from .problems import ClientGone, Problem
+from .problems import ClientGoneError, RequestError
 
 FIELD = "file"
 FORM = "multipart/form-data"
@@ -35,8 +35,8 @@ class Intake:
             request: a Starlette request whose body was not touched.
 
         Raises:
-            Problem: 400 empty or no such field, 408 too slow, 413 too large, 415 another content type, 429 too many at once.
-            ClientGone: the connection was closed.
+            RequestError: 400 empty or no such field, 408 too slow, 413 too large, 415 another content type, 429 too many at once.
+            ClientGoneError: the connection was closed.
         """
         body = _Body(request)
         try:
@@ -44,7 +44,7 @@ class Intake:
             allowed = self.limits.bytes + (ROOM_FOR_FORM if boundary else 0)
             self._check_announced(request.headers.get("content-length"), allowed)
             content = await self._all(body, allowed)
-        except Problem as problem:
+        except RequestError as problem:
             self.held -= body.count
             problem.close = not await body.drop(self.limits.drain_seconds)
             raise
@@ -55,14 +55,14 @@ class Intake:
             photo = form_file(content, boundary) if boundary else content
             del content
             if not photo:
-                raise Problem(400, f"empty: 0 bytes; {HOW}.")
+                raise RequestError(400, f"empty: 0 bytes; {HOW}.")
             if len(photo) > self.limits.bytes:
                 raise _too_large(self.limits.bytes)
             yield photo
         finally:
             self.held -= body.count
 
-    async def refuse(self, request, problem: Problem):
+    async def refuse(self, request, problem: RequestError):
         """Raise a problem after its body was let through, so that the client reads the answer and not a broken pipe."""
         problem.close = not await _Body(request).drop(self.limits.drain_seconds)
         raise problem
@@ -80,10 +80,12 @@ class Intake:
                     if body.count > allowed:
                         raise _too_large(self.limits.bytes)
                     if self.held > self.limits.waiting_bytes:
-                        raise Problem(429, "too many photos are being received; try again in a second.")
+                        raise RequestError(429, "too many photos are being received; try again in a second.")
                     chunks.append(chunk)
         except TimeoutError as error:
-            raise Problem(408, f"the photo did not arrive within {self.limits.upload_seconds:g} s; send it again.") from error
+            raise RequestError(
+                408, f"the photo did not arrive within {self.limits.upload_seconds:g} s; send it again."
+            ) from error
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
@@ -102,7 +104,7 @@ class _Body:
         while self._more:
             message = await self._receive()
             if message["type"] == "http.disconnect":
-                raise ClientGone
+                raise ClientGoneError
             self._more = message.get("more_body", False)
             chunk = message.get("body", b"")
             self.count += len(chunk)
@@ -130,18 +132,18 @@ def _boundary(content_type):
     if kind == FORM:
         boundary = options.get(b"boundary")
         if not boundary:
-            raise Problem(400, "multipart without a boundary in its Content-Type; let your HTTP client set that header.")
+            raise RequestError(400, "multipart without a boundary in its Content-Type; let your HTTP client set that header.")
         return boundary
     if not kind or kind == "application/octet-stream" or kind.startswith("image/"):
         return None
-    raise Problem(415, f"this Content-Type is not taken; {HOW}.")
+    raise RequestError(415, f"this Content-Type is not taken; {HOW}.")
 
 
 def form_file(content: bytes, boundary: bytes) -> bytes:
     """The field `file` of a form.
 
     Raises:
-        Problem: 400: no form, no such field, or several of them.
+        RequestError: 400: no form, no such field, or several of them.
     """
     reader = _FormReader()
     try:
@@ -149,11 +151,11 @@ def form_file(content: bytes, boundary: bytes) -> bytes:
         parser.write(content)
         parser.finalize()
     except FormParserError as error:
-        raise Problem(400, f"the multipart form is damaged; {HOW}.") from error
+        raise RequestError(400, f"the multipart form is damaged; {HOW}.") from error
     if not reader.ended:
-        raise Problem(400, "the multipart form is cut off before its end; send it again.")
+        raise RequestError(400, "the multipart form is cut off before its end; send it again.")
     if len(reader.files) != 1:
-        raise Problem(400, f"the form has {len(reader.files) or 'no'} fields named `{FIELD}`; send one photo a request.")
+        raise RequestError(400, f"the form has {len(reader.files) or 'no'} fields named `{FIELD}`; send one photo a request.")
     return b"".join(reader.files[0])
 
 
@@ -173,7 +175,7 @@ class _FormReader:
         self._parts += 1
         self._wanted = False
         if self._parts > MOST_PARTS:
-            raise Problem(400, f"the form has more than {MOST_PARTS} fields; send the photo alone, as `{FIELD}`.")
+            raise RequestError(400, f"the form has more than {MOST_PARTS} fields; send the photo alone, as `{FIELD}`.")
 
     def _header_field(self, data, start, end):
         self._name += data[start:end]
@@ -197,4 +199,4 @@ class _FormReader:
 
 
 def _too_large(most):
-    return Problem(413, f"more than {most:,} bytes; make the photo smaller.")
+    return RequestError(413, f"more than {most:,} bytes; make the photo smaller.")

@@ -12,7 +12,7 @@ MOST_HEADER_BYTES = 65_536
 
 
 def connection_class(limits: Limits) -> type:
-    """uvicorn's HTTP/1.1 protocol with these limits on connections, on headers, on slow readers, and on bodies that nobody wants."""
+    """uvicorn's HTTP/1.1 protocol with these limits on headers, slow readers, bodies that nobody wants, and their number."""
     return type("LimitedConnection", (Connection,), {"limits": limits})
 
 

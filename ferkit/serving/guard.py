@@ -1,5 +1,6 @@
 """Around every request: who may ask, the headers of every answer, no failure without JSON, and the counting."""
 
+import functools
 import ipaddress
 import logging
 import socket
@@ -35,13 +36,14 @@ class Guard:
 
     Args:
         app: what it guards.
+        direct: path -> the application that answers POST there in its place.
         paths: the app's, by which requests are counted.
         metrics: where.
         names: of this host, beside localhost and the machine's own.
     """
 
-    def __init__(self, app, paths, metrics: Metrics, names=()):
-        self.app, self._paths, self._metrics = app, frozenset(paths), metrics
+    def __init__(self, app, direct, paths, metrics: Metrics, names=()):
+        self.app, self._direct, self._paths, self._metrics = app, direct, frozenset(paths), metrics
         self._names = {"localhost", socket.gethostname().lower(), *(name.lower() for name in names)}
 
     async def __call__(self, scope, receive, send):
@@ -60,7 +62,8 @@ class Guard:
 
         try:
             refusal = self._refusal(scope)
-            await (refusal or self.app)(scope, receive, send_on)
+            direct = self._direct.get(scope["path"]) if scope["method"] == "POST" else None
+            await (refusal or direct or self.app)(scope, receive, send_on)
         except Exception as error:
             _log(error)
             if not status:
@@ -82,15 +85,18 @@ class Guard:
 
     def _known(self, host):
         name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
-        if name in self._names:
-            return True
-        try:
-            return bool(ipaddress.ip_address(name.strip("[]")))
-        except ValueError:
-            return False
+        return name in self._names or _is_address(name.strip("[]"))
 
     def _path(self, scope):
         return scope["path"] if scope["path"] in self._paths else "other"
+
+
+@functools.lru_cache(maxsize=256)
+def _is_address(name):
+    try:
+        return ipaddress.ip_address(name) is not None
+    except ValueError:
+        return False
 
 
 def _log(error):

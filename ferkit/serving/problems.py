@@ -5,7 +5,7 @@ import json
 from starlette.responses import Response
 
 
-class Problem(Exception):
+class RequestError(Exception):
     """What is wrong with a request.
 
     Args:
@@ -23,7 +23,7 @@ class Problem(Exception):
         self.status, self.words = status, words
 
 
-class ClientGone(Exception):
+class ClientGoneError(Exception):
     """The client closed the connection: there is nobody to answer."""
 
 

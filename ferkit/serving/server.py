@@ -38,7 +38,7 @@ def listen(host: str, port: int) -> socket.socket:
     if not 0 <= port <= 65535:
         raise UserError(f"--port {port}: out of range; give 0 to 65535 (0: any free one).")
     try:
-        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(address, family=family, backlog=2048)
     except socket.gaierror as error:
         raise UserError(f"--host {host}: no such host ({error.strerror}); give 127.0.0.1, or 0.0.0.0 for all.") from error

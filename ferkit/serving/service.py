@@ -12,7 +12,7 @@ from .batching import Batcher
 from .limits import Limits
 from .maps import explained_answer
 from .metrics import Metrics
-from .problems import ClientGone, Problem
+from .problems import ClientGoneError, RequestError
 from .schema import face_answer
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM")  # decoded in this process, in memory
@@ -92,16 +92,16 @@ class Service:
 
     def check_room(self):
         """Raises:
-        Problem: 429, as many tasks are waiting as may.
+        RequestError: 429, as many tasks are waiting as may.
         """
         if self.waiting >= self.limits.waiting:
-            raise Problem(429, f"busy: {self.waiting} requests are waiting; try again in a second.")
+            raise RequestError(429, f"busy: {self.waiting} requests are waiting; try again in a second.")
 
     async def answer(self, task: Task) -> dict:
         """What the API answers to a task; see ``schema.Prediction`` and ``schema.Explanation``.
 
         Raises:
-            Problem: 400, 413, 415 or 422 about the photo, 429 when full, 503 when it takes too long.
+            RequestError: 400, 413, 415 or 422 about the photo, 429 when full, 503 when it takes too long.
         """
         self.check_room()
         self.waiting += 1
@@ -114,7 +114,7 @@ class Service:
                     return self._as_answer(found, answers, face_answer)
                 return await asyncio.wrap_future(self._readers.submit(self._as_answer, found, answers, explained_answer))
         except TimeoutError as error:
-            raise Problem(503, f"not answered within {self.limits.seconds:g} s: too busy; try again.") from error
+            raise RequestError(503, f"not answered within {self.limits.seconds:g} s: too busy; try again.") from error
         finally:
             task.given_up = True
             self.waiting -= 1
@@ -137,7 +137,7 @@ class Service:
         import cv2
 
         if task.given_up:
-            raise ClientGone
+            raise ClientGoneError
         photo = self._photo(task)
         most = self.limits.faces if task.kind == "predict" else self.limits.explained_faces
         try:
@@ -145,7 +145,7 @@ class Service:
             rows = [self.recognizer.crop(photo, face) for face in faces[:most]]
         except cv2.error as error:
             height, width = photo.shape[:2]
-            raise Problem(422, f"the photo: {width} x {height} pixels, which cannot be searched for faces.") from error
+            raise RequestError(422, f"the photo: {width} x {height} pixels, which cannot be searched for faces.") from error
         if task.kind == "explain":
             rows = [(row, task.class_name) for row in rows]
         return _Found(photo.shape[1::-1], faces, self._batcher.submit(task.kind, [] if task.given_up else rows))
@@ -158,7 +158,7 @@ class Service:
             status = 415 if isinstance(error, NoPhotoError) else 413 if isinstance(error, TooManyPixelsError) else 422
             words = str(error).replace("the bytes given", "the photo", 1)
             hint = f" Formats: {', '.join(FORMATS)}." if status == 415 else ""
-            raise Problem(status, words + hint) from error
+            raise RequestError(status, words + hint) from error
 
     def _detector(self, name):
         own = vars(self._own)
