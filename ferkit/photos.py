@@ -65,8 +65,9 @@ def read_photo(source: "str | Path | bytes | np.ndarray", most_pixels: int = MOS
         raise NoPhotoError(f"{name}: no photo in a format that can be read ({len(content):,} bytes).") from error
     except Image.DecompressionBombError as error:
         raise TooManyPixelsError(f"{name}: more than {most_pixels // 1_000_000} million pixels; make it smaller.") from error
-    except (OSError, ValueError, SyntaxError, EOFError, MemoryError, KeyError, IndexError, TypeError, OverflowError) as error:
-        # What Pillow raises for damaged files, by format.
+    except PhotoError:
+        raise
+    except Exception as error:  # what Pillow raises for damaged files depends on the format: AVIF's RuntimeError, for one
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
         raise PhotoError(f"{name}: damaged ({reason}); copy it again.") from error
 

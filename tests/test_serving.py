@@ -1,6 +1,7 @@
 """serve: what the API answers, to good requests and to bad ones; on a real port, with the paper's small net."""
 
 import concurrent.futures
+import contextlib
 import os
 import signal
 import socket
@@ -13,15 +14,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from serving_client import JPEG, ask, encoded, form, post, raw, served, wait_until
+from serving_client import JPEG, ask, encoded, form, fuzz_photos, post, raw, served, wait_until
 from test_cli import fails
 from test_prediction import BrightSquares, picture
 
 from ferkit import recognizer as recognizers
+from ferkit.photos import PhotoError, read_photo
 from ferkit.serving import server as serving
 from ferkit.serving.batching import Batcher, batch_size
 from ferkit.serving.guard import HEADERS
 from ferkit.serving.limits import Limits
+from ferkit.serving.service import FORMATS
 
 ROOT = Path(__file__).resolve().parent.parent
 NAMES = ["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"]
@@ -196,6 +199,18 @@ def test_wrong_paths_and_parameters(method, path, status, told, port):
     received, answer, _ = ask(port, method, path, FACE if method == "POST" else None, JPEG)
     assert received == status
     assert told in answer["error"]
+
+
+def test_damage_of_any_kind_is_told_as_such():
+    numbers, read = np.random.default_rng(5), 0
+    for photo in fuzz_photos():
+        for _ in range(60):
+            content = bytearray(photo)
+            for place in numbers.integers(0, len(content), 6):
+                content[place] = numbers.integers(256)
+            with contextlib.suppress(PhotoError):
+                read += read_photo(bytes(content), 1_000_000, FORMATS).shape[2] == 3
+    assert read > 50
 
 
 def test_pictures_of_odd_shapes_are_answered(recognizer):
@@ -390,6 +405,12 @@ def test_cancelled_rows_are_not_worked_on():
 
 
 # ---- the command --------------------------------------------------------------------------------------------------------
+
+
+def test_damaged_forms_are_not_quoted_in_the_log(port, caplog):
+    body, headers = form(FACE)
+    assert post(port, body.replace(b"Content-Disposition", b"Content\xa7"), headers=headers)[0] == 400
+    assert caplog.text == ""
 
 
 def test_what_cannot_be_served_is_one_line(capsys, monkeypatch):

@@ -2,6 +2,7 @@
 
 import errno
 import importlib.util
+import logging
 import signal
 import socket
 import threading
@@ -72,6 +73,7 @@ def make_server(
     from .metrics import Metrics
     from .service import Service
 
+    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # it quotes damaged forms
     limits, metrics = limits or Limits(), Metrics()
     service = Service(recognizer, limits, metrics, lambda name: detection.make_detector(name, detector_model))
     service.warm_up(warm)
