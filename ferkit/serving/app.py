@@ -103,7 +103,7 @@ def _add_api(app, service, default_detector):
 
 
 def _directly(answered, kind):
-    """An ASGI application for one path, without FastAPI's dozen layers, which took a third of a request's time outside the model;
+    """An ASGI application for one path, without FastAPI's dozen layers, which took a third of the event loop's time;
     FastAPI describes the path."""
 
     async def app(scope, receive, send):

@@ -73,7 +73,8 @@ def make_server(
     from .metrics import Metrics
     from .service import Service
 
-    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # it quotes damaged forms
+    for reader in ("python_multipart", "PIL"):
+        logging.getLogger(reader).setLevel(logging.CRITICAL)  # they quote damaged forms and photos
     limits, metrics = limits or Limits(), Metrics()
     service = Service(recognizer, limits, metrics, lambda name: detection.make_detector(name, detector_model))
     service.warm_up(warm)
