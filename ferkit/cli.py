@@ -100,6 +100,7 @@ def _command_parser():
         "export": _add_export,
         "predict": _add_predict,
         "explain": _add_explain,
+        "serve": _add_serve,
         "runs": _add_runs,
         "demo": _add_demo,
     }
@@ -339,6 +340,19 @@ def _add_explain(parser):
         "--class", dest="class_name", default=None, metavar="NAME", help="explain this class (default: the label)"
     )
     parser.add_argument("--to", default="explained", metavar="DIR", help="where sheets are written (default: explained)")
+    parser.add_argument("-m", "--model", choices=list(MODELS), default=None, help="weights that ship for this model")
+    parser.add_argument("--weights", default=None, metavar="NAME", help=f"a file, or one of: {', '.join(shipped_weights())}")
+    parser.add_argument("--run", default=None, metavar="DIR", help="best.keras of this run")
+    parser.add_argument("--detector", choices=DETECTORS, default="auto", help="none: photos are cropped faces (default: auto)")
+    parser.add_argument("--detector-model", "--detector_model", default=None, metavar="FILE", help="another YuNet, .onnx")
+
+
+def _add_serve(parser):
+    parser.add_argument("--port", type=int, default=8000, metavar="N", help="0: any free one (default: 8000)")
+    hosts = "the address to listen at; 0.0.0.0: all, for other machines too (default: 127.0.0.1)"
+    parser.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help=hosts)
+    names = "a name that the server is reached by, such as a proxy's; addresses and localhost need not be named"
+    parser.add_argument("--allow-host", "--allow_host", nargs="+", action="extend", default=[], metavar="NAME", help=names)
     parser.add_argument("-m", "--model", choices=list(MODELS), default=None, help="weights that ship for this model")
     parser.add_argument("--weights", default=None, metavar="NAME", help=f"a file, or one of: {', '.join(shipped_weights())}")
     parser.add_argument("--run", default=None, metavar="DIR", help="best.keras of this run")

@@ -286,6 +286,23 @@ def explain(options: argparse.Namespace) -> int:
     return 0
 
 
+def serve(options: argparse.Namespace) -> int:
+    """A web page and a JSON API, until Ctrl-C."""
+    from .serving.server import check_installed
+    from .serving.server import serve as serve_until_stopped
+
+    check_installed()
+    path = _weights_for_prediction(options)
+
+    def load():
+        from .recognizer import Recognizer
+
+        return Recognizer(path, options.detector, options.detector_model)
+
+    serve_until_stopped(load, options.host, options.port, options.detector, options.detector_model, options.allow_host)
+    return 0
+
+
 def _weights_for_prediction(options):
     """The model file to predict with: what the options name, else weights that ship, else the newest run's."""
     from .saved_model import find_checkpoint

@@ -83,6 +83,18 @@ examples:
   python main.py explain -d data --split val --per-class 3
                                                      a gallery of the dataset, and figures that say how far to trust the maps
 """,
+    "serve": """\
+examples:
+  python main.py serve                               open http://127.0.0.1:8000: drop a photo, or use the camera
+  python main.py serve --port 9000 --weights dan-fer2013
+  python main.py serve --host 0.0.0.0 --allow-host faces.example.org
+                                                     for other machines; mind who may reach it, there is no password
+  curl -H 'Content-Type: image/jpeg' --data-binary @photo.jpg http://127.0.0.1:8000/v1/predict
+  curl -F file=@face.png 'http://127.0.0.1:8000/v1/explain?detector=none'
+
+Paths: / (page), /docs (the API), /v1/predict, /v1/explain, /v1/models, /healthz, /metrics. No photo is kept.
+Needs fastapi, uvicorn, httptools, python-multipart and prometheus-client; a browser's camera needs https or localhost.
+""",
     "release": """\
 examples:
   python main.py release -d data --run runs/mine --name mine
@@ -134,6 +146,7 @@ SUMMARIES = {
     "compare": "train backbones, parts taken away, or models by one recipe, and show what each reaches and costs",
     "predict": "faces in photos, folders, videos and camera, and their expressions",
     "explain": "what in a face speaks for its label: Grad-CAM, Grad-CAM++, occlusion, DAN's heads, the transformer's window",
+    "serve": "a web page and a JSON API: drop a photo or use the camera",
     "release": "a trained model as one small, calibrated file with its model card",
     "export": "a model as SavedModel, LiteRT or ONNX, compared with Keras in its own runtime",
     "runs": "list the runs below a folder with what each reached, the best first",

@@ -18,7 +18,15 @@ class PhotoError(UserError):
     """A photo that cannot be read; the rest of a batch goes on."""
 
 
-def read_photo(source: "str | Path | bytes | np.ndarray", most_pixels: int = MOST_PIXELS) -> np.ndarray:
+class NoPhotoError(PhotoError):
+    """Not in any format that is read."""
+
+
+class TooManyPixelsError(PhotoError):
+    """Refused before it was decoded."""
+
+
+def read_photo(source: "str | Path | bytes | np.ndarray", most_pixels: int = MOST_PIXELS, formats=None) -> np.ndarray:
     """A photo as uint8 ``(height, width, 3)``, red green blue, upright as its EXIF flag says.
 
     Of an animated file the first picture counts. Transparent places become mid-gray. 16-bit and floating-point pixels are scaled
@@ -28,6 +36,7 @@ def read_photo(source: "str | Path | bytes | np.ndarray", most_pixels: int = MOS
         source: a file, its bytes, or an array: ``(height, width)``, ``(height, width, 1)``, 3 (RGB) or 4 (RGBA), uint8 or uint16,
             or float in [0, 1].
         most_pixels: larger photos are refused unread.
+        formats: Pillow's names of those to read; None: all, some of which run other programs (EPS: Ghostscript).
 
     Raises:
         PhotoError: no photo, damaged, or too large; one line that says which.
@@ -45,7 +54,7 @@ def read_photo(source: "str | Path | bytes | np.ndarray", most_pixels: int = MOS
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of a decompression bomb, which is refused below, and of odd metadata
-            with Image.open(io.BytesIO(content)) as photo:
+            with Image.open(io.BytesIO(content), formats=formats) as photo:
                 width, height = photo.size
                 if width * height > most_pixels:
                     raise Image.DecompressionBombError
@@ -53,11 +62,12 @@ def read_photo(source: "str | Path | bytes | np.ndarray", most_pixels: int = MOS
                 photo.load()
                 return _as_rgb(ImageOps.exif_transpose(photo))
     except UnidentifiedImageError as error:
-        raise PhotoError(f"{name}: no photo in a format that can be read ({len(content):,} bytes).") from error
+        raise NoPhotoError(f"{name}: no photo in a format that can be read ({len(content):,} bytes).") from error
     except Image.DecompressionBombError as error:
-        raise PhotoError(f"{name}: more than {most_pixels // 1_000_000} million pixels; make it smaller.") from error
-    except (OSError, ValueError, SyntaxError, EOFError, MemoryError, KeyError, IndexError, TypeError, OverflowError) as error:
-        # What Pillow raises for damaged files, by format.
+        raise TooManyPixelsError(f"{name}: more than {most_pixels // 1_000_000} million pixels; make it smaller.") from error
+    except PhotoError:
+        raise
+    except Exception as error:  # what Pillow raises for damaged files depends on the format: AVIF's RuntimeError, for one
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
         raise PhotoError(f"{name}: damaged ({reason}); copy it again.") from error
 

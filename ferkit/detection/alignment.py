@@ -20,18 +20,20 @@ def cut_face(photo: np.ndarray, face, size: int, margin: float = 0.0, align: boo
     Returns:
         uint8 ``(size, size, 3)``. What lies outside the photo repeats its edge.
     """
-    import cv2
-
-    if align and face.landmarks is not None:
-        matrix = similarity(face.landmarks, _with_margin(TRAINING_LANDMARKS, margin) * size)
-    else:
-        left, top, right, bottom = face.box
-        scale = size / max((bottom - top) * (1.0 + margin), 1e-6)  # in training images the box is as high as the image
-        centre = np.array([(left + right) / 2, (top + bottom) / 2])
-        matrix = np.column_stack([np.eye(2) * scale, size / 2 - centre * scale])
+    matrix = crop_matrix(face, size, margin, align)
     # OpenCV counts pixels by their centres, boxes and landmarks count from the corner: half a pixel on both sides.
     matrix[:, 2] += matrix[:, :2] @ [0.5, 0.5] - 0.5
-    return _warp(photo, matrix, size, cv2)
+    return _warp(photo, matrix, size)
+
+
+def crop_matrix(face, size: int, margin: float = 0.0, align: bool = True) -> np.ndarray:
+    """Where ``cut_face`` puts a place of the photo: ``(2, 3)``, pixels of the photo to pixels of the crop, from their corners."""
+    if align and face.landmarks is not None:
+        return similarity(face.landmarks, _with_margin(TRAINING_LANDMARKS, margin) * size)
+    left, top, right, bottom = face.box
+    scale = size / max((bottom - top) * (1.0 + margin), 1e-6)  # in training images the box is as high as the image
+    centre = np.array([(left + right) / 2, (top + bottom) / 2])
+    return np.column_stack([np.eye(2) * scale, size / 2 - centre * scale])
 
 
 def _with_margin(places, margin):
@@ -53,8 +55,10 @@ def similarity(points: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     return np.column_stack([turn, goal - turn @ centre])
 
 
-def _warp(photo, matrix, size, cv2):
+def _warp(photo, matrix, size):
     """The photo under `matrix`; where it shrinks, averaged first, so that fine detail does not turn into noise."""
+    import cv2
+
     scale = np.hypot(matrix[0, 0], matrix[1, 0])
     corners = np.array([[0, 0], [size, 0], [0, size], [size, size]]) - 0.5
     inverse = cv2.invertAffineTransform(matrix)

@@ -72,12 +72,17 @@ def overlay(shade: np.ndarray, values: np.ndarray) -> np.ndarray:
 
     height, width = shade.shape[:2]
     heat = np.clip(cv2.resize(values.astype(np.float64), (width, height), interpolation=cv2.INTER_LINEAR), 0, 1)
-    place = heat * (len(HEAT) - 1)
-    low = np.minimum(place.astype(int), len(HEAT) - 2)
-    colour = HEAT[low] + (HEAT[low + 1] - HEAT[low]) * (place - low)[..., None]
+    colour = heat_colours(heat)
     gray = shade.mean(axis=2, keepdims=True)
     cover = 0.15 + 0.5 * heat[..., None]
     return np.clip(gray * (1 - cover) + colour * cover, 0, 255).round().astype(np.uint8)
+
+
+def heat_colours(heat: np.ndarray) -> np.ndarray:
+    """Values in [0, 1] as colours from cold to hot, float ``(..., 3)`` in [0, 255]."""
+    place = heat * (len(HEAT) - 1)
+    low = np.minimum(place.astype(int), len(HEAT) - 2)
+    return HEAT[low] + (HEAT[low + 1] - HEAT[low]) * (place - low)[..., None]
 
 
 def _to_height(picture):
