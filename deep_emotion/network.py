@@ -98,7 +98,7 @@ class DeepEmotion(keras.Model):
         return cls(**config)
 
     def for_export(self):
-        """This model with a sampler of plain operations, for other runtimes: they cannot run what XLA compiles."""
+        """This model with a sampler of plain operations, for other runtimes and batches of any size: XLA compiles each anew."""
         if self.sampler not in ("auto", "xla"):
             return self
         model = DeepEmotion.from_config({**self.get_config(), "sampler": "tensorflow"})

@@ -68,7 +68,9 @@ class Recognizer:
         from .weights import model_file
 
         self.file = model_file(str(weights))
-        self.model = load_model(self.file)
+        model = load_model(self.file)
+        # Plain operations: what XLA compiles would be compiled again for every number of faces.
+        self.model = model.for_export() if hasattr(model, "for_export") else model
         self.class_names = tuple(self.model.class_names)
         self.detector = make_detector(detector, detector_model)
         self.margin, self.align, self.mirror = margin, align, mirror

@@ -21,7 +21,7 @@ from test_prediction import BrightSquares, picture
 from ferkit import recognizer as recognizers
 from ferkit.photos import PhotoError, read_photo
 from ferkit.serving import server as serving
-from ferkit.serving.batching import Batcher, batch_size
+from ferkit.serving.batching import Batcher
 from ferkit.serving.guard import HEADERS
 from ferkit.serving.limits import Limits
 from ferkit.serving.service import FORMATS
@@ -353,11 +353,6 @@ def test_nothing_is_written_to_disk_and_no_name_is_logged(port, tmp_path, monkey
 # ---- batching -----------------------------------------------------------------------------------------------------------
 
 
-def test_batches_have_few_sizes_and_little_padding():
-    sizes = (1, 2, 4, 8, 16)
-    assert [batch_size(rows, sizes) for rows in (1, 2, 3, 4, 6, 7, 13, 14, 16, 40)] == [1, 2, 2, 4, 4, 8, 8, 16, 16, 16]
-
-
 def test_the_batcher_keeps_rows_and_kinds_apart_and_survives_failures():
     seen = []
 
@@ -367,7 +362,7 @@ def test_the_batcher_keeps_rows_and_kinds_apart_and_survives_failures():
             raise ValueError("bad row")
         return [2 * row for row in rows]
 
-    batcher = Batcher({"double": double, "same": lambda rows: rows}, {"double": (1, 2, 4), "same": (1, 4)})
+    batcher = Batcher({"double": double, "same": lambda rows: rows}, {"double": 4, "same": 4})
     jobs = [batcher.submit("double", list(range(k, k + 3))) for k in range(20)]
     same = batcher.submit("same", list(range(9)))
     assert [job.result() for job in jobs] == [[2 * k, 2 * k + 2, 2 * k + 4] for k in range(20)]
@@ -376,7 +371,7 @@ def test_the_batcher_keeps_rows_and_kinds_apart_and_survives_failures():
     with pytest.raises(ValueError, match="bad row"):
         batcher.submit("double", ["bad"]).result()
     assert batcher.submit("double", [4]).result() == [8]
-    assert set(seen) <= {1, 2, 4}
+    assert max(seen) <= 4
     batcher.close()
     with pytest.raises(RuntimeError):
         batcher.submit("double", [1])
@@ -391,7 +386,7 @@ def test_cancelled_rows_are_not_worked_on():
         go_on.wait(10)
         return rows
 
-    batcher = Batcher({"wait": wait}, {"wait": (1,)}, most_rows=2)
+    batcher = Batcher({"wait": wait}, {"wait": 1}, most_rows=2)
     first = batcher.submit("wait", [1])
     assert begun.wait(10)
     second, third = batcher.submit("wait", [2]), batcher.submit("wait", [3])

@@ -6,30 +6,27 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 
-FULL_ENOUGH = 0.85  # a batch is padded to the next size if this share of it is rows; else the largest size they fill is taken
-
 
 class Batcher:
     """One thread that answers rows, as many together as wait.
 
     Nothing is waited for on purpose: a single request goes at once, and while it is worked on others gather, so batches grow with
-    the load. Their sizes are few and fixed, since a model that XLA compiles is compiled again for each new size (a second
-    each); rows are added to fill one (copies of the last, whose answers are dropped).
+    the load.
 
     Args:
         functions: kind -> function(list of rows) -> as many answers. They are called in one thread only.
-        sizes: kind -> the batch sizes, rising; the first is 1.
+        most: kind -> rows at most in a batch.
         most_rows: that may wait; ``submit`` blocks beyond.
         measured: function(kind, rows, seconds), called after each batch.
 
     Example:
-        >>> batcher = Batcher({"double": lambda rows: [2 * row for row in rows]}, {"double": (1, 2, 4)})
+        >>> batcher = Batcher({"double": lambda rows: [2 * row for row in rows]}, {"double": 4})
         >>> batcher.submit("double", [1, 2, 3]).result()
         [2, 4, 6]
     """
 
-    def __init__(self, functions: dict[str, Callable], sizes: dict[str, tuple], most_rows: int = 1024, measured=None):
-        self._functions, self._sizes, self._most_rows = functions, sizes, most_rows
+    def __init__(self, functions: dict[str, Callable], most: dict[str, int], most_rows: int = 1024, measured=None):
+        self._functions, self._most, self._most_rows = functions, most, most_rows
         self._measured = measured or (lambda *_: None)
         self._jobs, self._changed, self._closed = [], threading.Condition(), False
         self._thread = threading.Thread(target=self._run, name="model", daemon=True)
@@ -61,14 +58,14 @@ class Batcher:
         return job.future
 
     def warm_up(self, rows: dict):
-        """Run every function once with every size, so that no request waits for a compiler.
+        """Run every function once with one row and once with a full batch, so that no request waits for a tracing.
 
         Args:
             rows: kind -> a row.
         """
         for kind, row in rows.items():
-            for size in self._sizes[kind]:
-                self.submit(kind, [row] * size).result()
+            for count in (1, self._most[kind]):
+                self.submit(kind, [row] * count).result()
 
     def close(self):
         """Answer what waits, then end the thread."""
@@ -81,48 +78,38 @@ class Batcher:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._jobs or self._closed)
-                kind, taken, size = self._take()
+                kind, taken = self._take()
                 self._changed.notify_all()
             if taken:
-                self._answer(kind, taken, size)
+                self._answer(kind, taken)
             elif self._closed:
                 return
 
     def _take(self):
-        """The next batch: the kind of the oldest job, (job, number of its row) for each row, and the size."""
+        """The next batch: the kind of the oldest job, and (job, number of its row) for each row."""
         self._jobs = [job for job in self._jobs if job.open]
         if not self._jobs:
-            return None, [], 0
+            return None, []
         kind = self._jobs[0].kind
         jobs = (job for job in self._jobs if job.kind == kind and job.begin())
         rows = ((job, number) for job in jobs for number in range(job.taken, len(job.rows)))
-        taken = list(itertools.islice(rows, self._sizes[kind][-1]))
-        size = batch_size(len(taken), self._sizes[kind]) if taken else 0
-        taken = taken[:size]
+        taken = list(itertools.islice(rows, self._most[kind]))
         for job, number in taken:
             job.taken = number + 1
-        return kind, taken, size
+        return kind, taken
 
-    def _answer(self, kind, taken, size):
+    def _answer(self, kind, taken):
         started = time.perf_counter()
         rows = [job.rows[number] for job, number in taken]
         try:
-            answers = self._functions[kind](rows + rows[-1:] * (size - len(rows)))
+            answers = self._functions[kind](rows)
         except Exception as error:  # told to whoever waits; the thread goes on
             for job in {id(job): job for job, _ in taken}.values():
                 job.fail(error)
             return
         self._measured(kind, len(rows), time.perf_counter() - started)
-        for (job, number), answer in zip(taken, answers, strict=False):
+        for (job, number), answer in zip(taken, answers, strict=True):
             job.answer(number, answer)
-
-
-def batch_size(rows: int, sizes: tuple) -> int:
-    """How large a batch to make of so many rows, 1 or more: it may take fewer of them, or be filled up."""
-    above = next((size for size in sizes if size >= rows), sizes[-1])
-    if rows >= FULL_ENOUGH * above:
-        return above
-    return max(size for size in sizes if size <= rows)
 
 
 class _Job:

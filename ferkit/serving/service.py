@@ -16,8 +16,7 @@ from .problems import ClientGoneError, RequestError
 from .schema import face_answer
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM")  # decoded in this process, in memory
-BATCH_SIZES = (1, 2, 4, 8, 12, 16, 24, 32, 48, 64)
-EXPLAINED_TOGETHER = (1, 4)
+EXPLAINED_TOGETHER = 4  # faces whose maps are made in one go
 
 
 @dataclasses.dataclass
@@ -68,10 +67,9 @@ class Service:
     def __init__(self, recognizer, limits: Limits, metrics: Metrics, make_detector):
         self.recognizer, self.limits, self.waiting = recognizer, limits, 0
         self._make_detector, self._own, self._explainer = make_detector, threading.local(), None
-        sizes = tuple(size for size in BATCH_SIZES if size <= limits.batch)
         self._batcher = Batcher(
             {"predict": self._predict, "explain": self._explain},
-            {"predict": sizes, "explain": EXPLAINED_TOGETHER},
+            {"predict": limits.batch, "explain": EXPLAINED_TOGETHER},
             measured=metrics.batch,
         )
         self._readers = ThreadPoolExecutor(limits.readers, thread_name_prefix="reader")
@@ -79,7 +77,7 @@ class Service:
         metrics.watch("fer_faces_waiting", "Faces that wait for the model.", lambda: self._batcher.waiting)
 
     def warm_up(self, kinds=("predict", "explain")):
-        """Have everything compiled before the first request: seconds."""
+        """Have everything traced before the first request."""
         size, _, channels = self.recognizer.model.input_shape[1:]
         gray = np.full((size, size, channels), 127, np.uint8)
         rows = {"predict": gray, "explain": (gray, None)}
