@@ -1,5 +1,6 @@
 # What a person repeats. Each target makes the virtual environment it needs; nothing else has to be installed but Python.
 #   make demo       everything once, on drawn faces
+#   make serve      the web page, on http://127.0.0.1:8000
 #   make test       the tests, under ten minutes on two cores
 #   make test-all   the slow ones too
 #   make lint       ruff
@@ -11,7 +12,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 VENV ?= .venv
 RUN = $(VENV)/bin/python
 
-.PHONY: demo test test-all lint bench clean
+.PHONY: demo serve test test-all lint bench clean
 
 $(VENV)/.runtime: requirements.txt
 	@test -n "$(PYTHON)" || { echo "error: no Python 3.11 to 3.13 found; install one, or name it: make PYTHON=/path/to/python3" >&2; exit 2; }
@@ -19,7 +20,11 @@ $(VENV)/.runtime: requirements.txt
 	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@
 
-$(VENV)/.dev: requirements-dev.txt $(VENV)/.runtime
+$(VENV)/.serve: requirements-serve.txt $(VENV)/.runtime
+	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements-serve.txt
+	touch $@
+
+$(VENV)/.dev: requirements-dev.txt requirements-serve.txt requirements-export.txt $(VENV)/.runtime
 	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	touch $@
 
@@ -30,6 +35,9 @@ $(VENV)/.bench: requirements-bench.txt $(VENV)/.runtime
 
 demo: $(VENV)/.runtime
 	$(RUN) main.py demo
+
+serve: $(VENV)/.serve
+	$(RUN) main.py serve
 
 test: $(VENV)/.dev
 	$(RUN) -m pytest -n 2 --dist loadfile -m "not slow"
@@ -56,6 +64,9 @@ bench: $(VENV)/.bench
 	PIXELS=224 $(RUN) benchmarks/dan_overhead.py --rounds 7 --repeats 1 --save
 	$(RUN) benchmarks/recognizer_speed.py --save
 	$(RUN) benchmarks/prediction_cost.py --save
+	$(RUN) benchmarks/serving.py --save
+	$(RUN) benchmarks/export_latency.py --weights deep_emotion-fer2013 --rounds 7 --repeats 20 --save
+	$(RUN) benchmarks/export_latency.py --weights dan-fer2013 --rounds 7 --repeats 20 --save
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache

@@ -224,8 +224,8 @@ def test_weights_are_found_where_the_project_is_installed(tmp_path):
     source = tmp_path / "source"  # building leaves files behind
     for package in ("deep_emotion", "dan_tf", "ferkit", "generate_data"):
         shutil.copytree(ROOT / package, source / package, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md", "LICENSE", "requirements.txt"):
-        shutil.copy(ROOT / name, source / name)
+    for file in (*ROOT.glob("requirements*.txt"), *(ROOT / name for name in ("pyproject.toml", "README.md", "LICENSE"))):
+        shutil.copy(file, source / file.name)
     build = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "-q", "-w", str(tmp_path), str(source)]
     subprocess.run(build, check=True, cwd=tmp_path)
     (wheel,) = tmp_path.glob("*.whl")
