@@ -58,6 +58,7 @@ def of_ours(name, at_once):
 
 
 FER = "fer 25.10.3, one by one"
+OURS = "deep_emotion-fer2013, one by one"
 CONTESTANTS = {FER: of_fer} | {
     f"{name}, {'one by one' if at_once == 1 else f'{at_once} at once'}": of_ours(name, at_once)
     for name in ("deep_emotion_paper-fer2013", "deep_emotion-fer2013", "dan-fer2013")
@@ -66,4 +67,4 @@ CONTESTANTS = {FER: of_fer} | {
 
 
 if __name__ == "__main__":
-    raise SystemExit(paired.main(__file__, "Recognizer speed", CONTESTANTS, FER, "faces", FACES, __doc__))
+    raise SystemExit(paired.main(__file__, "Recognizer speed", CONTESTANTS, OURS, "faces", FACES, __doc__))

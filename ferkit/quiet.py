@@ -44,3 +44,8 @@ def native_chatter_hidden(shown_on_failure=True):
         finally:
             os.dup2(saved, 2)
             os.close(saved)
+
+
+def usable_cores() -> int:
+    """How many cores this process may use: what a runtime should have threads for."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()

@@ -1,7 +1,5 @@
 """What is exported: a graph with one named input, pixels, and one named output, probabilities."""
 
-import os
-
 import tensorflow as tf
 
 INPUT, OUTPUT = "image", "probabilities"
@@ -31,8 +29,3 @@ class ExportGraph(tf.Module):
             return {OUTPUT: tf.nn.softmax(tf.cast(model(image, training=False), tf.float32))}
 
         self.serve = serve
-
-
-def usable_cores() -> int:
-    """How many cores this process may use: what a runtime should have threads for."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()

@@ -4,7 +4,8 @@ import zipfile
 
 import tensorflow as tf
 
-from .graph import INPUT, OUTPUT, usable_cores
+from ..quiet import usable_cores
+from .graph import INPUT, OUTPUT
 
 
 def write(graph, path, about, int8=False):

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from .graph import INPUT, OUTPUT, usable_cores
+from ..quiet import usable_cores
+from .graph import INPUT, OUTPUT
 
 OPSET = 17  # has been in all runtimes since 2022; nothing newer is needed
 

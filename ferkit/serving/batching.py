@@ -1,4 +1,4 @@
-"""Dynamic batching: rows of many requests go through the model together, in one thread."""
+"""Dynamic batching: rows of many requests go through the model together."""
 
 import itertools
 import threading
@@ -8,16 +8,18 @@ from concurrent.futures import Future
 
 
 class Batcher:
-    """One thread that answers rows, as many together as wait.
+    """Threads that answer rows, as many together as wait.
 
     Nothing is waited for on purpose: a single request goes at once, and while it is worked on others gather, so batches grow with
     the load.
 
     Args:
-        functions: kind -> function(list of rows) -> as many answers. They are called in one thread only.
+        functions: kind -> function(list of rows) -> as many answers. They are called in
+            several threads at once.
         most: kind -> rows at most in a batch.
         most_rows: that may wait; ``submit`` blocks beyond.
         measured: function(kind, rows, seconds), called after each batch.
+        threads: how many.
 
     Example:
         >>> batcher = Batcher({"double": lambda rows: [2 * row for row in rows]}, {"double": 4})
@@ -25,12 +27,15 @@ class Batcher:
         [2, 4, 6]
     """
 
-    def __init__(self, functions: dict[str, Callable], most: dict[str, int], most_rows: int = 1024, measured=None):
+    def __init__(
+        self, functions: dict[str, Callable], most: dict[str, int], most_rows: int = 1024, measured=None, threads: int = 1
+    ):
         self._functions, self._most, self._most_rows = functions, most, most_rows
         self._measured = measured or (lambda *_: None)
-        self._jobs, self._changed, self._closed = [], threading.Condition(), False
-        self._thread = threading.Thread(target=self._run, name="model", daemon=True)
-        self._thread.start()
+        self._jobs, self._changed, self._closed, self._answering = [], threading.Condition(), False, threading.Lock()
+        self._threads = [threading.Thread(target=self._run, name=f"model{k}", daemon=True) for k in range(threads)]
+        for thread in self._threads:
+            thread.start()
 
     @property
     def waiting(self) -> int:
@@ -68,11 +73,12 @@ class Batcher:
                 self.submit(kind, [row] * count).result()
 
     def close(self):
-        """Answer what waits, then end the thread."""
+        """Answer what waits, then end the threads."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-        self._thread.join()
+        for thread in self._threads:
+            thread.join()
 
     def _run(self):
         while True:
@@ -104,12 +110,14 @@ class Batcher:
         try:
             answers = self._functions[kind](rows)
         except Exception as error:  # told to whoever waits; the thread goes on
-            for job in {id(job): job for job, _ in taken}.values():
-                job.fail(error)
+            with self._answering:
+                for job in {id(job): job for job, _ in taken}.values():
+                    job.fail(error)
             return
         self._measured(kind, len(rows), time.perf_counter() - started)
-        for (job, number), answer in zip(taken, answers, strict=True):
-            job.answer(number, answer)
+        with self._answering:  # a job's rows may have gone to several threads
+            for (job, number), answer in zip(taken, answers, strict=True):
+                job.answer(number, answer)
 
 
 class _Job:

@@ -1,4 +1,4 @@
-"""From a photo's bytes to what the API answers, by the recognizer: threads read photos, one thread asks the model."""
+"""From a photo's bytes to what the API answers, by the recognizer: threads read photos, others ask the model."""
 
 import asyncio
 import dataclasses
@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import numpy as np
 
 from ..photos import NoPhotoError, PhotoError, TooManyPixelsError, read_photo
+from ..quiet import usable_cores
 from .batching import Batcher
 from .limits import Limits
 from .maps import explained_answer
@@ -50,8 +51,8 @@ class _Found:
 class Service:
     """Answers tasks, so many at a time.
 
-    A detector is no thing to share between threads, so each reading thread has its own. TensorFlow works in one thread: a second
-    would only fight with it over the cores.
+    A detector is no thing to share between threads, so each reading thread has its own. The model has a thread for
+    each core, and a batch in each.
 
     Args:
         recognizer: a ``Recognizer``.
@@ -71,6 +72,7 @@ class Service:
             {"predict": self._predict, "explain": self._explain},
             {"predict": limits.batch, "explain": EXPLAINED_TOGETHER},
             measured=metrics.batch,
+            threads=usable_cores(),
         )
         self._readers = ThreadPoolExecutor(limits.readers, thread_name_prefix="reader")
         metrics.watch("fer_requests_waiting", "Requests that wait or are worked on.", lambda: self.waiting)
@@ -164,7 +166,7 @@ class Service:
             own[name] = self._make_detector(name)
         return own[name]
 
-    # ---- in the model's thread ----------------------------------------------------------------------------------------------
+    # ---- in a thread of the model's ------------------------------------------------------------------------------------------
 
     def _predict(self, crops):
         """(probabilities,) for crops."""
