@@ -237,6 +237,7 @@ def test_ablations_reach_the_models():
         assert model.stem_stride == 4
 
 
+@pytest.mark.slow
 def test_a_backbone_of_dan_is_trained(here, no_timing):
     words = ["--backbones", "convnext_atto", "--stem_stride", "4", "--num_heads", "1", "--folder", "dan"]
     assert main(["compare", *QUICK, *words]) == 0

@@ -127,6 +127,7 @@ def test_a_batch_of_one_and_a_single_head_give_finite_losses(num_heads, count):
     assert all(np.isfinite(variable.numpy()).all() for variable in objective.variables if "seed" not in variable.path)
 
 
+@pytest.mark.slow
 def test_compile_and_fit_learn_with_the_models_own_loss(tmp_path):
     labels = np.arange(28) % 7
     pictures = np.zeros((28, 48, 48, 1), "float32")
