@@ -362,3 +362,8 @@ def test_the_demo_does_everything_once(tmp_path, capsys):
     accuracy = float(shown.split("test split")[1].split("accuracy")[1].split("%")[0])
     assert accuracy > 45  # 24 % is the majority class
     assert list((tmp_path / "demo" / "runs").glob("*/report-test/index.html"))
+    assert "astronaut.jpg: happy" in shown
+    page = (tmp_path / "demo" / "index.html").read_text()
+    assert page.count("<h2>") == page.count("With your own:") == 8
+    assert page.count("src='data:image/") == page.count("src=") == 7  # all pictures lie inside
+    assert "http" not in page
