@@ -35,11 +35,17 @@ def take_over(model, recipe: Recipe):
 
     path = model_file(recipe.start_from)
     source = load_model(path, recipe.model)
+    (height, _, channels), given = source.input_shape[1:], model.input_shape[1:]
+    if (height, height, channels) != tuple(given):
+        raise UserError(
+            f"--start_from {recipe.start_from}: takes images of {height}x{height}x{channels}, this training gives it "
+            f"{'x'.join(map(str, given))}; add --image_size {height} --channels {channels}."
+        )
     last = [] if tuple(source.class_names) == tuple(model.class_names) else model.get_layer(LAST_LAYER).weights
     kept = {id(weight) for weight in last}
     pairs = list(zip(model.weights, source.weights, strict=False))
     fits = len(model.weights) == len(source.weights)
-    if not fits or any(own.shape != their.shape and id(own) not in kept for own, their in pairs):
+    if not fits or any(ours.shape != their.shape and id(ours) not in kept for ours, their in pairs):
         raise UserError(
             f"--start_from {recipe.start_from}: its layers are not those of this recipe; give the recipe and the model "
             "options that it was trained with."

@@ -93,3 +93,9 @@ def test_weights_of_another_architecture_are_refused(teachers):
         take_over(model, recipe)
     for own, their in zip(model.get_weights(), before, strict=True):
         np.testing.assert_array_equal(own, their)
+
+
+def test_weights_for_other_images_are_refused_with_the_flags_that_fit(teachers):
+    recipe = Recipe(start_from=teachers[0][0], model_options={"variant": "paper"})
+    with pytest.raises(UserError, match=r"takes images of 48x48x1, .* gives it 64x64x3; add --image_size 48 --channels 1\.$"):
+        take_over(build_model(recipe, (64, 64, 3), NAMES), recipe)
