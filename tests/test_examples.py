@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-import nbclient
-import nbformat
 import pytest
+
+nbclient = pytest.importorskip("nbclient", reason="not installed: pip install -r requirements-test-all.txt")
+nbformat = pytest.importorskip("nbformat", reason="not installed: pip install -r requirements-test-all.txt")
 
 NOTEBOOK = Path(__file__).resolve().parent.parent / "examples" / "quickstart.ipynb"
 
