@@ -45,6 +45,7 @@ def trainer(toy_split, cache):
     return make
 
 
+@pytest.mark.slow
 def test_a_stopped_training_goes_on_to_the_last_bit(tmp_path, trainer):
     straight = trainer(tmp_path / "straight")
     assert straight.fit()
