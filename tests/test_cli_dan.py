@@ -49,6 +49,7 @@ def listing(folder):
     return sorted((str(path), path.stat().st_mtime_ns) for path in folder.rglob("*"))
 
 
+@pytest.mark.slow
 def test_the_affectnet_command_sets_up_trains_and_leaves_the_source_alone(affectnet, here, capsys):
     before = listing(affectnet)
     command = ["train", "-m", "dan", "--dataset", "affectnet", "--aff_path", f"{affectnet}/", *SMALL, "--run", "runs/a"]
@@ -108,6 +109,7 @@ def test_rafdb_and_a_tree_of_class_folders(here):
     assert keras.models.load_model("f/best.keras").class_names == ("happy", "sad", "bored")
 
 
+@pytest.mark.slow
 def test_the_short_form_trains_dan_on_fer2013(here, capsys):
     assert main(["setup", "--sample", "--sample-count", "210"]) == 0
     words = ["--backbone", "convnext_atto", "--stem_stride", "4", "--epochs", "1", "--batch_size", "32", "--run", "r"]
