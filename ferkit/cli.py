@@ -296,13 +296,23 @@ def _add_release(parser):
     parser.add_argument("--half", type=boolean, nargs="?", const=True, default=True, metavar="True|False", help=half)
 
 
+def _add_weights(parser, of_model="weights that ship for this model"):
+    """Which trained model; see ``commands._weights_for_prediction``."""
+    parser.add_argument("-m", "--model", choices=list(MODELS), default=None, help=of_model)
+    parser.add_argument("--weights", default=None, metavar="NAME", help=f"a file, or one of: {', '.join(shipped_weights())}")
+    parser.add_argument("--run", default=None, metavar="DIR", help="best.keras of this run")
+
+
+def _add_detector(parser):
+    parser.add_argument("--detector", choices=DETECTORS, default="auto", help="none: photos are cropped faces (default: auto)")
+    parser.add_argument("--detector-model", "--detector_model", default=None, metavar="FILE", help="another YuNet, .onnx")
+
+
 def _add_export(parser):
     parser.add_argument("--format", required=True, choices=list(FORMATS), help="what to write")
     parser.add_argument("--output", required=True, metavar="PATH", help="the file, or the folder of a savedmodel")
     parser.add_argument("--force", action="store_true", help="replace what lies at --output")
-    parser.add_argument("-m", "--model", choices=list(MODELS), default=None, help="weights that ship for this model")
-    parser.add_argument("--weights", default=None, metavar="NAME", help=f"a file, or one of: {', '.join(shipped_weights())}")
-    parser.add_argument("--run", default=None, metavar="DIR", help="best.keras of this run")
+    _add_weights(parser)
     data = "measure the accuracy on this dataset's val split (default: data, if it is set up and has the model's classes)"
     parser.add_argument("-d", "--data", default=GIVEN_ONLY, metavar="DIR", help=data)
 
@@ -314,13 +324,10 @@ def _add_predict(parser):
     inputs.add_argument("--camera", type=int, default=None, metavar="N", help="this camera, 0 the first, until Ctrl-C")
     inputs.add_argument("--seconds", type=_seconds, default=None, metavar="X", help="stop a camera or a video after so long")
     model = parser.add_argument_group("model (default: weights that ship, else the newest run)")
-    model.add_argument("-m", "--model", choices=list(MODELS), default=None, help="which model's")
-    model.add_argument("--weights", default=None, metavar="NAME", help=f"a file, or one of: {', '.join(shipped_weights())}")
-    model.add_argument("--run", default=None, metavar="DIR", help="best.keras of this run")
+    _add_weights(model, "which model's")
     model.add_argument("--tta", choices=TTA[:2], nargs="?", const="flip", default="none", help="average with the mirror image")
     faces = parser.add_argument_group("faces")
-    faces.add_argument("--detector", choices=DETECTORS, default="auto", help="none: photos are cropped faces (default: auto)")
-    faces.add_argument("--detector-model", "--detector_model", default=None, metavar="FILE", help="another YuNet, .onnx")
+    _add_detector(faces)
     faces.add_argument("--margin", type=float, default=0.0, metavar="X", help="show more around a face, a share (default: 0)")
     faces.add_argument("--align", type=boolean, default=True, metavar="True|False", help="turn faces upright (default: True)")
     faces.add_argument("--smoothing", type=_seconds, default=None, metavar="X", help="of videos, in s; 0: none (default: 0.4)")
@@ -340,11 +347,8 @@ def _add_explain(parser):
         "--class", dest="class_name", default=None, metavar="NAME", help="explain this class (default: the label)"
     )
     parser.add_argument("--to", default="explained", metavar="DIR", help="where sheets are written (default: explained)")
-    parser.add_argument("-m", "--model", choices=list(MODELS), default=None, help="weights that ship for this model")
-    parser.add_argument("--weights", default=None, metavar="NAME", help=f"a file, or one of: {', '.join(shipped_weights())}")
-    parser.add_argument("--run", default=None, metavar="DIR", help="best.keras of this run")
-    parser.add_argument("--detector", choices=DETECTORS, default="auto", help="none: photos are cropped faces (default: auto)")
-    parser.add_argument("--detector-model", "--detector_model", default=None, metavar="FILE", help="another YuNet, .onnx")
+    _add_weights(parser)
+    _add_detector(parser)
 
 
 def _add_serve(parser):
@@ -353,11 +357,8 @@ def _add_serve(parser):
     parser.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help=hosts)
     names = "a name that the server is reached by, such as a proxy's; addresses and localhost need not be named"
     parser.add_argument("--allow-host", "--allow_host", nargs="+", action="extend", default=[], metavar="NAME", help=names)
-    parser.add_argument("-m", "--model", choices=list(MODELS), default=None, help="weights that ship for this model")
-    parser.add_argument("--weights", default=None, metavar="NAME", help=f"a file, or one of: {', '.join(shipped_weights())}")
-    parser.add_argument("--run", default=None, metavar="DIR", help="best.keras of this run")
-    parser.add_argument("--detector", choices=DETECTORS, default="auto", help="none: photos are cropped faces (default: auto)")
-    parser.add_argument("--detector-model", "--detector_model", default=None, metavar="FILE", help="another YuNet, .onnx")
+    _add_weights(parser)
+    _add_detector(parser)
 
 
 def _add_runs(parser):

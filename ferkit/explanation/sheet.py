@@ -47,10 +47,9 @@ def _own_pictures(model, faces):
     """What the model's package shows itself, where that is no map of importance: the transformer's window."""
     from ..registry import entry_of_model
 
-    for name, draw in entry_of_model(model).pictures.items():
-        pictures = draw(model, faces)
-        if name == "transformer" and len(pictures):
-            yield "what the transformer samples", pictures
+    draw = entry_of_model(model).pictures.get("transformer")
+    if draw and len(pictures := draw(model, faces)):
+        yield "what the transformer samples", pictures
 
 
 def enlarged(face: np.ndarray) -> np.ndarray:
