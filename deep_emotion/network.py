@@ -3,6 +3,7 @@
 import keras
 from keras import initializers, layers
 
+from .branches import BranchedConv2D, BranchedDense, BranchedLayer
 from .keyed_dropout import KeyedDropout
 from .residual import residual_features
 from .transformer import IDENTITY_THETA, BoundedTheta, SpatialTransformer
@@ -42,6 +43,8 @@ class DeepEmotion(keras.Model):
         dropout: rate before the dense layers, in [0, 1). The paper gives none; 0.5 is the port's.
         fc_penalty: lambda of the paper's loss, cross-entropy + lambda * ||w_fc||^2 over the two last dense layers.
         sampler: see ``transformer.spatial_transform``.
+        branches: "paper" only. 0: the figure's layers. n above 0: every layer but those of theta and of the logits trains as the
+            sum of n, batch normalized each; ``folded`` makes the figure's net of it, number for number.
 
     Input shape:
         ``(batch, image_size, image_size, channels)``, pixels in [0, 255].
@@ -61,6 +64,7 @@ class DeepEmotion(keras.Model):
         dropout=0.5,
         fc_penalty=0.0,
         sampler="auto",
+        branches=0,
         **kwargs,
     ):
         if variant not in VARIANTS:
@@ -71,15 +75,21 @@ class DeepEmotion(keras.Model):
             raise ValueError(f"Expected `dropout` to be in [0, 1). Received: dropout={dropout!r}")
         if not fc_penalty >= 0.0:
             raise ValueError(f"Expected `fc_penalty` to be at least 0. Received: fc_penalty={fc_penalty!r}")
+        if branches < 0 or (branches and variant != "paper"):
+            raise ValueError(
+                f"Expected `branches` to be at least 0, and 0 for any `variant` but 'paper'. Received: branches={branches}, "
+                f"variant={variant!r}"
+            )
         build = {"paper": _paper_graph, "input_warp": _input_warp_graph, "residual": _residual_graph}[variant]
         inputs = keras.Input((image_size, image_size, channels), name="pixels")
         scaled = layers.Rescaling(1 / 127.5, offset=-1.0, name="scale")(inputs)
-        features = build(scaled, dropout, sampler)
-        logits = _classifier(features, len(class_names), variant, fc_penalty)
+        more = {"branches": branches} if variant == "paper" else {}
+        features = build(scaled, dropout, sampler, **more)
+        logits = _classifier(features, len(class_names), variant, fc_penalty, **more)
         super().__init__(inputs=inputs, outputs=logits, **kwargs)
         self.variant, self.class_names = variant, tuple(class_names)
         self.image_size, self.channels = image_size, channels
-        self.dropout, self.fc_penalty, self.sampler = dropout, fc_penalty, sampler
+        self.dropout, self.fc_penalty, self.sampler, self.branches = dropout, fc_penalty, sampler, branches
 
     def get_config(self):
         return {
@@ -91,18 +101,31 @@ class DeepEmotion(keras.Model):
             "dropout": self.dropout,
             "fc_penalty": self.fc_penalty,
             "sampler": self.sampler,
+            "branches": self.branches,
         }
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
         return cls(**config)
 
+    def folded(self):
+        """This model with every sum of branches folded into one plain layer: the same numbers, outside training."""
+        if not self.branches:
+            return self
+        model = DeepEmotion.from_config({**self.get_config(), "branches": 0})
+        for layer in self.layers:
+            if layer.weights:
+                weights = layer.folded() if isinstance(layer, BranchedLayer) else layer.get_weights()
+                model.get_layer(layer.name).set_weights(weights)
+        return model
+
     def for_export(self):
         """This model with a sampler of plain operations, for other runtimes and batches of any size: XLA compiles each anew."""
         if self.sampler not in ("auto", "xla"):
-            return self
-        model = DeepEmotion.from_config({**self.get_config(), "sampler": "tensorflow"})
-        model.set_weights(self.get_weights())
+            return self.folded()
+        whole = self.folded()
+        model = DeepEmotion.from_config({**whole.get_config(), "sampler": "tensorflow"})
+        model.set_weights(whole.get_weights())
         return model
 
 
@@ -113,14 +136,22 @@ def _initializer(variant):
     return initializers.VarianceScaling(1.0 / 3.0, mode="fan_in", distribution="uniform")
 
 
-def _convolution(filters, kernel_size, variant, name, padding="valid"):
-    return layers.Conv2D(filters, kernel_size, padding=padding, kernel_initializer=_initializer(variant), name=name)
+def _convolution(filters, kernel_size, variant, name, padding="valid", branches=0):
+    settings = {"padding": padding, "kernel_initializer": _initializer(variant), "name": name}
+    if branches:
+        return BranchedConv2D(filters, kernel_size, branches, **settings)
+    return layers.Conv2D(filters, kernel_size, **settings)
 
 
-def _theta(localized, variant):
+def _dense(units, variant, name, branches=0, regularizer=None):
+    settings = {"kernel_initializer": _initializer(variant), "kernel_regularizer": regularizer, "name": name}
+    return BranchedDense(units, branches, **settings) if branches else layers.Dense(units, **settings)
+
+
+def _theta(localized, variant, branches=0):
     """Dense 32 -> ReLU -> dense 6, starting at the identity transform."""
-    hidden = layers.Dense(32, activation="relu", kernel_initializer=_initializer(variant), name="localization_dense")
-    hidden = hidden(layers.Flatten(name="localization_flatten")(localized))
+    hidden = _dense(32, variant, "localization_dense", branches)
+    hidden = layers.ReLU()(hidden(layers.Flatten(name="localization_flatten")(localized)))
     if variant == "residual":
         free = layers.Dense(6, kernel_initializer="zeros", name="localization_free")(hidden)
         return BoundedTheta(dtype="float32", name="localization_theta")(free)
@@ -135,28 +166,28 @@ class IdentityTheta(initializers.Initializer):
         return keras.ops.convert_to_tensor(IDENTITY_THETA, dtype=dtype)
 
 
-def _features(images, variant, normalize):
+def _features(images, variant, normalize, branches=0):
     """The figure's feature extractor: two blocks of conv 3x3 -> ReLU -> conv 3x3 -> max-pool 2 -> ReLU, all valid."""
     x = images
     for block in (1, 2):
         first, second = 2 * block - 1, 2 * block
-        x = layers.ReLU()(_convolution(10, 3, variant, f"conv{first}")(x))
-        x = _convolution(10, 3, variant, f"conv{second}")(x)
+        x = layers.ReLU()(_convolution(10, 3, variant, f"conv{first}", branches=branches)(x))
+        x = _convolution(10, 3, variant, f"conv{second}", branches=branches)(x)
         if normalize and block == 2:
             x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="normalization")(x)
         x = layers.ReLU()(layers.MaxPooling2D(2)(x))
     return x
 
 
-def _paper_graph(images, dropout, sampler):
-    x = _features(images, "paper", normalize=False)
+def _paper_graph(images, dropout, sampler, branches=0):
+    x = _features(images, "paper", normalize=False, branches=branches)
     shape = x.shape[1:]
     x = layers.Reshape(shape)(KeyedDropout(dropout, name="dropout")(layers.Flatten()(x)))
     where = images
     for index, filters in enumerate((8, 10), start=1):
-        where = _convolution(filters, 3, "paper", f"localization_conv{index}", padding="same")(where)
+        where = _convolution(filters, 3, "paper", f"localization_conv{index}", "same", branches)(where)
         where = layers.ReLU()(layers.MaxPooling2D(4)(where))
-    x = SpatialTransformer(sampler, name="transformer")([x, _theta(where, "paper")])
+    x = SpatialTransformer(sampler, name="transformer")([x, _theta(where, "paper", branches)])
     return layers.Flatten(name="features")(x)
 
 
@@ -179,13 +210,13 @@ def _warped(images, sampler, variant):
     return SpatialTransformer(sampler, name="transformer")([images, _theta(where, variant)])
 
 
-def _classifier(features, classes, variant, fc_penalty):
+def _classifier(features, classes, variant, fc_penalty, branches=0):
     """Dense 50 -> ReLU -> dense classes, with the paper's penalty on both kernels; "residual" has the last one alone."""
 
-    def dense(units, name):
+    def dense(units, name, branches=0):
         penalty = keras.regularizers.L2(fc_penalty) if fc_penalty else None
-        return layers.Dense(units, kernel_initializer=_initializer(variant), kernel_regularizer=penalty, name=name)
+        return _dense(units, variant, name, branches, penalty)
 
     if variant == "residual":
         return dense(classes, "logits")(features)
-    return dense(classes, "logits")(layers.ReLU()(dense(50, "dense")(features)))
+    return dense(classes, "logits")(layers.ReLU()(dense(50, "dense", branches)(features)))

@@ -14,6 +14,7 @@ OPTIONS = {
     ),
     "dropout": (float, None, "rate before the dense layers, 0 up to (not including) 1"),
     "fc_penalty": (float, None, "lambda of the penalty on the squared weights of the last two dense layers"),
+    "branches": (int, None, "paper's net: train every hidden layer as the sum of so many, batch normalized; `release` folds them"),
     "sampler": (
         str,
         ("auto", "xla", "tensorflow", "keras", "stn"),

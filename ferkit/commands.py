@@ -389,8 +389,12 @@ def _chosen(options):
 
 
 def _announce(recipe, train_split, val_split, model, run, devices):
+    from .registry import folded
+
+    kept = folded(model).count_params()
+    more = f" ({model.count_params():,} while it trains)" if model.count_params() != kept else ""
     print(
-        f"{recipe.model}, recipe {recipe.name}: {model.count_params():,} parameters; {len(train_split):,} train and "
+        f"{recipe.model}, recipe {recipe.name}: {kept:,} parameters{more}; {len(train_split):,} train and "
         f"{len(val_split):,} val images; {recipe.epochs} epochs, batch {recipe.batch_size}, {recipe.optimizer} at "
         f"{recipe.learning_rate:g}, seed {recipe.seed}"
     )

@@ -13,7 +13,7 @@ from .atomic import DRAFT, atomic_path
 from .errors import UserError
 from .quiet import import_tensorflow
 from .recipe import Recipe
-from .registry import MODELS, model_entry
+from .registry import MODELS, folded, model_entry
 
 RECORD = "compare.json"
 
@@ -233,8 +233,9 @@ def run(folder: Path, plan: Plan, manifest) -> int:
 
     # Every model is built before the first is trained: one that cannot be built must not show up after hours.
     models = {name: seeded_model(recipe, manifest, first_weights=False) for name, recipe in plan.contestants.items()}
-    costs = {name: {"parameters": model.count_params(), "multiply_adds": multiply_adds(model)} for name, model in models.items()}
-    del models
+    kept = {name: folded(model) for name, model in models.items()}
+    costs = {name: {"parameters": model.count_params(), "multiply_adds": multiply_adds(model)} for name, model in kept.items()}
+    del models, kept
     write_plan(folder, plan)
     splits = {}
 

@@ -27,6 +27,7 @@ class TrainingBatches:
         input_shape: height, width and channels of the model's input; images that differ are converted behind the augmentation.
         worker: which worker this is, from 0, and how many there are.
         drop_below: a last batch of fewer rows (of all workers together) is left out.
+        answers: the file that keeps what the recipe's teachers say, if there are any; None: they are asked every time.
 
     Raises:
         UserError: fewer rows than drop_below, or soft labels without votes.
@@ -36,7 +37,7 @@ class TrainingBatches:
         ...     ...
     """
 
-    def __init__(self, split, recipe, input_shape, worker=(0, 1), drop_below=1):
+    def __init__(self, split, recipe, input_shape, worker=(0, 1), drop_below=1, answers=None):
         cv2.setNumThreads(1)  # batches run side by side already; OpenCV's own threads only waited for each other, on all cores
         self._labels, self._recipe = split.labels, recipe
         rows = len(self._plan(0).rows)
@@ -46,7 +47,7 @@ class TrainingBatches:
                 f"--batch_size {recipe.batch_size}: {min(rows, recipe.batch_size)} rows a batch, fewer than the {drop_below} "
                 "that it takes to give one to each replica; train on fewer replicas."
             )
-        take, targets_of = _taker(split.images), _target_taker(split, recipe)
+        take, targets_of = _taker(split.images), _target_taker(split, recipe, answers)
 
         # Traced once, for all epochs and batch sizes: every epoch's dataset would trace a plain function anew.
         kinds = {"rows": tf.int32, "keys": tf.int32, "draws": tf.float32, "shares": tf.float32}
@@ -98,12 +99,12 @@ def _in_batches(arrays, size):
     return batches
 
 
-def _target_taker(split, recipe):
+def _target_taker(split, recipe, answers):
     """A function from row numbers to weighted targets, targets and the dataset's own labels, in TensorFlow's graph."""
     targets = row_targets(split, recipe.soft_labels, recipe.votes)
     if recipe.teacher:
         share = recipe.teacher_share
-        targets = (1.0 - share) * targets + share * teacher_probabilities(split, recipe.teacher)
+        targets = (1.0 - share) * targets + share * teacher_probabilities(split, recipe.teacher, answers)
     weights = class_weights(split.labels, recipe.class_weights, len(split.class_names))[split.labels]
     plain, weighted = (tf.constant(table, tf.float32) for table in (targets, targets * weights[:, None]))
     labels = tf.constant(split.labels)

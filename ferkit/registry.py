@@ -22,8 +22,8 @@ class ModelEntry:
             OPTIONS, and keeps them as attributes. Its last layer, dense or a batch normalization, is named LAST_LAYER.
             It may have ``load_first_weights()``, called once before training, and ``for_training()``: a model that shares its
             weights, returns a dictionary with "logits", and has ``extra_losses(labels, outputs)`` and
-            ``after_step(labels, outputs)``. And it may have ``for_export()``: a model of the same numbers in operations that
-            other runtimes have.
+            ``after_step(labels, outputs)``. It may have ``folded()``: what is kept of it where it has more weights while it
+            trains. And ``for_export()``: a model of the same numbers in operations that other runtimes have.
 
     The package may have ``pictures.py``, which shows what a model looks at: PICTURES, name -> function(model, images). Images are
     uint8 ``(n, height, width, channels)`` of the model's input size; it returns uint8 ``(n, H, W, 3)``, one picture a face, or
@@ -74,6 +74,11 @@ def entry_of_model(model):
         if type(model).__module__.split(".")[0] == entry.package and type(model).__name__ == entry.class_name:
             return entry
     return None
+
+
+def folded(model):
+    """The model as it is kept and used: the same numbers, without what only its training needs."""
+    return model.folded() if hasattr(model, "folded") else model
 
 
 def import_custom_objects():

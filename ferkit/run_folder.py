@@ -14,6 +14,7 @@ from .checkpoints import Checkpoints
 from .errors import UserError
 from .optimization import epochs_without_better
 from .recipe import Recipe
+from .registry import folded
 
 RUNS = Path("runs")
 
@@ -34,6 +35,7 @@ class RunFolder:
         self.best = self.path / "best.keras"
         self.last = self.path / "last.keras"
         self.checkpoints = Checkpoints(self.path / "backup")
+        self.answers = self.path / "backup" / "teachers.npz"
         self.report = self.path / "report"
 
     @classmethod
@@ -151,9 +153,9 @@ class RunFolder:
         write_csv(self.history_file, rows)
 
     def save_model(self, model, path: Path):
-        """Write a model atomically. Keras wants the name to end in .keras, and atomic_path keeps the ending."""
+        """Write a model atomically, folded if it can be. Keras wants the name to end in .keras, and atomic_path keeps the ending."""
         with atomic_path(path) as draft:
-            model.save(draft)
+            folded(model).save(draft)
 
 
 def epoch_scores(history: list[dict]) -> list[tuple[float, float]]:

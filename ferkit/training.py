@@ -45,7 +45,12 @@ class Trainer:
         self.step_function = TrainingStep(model, recipe, self.devices)
         workers = self.devices.worker, self.devices.workers
         self.batches = TrainingBatches(
-            train, recipe, model.input_shape[1:], worker=workers, drop_below=self.step_function.fewest_rows
+            train,
+            recipe,
+            model.input_shape[1:],
+            worker=workers,
+            drop_below=self.step_function.fewest_rows,
+            answers=run.answers if run else None,
         )
         self.watch = TrainingWatch(recipe, val.class_names, run.checkpoints.folder if run else None)
         self._logits = LogitsFunction(model, val.images.shape[1:])

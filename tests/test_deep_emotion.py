@@ -9,10 +9,13 @@ import tensorflow as tf
 from golden.deep_emotion_inputs import images, weights
 
 from deep_emotion import DeepEmotion
+from deep_emotion.branches import BranchedConv2D, BranchedDense
 from deep_emotion.keyed_dropout import KeyedDropout, keyed_uniform
 from deep_emotion.normalization import FusedBatchNormalization
 from deep_emotion.transformer import BoundedTheta
 from ferkit.cost import multiply_adds
+from ferkit.run_folder import RunFolder
+from ferkit.saved_model import load_model
 from ferkit.step import row_keys
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -93,6 +96,87 @@ def test_fused_normalization_in_half_precision_has_whole_statistics(rng):
         np.testing.assert_allclose(received, expected, rtol=1e-5)
 
 
+def normalized_sum(layer, branches, x, kind):
+    """What a branched layer computes, put together from Keras's own layers: sum of normalized branches."""
+    total = 0.0
+    for branch in range(branches):
+        own = slice(branch * layer.units, (branch + 1) * layer.units)
+        plain = kind(use_bias=False)
+        plain.build(x.shape)
+        plain.kernel.assign(layer.kernel[..., own])
+        norm = keras.layers.BatchNormalization(epsilon=1e-5)
+        norm.build((*[None] * (x.ndim - 1), layer.units))
+        norm.set_weights([weight.numpy()[own] for weight in layer.normalization.weights])
+        total += norm(plain(x))
+    return total
+
+
+def drawn_statistics(layer, rng):
+    """Scales, offsets and moving statistics as no training starts with."""
+    shape = layer.normalization.gamma.shape
+    layer.normalization.set_weights([rng.normal(1, 0.5, shape), *rng.normal(size=(2, *shape)), rng.uniform(0.5, 2, shape)])
+
+
+@pytest.mark.parametrize("branches", [1, 3])
+@pytest.mark.parametrize("padding", ["valid", "same"])
+def test_a_branched_convolution_is_the_sum_of_its_normalized_branches(branches, padding, rng):
+    x = rng.normal(size=(4, 9, 8, 2)).astype("float32")
+    layer = BranchedConv2D(10, 3, branches, padding, kernel_initializer="he_normal")
+    layer.build(x.shape)
+    drawn_statistics(layer, rng)
+    kernel, bias = layer.folded()
+    assert (tuple(kernel.shape), tuple(bias.shape)) == ((3, 3, 2, 10), (10,))
+
+    def plain(use_bias):
+        return keras.layers.Conv2D(10, 3, padding=padding, use_bias=use_bias)
+
+    np.testing.assert_allclose(layer(x), normalized_sum(layer, branches, x, plain), rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("branches", [1, 2])
+def test_a_branched_dense_layer_is_the_sum_of_its_normalized_branches(branches, rng):
+    x = rng.normal(size=(6, 12)).astype("float32")
+    layer = BranchedDense(5, branches)
+    layer.build(x.shape)
+    drawn_statistics(layer, rng)
+
+    def plain(use_bias):
+        return keras.layers.Dense(5, use_bias=use_bias)
+
+    np.testing.assert_allclose(layer(x), normalized_sum(layer, branches, x, plain), rtol=1e-3, atol=1e-4)
+    again = type(layer).from_config(layer.get_config())
+    assert again.get_config() == layer.get_config()
+
+
+def test_branches_are_normalized_by_their_batch_in_training_and_by_what_they_kept_of_it_outside(rng):
+    x = rng.normal(3.0, 2.0, size=(64, 9, 9, 2)).astype("float32")
+    layer = BranchedConv2D(10, branches=2)
+    shown = np.asarray(layer(x, training=True))
+    np.testing.assert_allclose(shown.mean(axis=(0, 1, 2)), 0.0, atol=1e-4)
+    for _ in range(200):
+        layer(x, training=True)  # the moving statistics become the batch's
+    np.testing.assert_allclose(layer(x, training=False), shown, rtol=0.01, atol=0.01)
+
+
+@pytest.mark.parametrize("branches", [1, 3])
+def test_folded_it_is_the_papers_net_number_for_number(branches, rng, tmp_path):
+    model = DeepEmotion("paper", branches=branches, sampler="tensorflow")
+    for layer in model.layers:
+        if hasattr(layer, "normalization"):
+            drawn_statistics(layer, rng)
+    model.get_layer("localization_theta").kernel.assign(rng.normal(0, 0.05, (32, 6)))
+    images, folded = random_images(rng), model.folded()
+    assert folded.count_params() == DeepEmotion("paper").count_params() == 47_657
+    assert folded.get_config() == {**model.get_config(), "branches": 0}
+    assert folded.folded() is folded
+    np.testing.assert_allclose(folded(images), model(images), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(model.for_export()(images), model(images), rtol=1e-4, atol=1e-4)
+    RunFolder(tmp_path).save_model(model, tmp_path / "best.keras")
+    kept = load_model(tmp_path / "best.keras")
+    assert kept.get_config() == folded.get_config()
+    np.testing.assert_allclose(kept(images), model(images), rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_save_and_reload_give_the_same_logits_and_settings(variant, rng, tmp_path):
     model = DeepEmotion(variant, class_names=("a", "b", "c"), fc_penalty=0.01, dropout=0.2)
@@ -133,6 +217,8 @@ def test_the_penalty_is_lambda_times_the_squared_weights_of_the_last_two_dense_l
         ({"fc_penalty": -1.0}, "at least 0. Received: fc_penalty=-1.0"),
         ({"dropout": 1.0}, r"in \[0, 1\). Received: dropout=1.0"),
         ({"sampler": "fast"}, "Received: sampler='fast'"),
+        ({"branches": -1}, "at least 0.* Received: branches=-1, variant='paper'"),
+        ({"branches": 2, "variant": "residual"}, "Received: branches=2, variant='residual'"),
     ],
 )
 def test_wrong_arguments_say_what_was_received(arguments, message):

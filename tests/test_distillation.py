@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 
 from deep_emotion import DeepEmotion
+from ferkit import distillation
 from ferkit.building import build_model, take_over
 from ferkit.distillation import teacher_probabilities
 from ferkit.errors import UserError
 from ferkit.metrics import softmax
 from ferkit.pipeline import TrainingBatches
 from ferkit.recipe import Recipe
+from ferkit.saved_model import load_model
 
 NAMES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 
@@ -37,6 +39,27 @@ def test_teachers_are_averaged_over_themselves_and_mirror_images(teachers, toy_s
     said = teacher_probabilities(split, ", ".join(path for path, _ in teachers))
     np.testing.assert_allclose(said, expected, atol=1e-5)
     np.testing.assert_allclose(said.sum(axis=1), 1.0)
+
+
+def test_teachers_are_asked_once_and_again_when_they_or_the_rows_are_others(teachers, toy_split, tmp_path, monkeypatch):
+    split, kept, asked = toy_split(count=9), tmp_path / "backup" / "teachers.npz", []
+
+    def loading(path, **others):
+        asked.append(str(path))
+        return load_model(path, **others)
+
+    monkeypatch.setattr(distillation, "load_model", loading)
+    (one, _), (other, _) = teachers
+    first = teacher_probabilities(split, one, kept)
+    np.testing.assert_array_equal(teacher_probabilities(split, one, kept), first)
+    assert asked == [one]
+    assert np.abs(teacher_probabilities(split, other, kept) - first).max() > 1e-3
+    np.testing.assert_array_equal(teacher_probabilities(split, one, kept), first)
+    assert asked == [one, other, one]
+    assert len(teacher_probabilities(toy_split(count=5), one, kept)) == 5
+    kept.write_bytes(b"PK half a file")
+    np.testing.assert_array_equal(teacher_probabilities(split, one, kept), first)
+    assert asked == [one, other, one, one, one]
 
 
 def test_targets_are_mixed_with_what_the_teacher_says(teachers, toy_split):

@@ -8,9 +8,12 @@ import pytest
 
 from deep_emotion import DeepEmotion
 from ferkit.errors import UserError
+from ferkit.evaluation import split_logits
+from ferkit.metrics import measure
 from ferkit.progress import duration
 from ferkit.recipe import named_recipe
 from ferkit.run_folder import RunFolder
+from ferkit.saved_model import load_model
 from ferkit.training import Trainer, seed_everything
 from ferkit.watch import TrainingWatch
 
@@ -78,6 +81,23 @@ def test_it_learns_and_leaves_a_whole_run_folder(tmp_path, toy_split):
     present = {str(path.relative_to(tmp_path / "run")) for path in (tmp_path / "run").rglob("*") if path.is_file()}
     states = {"backup/state-000011-00000000.npz", "backup/state-000012-00000000.npz"}
     assert present == {"recipe.json", "history.csv", "best.keras", "last.keras", *states}
+
+
+def test_branches_train_resume_and_leave_the_papers_net(tmp_path, toy_split):
+    """The curve of a stopped training goes on as if nothing had happened, and what is kept answers as the last epoch says."""
+    recipe = named_recipe("deep_emotion", "paper", epochs=2, batch_size=32, branches=2, sampling="shuffle", learning_rate=0.003)
+    whole = trainer(tmp_path / "whole", toy_split, recipe)
+    assert whole.fit()
+    begun = trainer(tmp_path / "stopped", toy_split, recipe)
+    stop_after(begun, 3, lambda: os.kill(os.getpid(), signal.SIGINT))
+    assert not begun.fit()
+    resumed = trainer(tmp_path / "stopped", toy_split, recipe)
+    assert resumed.fit()
+    assert_same_training(tmp_path / "stopped", resumed, ((tmp_path / "whole" / "history.csv").read_text(), whole.model.get_weights()))
+    kept, val = load_model(tmp_path / "whole" / "last.keras"), toy_split("val", 42)
+    assert (kept.count_params(), kept.branches, whole.model.count_params()) == (47_657, 0, 109_819)
+    figures = measure(split_logits(kept, val), val)
+    assert figures["accuracy"] == pytest.approx(float(whole.run.history()[-1]["val_accuracy"]), abs=1e-5)
 
 
 def test_the_same_seed_gives_the_same_numbers(tmp_path, toy_split, straight):
