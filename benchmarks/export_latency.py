@@ -75,7 +75,7 @@ def main():
     parser.add_argument("--worker", choices=list(CONTESTANTS), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
-        return paired._work(CONTESTANTS, options.worker)
+        return paired.work(CONTESTANTS, options.worker)
     os.environ[WEIGHTS] = options.weights
     with tempfile.TemporaryDirectory() as folder:
         os.environ[EXPORTS] = folder

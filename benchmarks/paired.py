@@ -58,7 +58,8 @@ class Worker:
         self._process.wait(timeout=30)
 
 
-def _work(contestants, name):
+def work(contestants, name):
+    """Be the worker of that name: prepare, then run as often as each line of standard input says, and answer with the seconds."""
     run = contestants[name]()
     run()  # compiles, or shows that it cannot run here
     print("ready", flush=True)
@@ -93,7 +94,7 @@ def main(script, title, contestants, ours, unit, per_run, description):
     parser.add_argument("--worker", choices=list(contestants), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
-        return _work(contestants, options.worker)
+        return work(contestants, options.worker)
     workers = []
     for name in contestants:  # one after another, so that none disturbs another
         worker = Worker(script, name)

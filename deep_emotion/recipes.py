@@ -14,7 +14,11 @@ OPTIONS = {
     ),
     "dropout": (float, None, "rate before the dense layers, 0 up to (not including) 1"),
     "fc_penalty": (float, None, "lambda of the penalty on the squared weights of the last two dense layers"),
-    "branches": (int, None, "paper's net: train every hidden layer as the sum of so many, batch normalized; `release` folds them"),
+    "branches": (
+        int,
+        None,
+        "paper's net: every hidden layer trains as the sum of so many, batch normalized, and is kept as one; 0: plain",
+    ),
     "sampler": (
         str,
         ("auto", "xla", "tensorflow", "keras", "stn"),

@@ -64,13 +64,14 @@ class Recognizer:
         import_tensorflow()
         from .detection import make_detector
         from .inference import LogitsFunction
+        from .registry import exportable
         from .saved_model import load_model
         from .weights import model_file
 
         self.file = model_file(str(weights))
         model = load_model(self.file)
         # Plain operations: what XLA compiles would be compiled again for every number of faces.
-        self.model = model.for_export() if hasattr(model, "for_export") else model
+        self.model = exportable(model)
         self.class_names = tuple(self.model.class_names)
         self.detector = make_detector(detector, detector_model)
         self.margin, self.align, self.mirror = margin, align, mirror

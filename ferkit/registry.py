@@ -81,6 +81,11 @@ def folded(model):
     return model.folded() if hasattr(model, "folded") else model
 
 
+def exportable(model):
+    """The same numbers in operations that every runtime has."""
+    return model.for_export() if hasattr(model, "for_export") else model
+
+
 def import_custom_objects():
     """Import every model package, so that any saved model of ours can be loaded."""
     for entry in MODELS.values():

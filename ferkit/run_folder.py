@@ -153,7 +153,7 @@ class RunFolder:
         write_csv(self.history_file, rows)
 
     def save_model(self, model, path: Path):
-        """Write a model atomically, folded if it can be. Keras wants the name to end in .keras, and atomic_path keeps the ending."""
+        """Write a model as it is kept, atomically. Keras wants the name to end in .keras; atomic_path keeps the ending."""
         with atomic_path(path) as draft:
             folded(model).save(draft)
 

@@ -93,7 +93,9 @@ def test_branches_train_resume_and_leave_the_papers_net(tmp_path, toy_split):
     assert not begun.fit()
     resumed = trainer(tmp_path / "stopped", toy_split, recipe)
     assert resumed.fit()
-    assert_same_training(tmp_path / "stopped", resumed, ((tmp_path / "whole" / "history.csv").read_text(), whole.model.get_weights()))
+    assert_same_training(
+        tmp_path / "stopped", resumed, ((tmp_path / "whole" / "history.csv").read_text(), whole.model.get_weights())
+    )
     kept, val = load_model(tmp_path / "whole" / "last.keras"), toy_split("val", 42)
     assert (kept.count_params(), kept.branches, whole.model.count_params()) == (47_657, 0, 109_819)
     figures = measure(split_logits(kept, val), val)

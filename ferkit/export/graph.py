@@ -2,6 +2,8 @@
 
 import tensorflow as tf
 
+from ..registry import exportable
+
 INPUT, OUTPUT = "image", "probabilities"
 
 
@@ -20,8 +22,7 @@ class ExportGraph(tf.Module):
 
     def __init__(self, model):
         super().__init__()
-        if hasattr(model, "for_export"):
-            model = model.for_export()
+        model = exportable(model)
         self.kept = [variable.value for variable in model.variables]  # a SavedModel stores what its module holds
 
         @tf.function(input_signature=[tf.TensorSpec((None, *model.input_shape[1:]), tf.float32, name=INPUT)], autograph=False)
