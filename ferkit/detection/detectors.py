@@ -13,6 +13,7 @@ YUNET = Path(__file__).with_name("face_detection_yunet_2023mar.onnx")
 YUNET_HASH = "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4"
 LONGEST_SIDE = 640  # photos are made smaller for the detector, never larger
 SMALL_SIDE = 320  # and once more where nothing was found: YuNet overlooks faces that fill a large picture
+LEAST_SIDE = 10  # pixels; YuNet was made for faces from 10 on, and OpenCV 4.10 returns no numbers for less
 LEAST_SCORE = 0.7
 OVERLAP = 0.3
 
@@ -44,6 +45,15 @@ class WholePhoto:
         return [Face((left, top, left + side, top + side), 1.0)]
 
 
+def _errors_only(cv2):
+    """OpenCV 5 warns of its own default; 4 says this elsewhere."""
+    logging = getattr(cv2.utils, "logging", None)
+    if logging:
+        logging.setLogLevel(logging.LOG_LEVEL_ERROR)
+    else:
+        cv2.setLogLevel(2)  # errors
+
+
 class YuNet:
     """OpenCV's YuNet (Wu, Peng, Yu: YuNet, Machine Intelligence Research 2023); five landmarks.
 
@@ -67,7 +77,7 @@ class YuNet:
             raise UserError(f"{path}: no such file; give YuNet's .onnx with --detector-model, or drop that to use what ships.")
         if model is None and hashlib.sha256(path.read_bytes()).hexdigest() != YUNET_HASH:
             raise UserError(f"{path}: damaged, its sha256 is another; install again, or give the file with --detector-model.")
-        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)  # 5 warns of its own default
+        _errors_only(cv2)
         try:
             self._net = cv2.FaceDetectorYN.create(str(path), "", (SMALL_SIDE, SMALL_SIDE), least_score, OVERLAP, 5000)
             self._detect(np.zeros((64, 64, 3), np.uint8))
@@ -102,6 +112,8 @@ class YuNet:
         return faces
 
     def _detect(self, image):
+        if min(image.shape[:2]) < LEAST_SIDE:
+            return np.zeros((0, 15), np.float32)
         self._net.setInputSize(image.shape[1::-1])
         _, found = self._net.detect(image)
         return np.zeros((0, 15), np.float32) if found is None else found
