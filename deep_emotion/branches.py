@@ -16,9 +16,12 @@ LANES = 16  # oneDNN normalizes a multiple of so many channels in bfloat16 15 to
 class BranchedLayer(layers.Layer):
     """What both kinds share: kernel ``(*window, inputs, LANES * n)``, of which the first ``units * branches`` outputs count."""
 
-    def __init__(self, units, branches=1, kernel_initializer="glorot_uniform", kernel_regularizer=None, **kwargs):
+    def __init__(
+        self, units, branches=1, activation=None, kernel_initializer="glorot_uniform", kernel_regularizer=None, **kwargs
+    ):
         super().__init__(**kwargs)
         self.units, self.branches = units, branches
+        self.activation = keras.activations.get(activation)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
         self.normalization = FusedBatchNormalization(momentum=0.95, epsilon=1e-5, name="normalization")
@@ -28,6 +31,7 @@ class BranchedLayer(layers.Layer):
             **super().get_config(),
             "units": self.units,
             "branches": self.branches,
+            "activation": keras.activations.serialize(self.activation),
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
             "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
         }
@@ -45,9 +49,11 @@ class BranchedLayer(layers.Layer):
     def call(self, inputs, training=None):
         if not training:
             kernel, bias = self.folded()
-            return self._linear(inputs, ops.cast(kernel, self.compute_dtype)) + ops.cast(bias, self.compute_dtype)
-        shown = self.normalization(self._maps(self._linear(inputs, self.kernel)), training=True)
-        return self._vectors(ops.matmul(shown, ops.cast(self._sum(), self.compute_dtype)))
+            outputs = self._linear(inputs, ops.cast(kernel, self.compute_dtype)) + ops.cast(bias, self.compute_dtype)
+        else:
+            shown = self.normalization(self._maps(self._linear(inputs, self.kernel)), training=True)
+            outputs = self._vectors(ops.matmul(shown, ops.cast(self._sum(), self.compute_dtype)))
+        return self.activation(outputs)
 
     def _sum(self):
         """0 and 1, ``(LANES * n, units)``: adds up the branches and drops what is left over."""
@@ -56,7 +62,7 @@ class BranchedLayer(layers.Layer):
         return ops.cast((place % self.units == ops.arange(self.units)) & counts, "float32")
 
     def folded(self):
-        """``(kernel, bias)``, float32, of the plain layer that this one is outside training."""
+        """``(kernel, bias)``, float32, of the plain layer that this one is outside training, before the activation."""
         norm = self.normalization
         scale = ops.convert_to_tensor(norm.gamma) * ops.rsqrt(ops.convert_to_tensor(norm.moving_variance) + norm.epsilon)
         shift = ops.convert_to_tensor(norm.beta) - ops.convert_to_tensor(norm.moving_mean) * scale

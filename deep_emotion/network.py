@@ -143,15 +143,15 @@ def _convolution(filters, kernel_size, variant, name, padding="valid", branches=
     return layers.Conv2D(filters, kernel_size, **settings)
 
 
-def _dense(units, variant, name, branches=0, regularizer=None):
-    settings = {"kernel_initializer": _initializer(variant), "kernel_regularizer": regularizer, "name": name}
+def _dense(units, variant, name, branches=0, **settings):
+    settings |= {"kernel_initializer": _initializer(variant), "name": name}
     return BranchedDense(units, branches, **settings) if branches else layers.Dense(units, **settings)
 
 
 def _theta(localized, variant, branches=0):
     """Dense 32 -> ReLU -> dense 6, starting at the identity transform."""
-    hidden = _dense(32, variant, "localization_dense", branches)
-    hidden = layers.ReLU()(hidden(layers.Flatten(name="localization_flatten")(localized)))
+    hidden = _dense(32, variant, "localization_dense", branches, activation="relu")
+    hidden = hidden(layers.Flatten(name="localization_flatten")(localized))
     if variant == "residual":
         free = layers.Dense(6, kernel_initializer="zeros", name="localization_free")(hidden)
         return BoundedTheta(dtype="float32", name="localization_theta")(free)
@@ -215,7 +215,7 @@ def _classifier(features, classes, variant, fc_penalty, branches=0):
 
     def dense(units, name, branches=0):
         penalty = keras.regularizers.L2(fc_penalty) if fc_penalty else None
-        return _dense(units, variant, name, branches, penalty)
+        return _dense(units, variant, name, branches, kernel_regularizer=penalty)
 
     if variant == "residual":
         return dense(classes, "logits")(features)

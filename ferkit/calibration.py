@@ -54,6 +54,24 @@ def held_out_errors(views: np.ndarray, labels: np.ndarray, seed: int = 0) -> tup
     return tuple(float(error) for error in np.mean(errors, axis=0))
 
 
+def errors_if_perfect(views: np.ndarray, seed: int = 0) -> tuple[float, float]:
+    """What ``held_out_errors`` would be of probabilities that are right: the labels are drawn from the probabilities themselves.
+
+    It is not 0: on so few rows a bin's share of right answers differs from its confidence by chance.
+
+    Args:
+        views: calibrated logits; else as of ``held_out_errors``.
+    """
+    numbers, errors = np.random.default_rng(seed), []
+    shown = averaged(views[:1]), averaged(views)
+    for _ in range(2 * HALVINGS):
+        half = numbers.permutation(views.shape[1])[: views.shape[1] // 2]
+        draws = numbers.random((len(half), 1))
+        drawn = [(p[half].cumsum(axis=1)[:, :-1] < draws).sum(axis=1) for p in shown]
+        errors.append([expected_calibration_error(p[half], labels) for p, labels in zip(shown, drawn, strict=True)])
+    return tuple(float(error) for error in np.mean(errors, axis=0))
+
+
 def fold_temperature(model, temperature: float):
     """Divide a model's logits by T, in its last layer's weights: whoever computes with it, in whatever form, has it.
 

@@ -116,12 +116,14 @@ def _per_class(classes):
 
 def _calibration(figures):
     first, second = figures["calibration_errors_held_out"]
+    least, least_of_two = figures["calibration_errors_if_perfect"]
     text = (
         f"Temperature {figures['temperature']:.3f} (arXiv 1706.04599), fitted on the {figures['split']} split, for one view and "
         "for the average over mirror images together, and folded into the last layer: the model's probabilities are the "
         f"calibrated ones. Expected calibration error of one view before: {figures['calibration_error_before']:.2%}. Fitted on "
         f"one half of the split and measured on the other, mean over 20 halvings: {first:.2%} with one view, {second:.2%} with "
-        "two. (A half has so few images that a perfectly calibrated model would not measure 0 either.)"
+        f"two. A half has few images: a perfectly calibrated model would measure {least:.2%} and {least_of_two:.2%} there, as "
+        "labels drawn from the probabilities themselves show."
     )
     if figures["half_precision"]:
         text += (

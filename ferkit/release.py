@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from .atomic import atomic_path
-from .calibration import fit_temperature, fold_temperature, held_out_errors
+from .calibration import errors_if_perfect, fit_temperature, fold_temperature, held_out_errors
 from .dataset import load_split
 from .errors import UserError
 from .evaluation import in_one, view_logits
@@ -67,6 +67,7 @@ def release(checkpoint: Path, data: str | Path, name: str, folder: str | Path, m
             "temperature": temperature,
             "calibration_error_before": before["expected_calibration_error"],
             "calibration_errors_held_out": held_out_errors(views, split.labels),
+            "calibration_errors_if_perfect": errors_if_perfect(views / temperature),
             "plain": {**measure(stored_views[0], split), "tta": "none"},
             "flip": {**measure(in_one(stored_views), split), "tta": "flip"},
             "largest_difference": float(np.abs(views / temperature - stored_views).max()),

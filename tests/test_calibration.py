@@ -5,7 +5,7 @@ import pytest
 
 from dan_tf import DAN
 from deep_emotion import DeepEmotion
-from ferkit.calibration import fit_temperature, fold_temperature, held_out_errors
+from ferkit.calibration import errors_if_perfect, fit_temperature, fold_temperature, held_out_errors
 from ferkit.metrics import averaged, expected_calibration_error, softmax
 
 
@@ -44,6 +44,17 @@ def test_held_out_errors_show_what_calibration_brings(rng):
     assert one == pytest.approx(two)
     assert one < 0.03 < 0.1 < expected_calibration_error(softmax(3 * logits), labels)
     assert held_out_errors(3 * logits[None], labels) == held_out_errors(3 * logits[None], labels)
+
+
+def test_perfect_probabilities_measure_what_drawn_labels_do(rng):
+    """For labels that were drawn from the probabilities, held-out errors are those of a perfect model; for sharper ones not."""
+    logits, labels = calibrated(rng)
+    views = np.stack([logits, logits])
+    perfect, held_out = errors_if_perfect(views), held_out_errors(views, labels)
+    assert perfect[0] == pytest.approx(perfect[1], rel=0.3)
+    assert held_out[0] == pytest.approx(perfect[0], rel=0.35)
+    assert errors_if_perfect(views) == perfect
+    assert errors_if_perfect(views[:, :600])[0] > 2 * perfect[0]  # fewer rows, more chance
 
 
 @pytest.mark.parametrize(
