@@ -1,0 +1,38 @@
+"""What batch normalization costs the paper's net while it trains: in 16 lanes, in ten, for three branches, and not at all.
+
+python benchmarks/branches_speed.py --save
+"""
+
+import paired
+
+BATCH = 64
+
+
+def _step(branches, lanes=None):
+    def prepare():
+        from ferkit.quiet import import_tensorflow
+
+        import_tensorflow()
+        from deep_emotion import branches as branched
+        from ferkit.building import build_model, precision
+        from ferkit.cost import training_step
+        from ferkit.recipe import named_recipe
+
+        branched.LANES = lanes or branched.LANES
+        recipe = named_recipe("deep_emotion", "paper_best", precision="bfloat16", branches=branches, teacher="")
+        with precision(recipe):
+            model = build_model(recipe, (48, 48, 1), tuple("abcdefg"))
+        return training_step(model, recipe, BATCH)
+
+    return prepare
+
+
+CONTESTANTS = {
+    "normalized, 16 lanes": _step(1),
+    "normalized, 10 lanes": _step(1, 1),
+    "three branches, 32 lanes": _step(3),
+    "plain": _step(0),
+}
+
+if __name__ == "__main__":
+    paired.main(__file__, "Branches of the paper net", CONTESTANTS, "normalized, 16 lanes", "images", BATCH, __doc__)
