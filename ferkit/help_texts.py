@@ -31,6 +31,7 @@ examples:
 examples:
   python main.py train -d data                       Deep-Emotion as in the paper (500 epochs: hours on a CPU)
   python main.py train -d data --recipe input_warp --epochs 30
+  python main.py train -d data --recipe paper_best --precision bfloat16      the same net by all that training has come to
   python main.py train -d data --run runs/mine --learning_rate 0.001 --seed 1
   python main.py train --resume --run runs/mine      go on after Ctrl-C, a crash or kill -9
   python main.py train -m dan -d data                DAN on FER2013, small and from scratch
