@@ -75,16 +75,16 @@ class _Parser(argparse.ArgumentParser):
         hint = ""
         if problem == "unrecognized arguments":
             unknown = words.split()[0].split("=")[0]
-            hint = nearest(unknown, self._known_options() if unknown.startswith("-") else SUMMARIES)
+            hint = nearest(unknown, self._option_string_actions if unknown.startswith("-") else SUMMARIES)
         raise UserError(f"{message}{hint}. See: {self.prog} --help")
 
-    def _known_options(self):
-        """Its own and its commands'."""
-        commands = [action.choices.values() for action in self._actions if isinstance(action.choices, dict)]
-        return {
-            *self._option_string_actions,
-            *(name for group in commands for one in group for name in one._option_string_actions),
-        }
+    def parse_args(self, args=None, namespace=None):
+        """What is left over is told by the command that it was given to, which knows its own flags; argparse asks the program."""
+        options, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            commands = next((action.choices for action in self._actions if isinstance(action.choices, dict)), {})
+            commands.get(getattr(options, "command", None), self).error(f"unrecognized arguments: {' '.join(unknown)}")
+        return options
 
 
 def _command_parser():

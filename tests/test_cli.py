@@ -210,6 +210,12 @@ def test_wrong_training_values_are_one_line(words, message, here, capsys):
     assert message in fails(["train", "-d", "data", *words], capsys)
 
 
+def test_a_flag_of_another_command_is_not_suggested(here, capsys):
+    line = fails(["explain", "photo.jpg", "--output", "here"], capsys)
+    assert line.strip().endswith("unrecognized arguments: --output here. See: python main.py explain --help")
+    assert ", nearest known: --margin. See: python main.py predict" in fails(["predict", "photo.jpg", "--margn", "1"], capsys)
+
+
 def test_training_without_a_dataset_says_how_to_get_one(here, capsys, tmp_path):
     assert "main.py -s True -d" in fails(["-t", "True", "-d", str(tmp_path)], capsys)
 
