@@ -62,6 +62,7 @@ bench: $(VENV)/.bench
 	$(RUN) benchmarks/precision_speed.py --save
 	RECIPE=best $(RUN) benchmarks/precision_speed.py --repeats 3 --save
 	MODEL=dan RECIPE=best $(RUN) benchmarks/precision_speed.py --repeats 3 --save
+	$(RUN) benchmarks/branches_speed.py --rounds 9 --repeats 5 --save
 	$(RUN) benchmarks/convnext_speed.py --rounds 7 --repeats 3 --save
 	PIXELS=224 $(RUN) benchmarks/convnext_speed.py --rounds 5 --repeats 1 --save
 	$(RUN) benchmarks/dan_overhead.py --rounds 9 --repeats 3 --save
