@@ -121,11 +121,11 @@ class DeepEmotion(keras.Model):
 
     def for_export(self):
         """This model with a sampler of plain operations, for other runtimes and batches of any size: XLA compiles each anew."""
+        folded = self.folded()
         if self.sampler not in ("auto", "xla"):
-            return self.folded()
-        whole = self.folded()
-        model = DeepEmotion.from_config({**whole.get_config(), "sampler": "tensorflow"})
-        model.set_weights(whole.get_weights())
+            return folded
+        model = DeepEmotion.from_config({**folded.get_config(), "sampler": "tensorflow"})
+        model.set_weights(folded.get_weights())
         return model
 
 
