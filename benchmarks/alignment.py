@@ -50,8 +50,8 @@ def main():
     parser.add_argument("--save", action="store_true")
     options = parser.parse_args()
     from ferkit import Recognizer
-    from ferkit.dataset import load_split
-    from ferkit.detection import cut_face
+    from ferkit.input_pipeline.dataset import load_split
+    from ferkit.recognition import cut_face
 
     recognizer = Recognizer(options.weights)
     count, places = training_landmarks(load_split(options.data, "train"), 1200, recognizer.detector)

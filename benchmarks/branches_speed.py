@@ -10,13 +10,13 @@ BATCH = 64
 
 def _step(branches, lanes=None):
     def prepare():
-        from ferkit.quiet import import_tensorflow
+        from ferkit.tensorflow_runtime import import_tensorflow
 
         import_tensorflow()
-        from deep_emotion import branches as branched
-        from ferkit.building import build_model, precision
-        from ferkit.cost import training_step
-        from ferkit.recipe import named_recipe
+        from deep_emotion import reparameterized as branched
+        from ferkit.comparison.speed import training_step
+        from ferkit.recipes.named import named_recipe
+        from ferkit.training.build_model import build_model, precision
 
         branched.LANES = lanes or branched.LANES
         recipe = named_recipe("deep_emotion", "paper_best", precision="bfloat16", branches=branches, teacher="")

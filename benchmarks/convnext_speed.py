@@ -45,7 +45,7 @@ def _train_step(model):
 
 
 def _ours():
-    from ferkit.quiet import import_tensorflow
+    from ferkit.tensorflow_runtime import import_tensorflow
 
     import_tensorflow()
     import keras
@@ -58,7 +58,7 @@ def _ours():
 
 
 def _keras_applications():
-    from ferkit.quiet import import_tensorflow
+    from ferkit.tensorflow_runtime import import_tensorflow
 
     import_tensorflow()
     import keras

@@ -15,10 +15,10 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from generate_data.copies import find_copies
-from generate_data.copy_candidates import candidate_pairs
-from generate_data.copy_check import THRESHOLD, check_pairs
-from generate_data.images import load_images
+from generate_data.copies.candidates import candidate_pairs
+from generate_data.copies.check import THRESHOLD, check_pairs
+from generate_data.copies.find import find_copies
+from generate_data.images.png import load_images
 from generate_data.manifest import read_manifest
 
 FACES = 300

@@ -18,12 +18,12 @@ BATCH = 64 if SIZE < 100 else 8
 
 def _step(**options):
     def prepare():
-        from ferkit.quiet import import_tensorflow
+        from ferkit.tensorflow_runtime import import_tensorflow
 
         import_tensorflow()
         from dan_tf import DAN
-        from ferkit.cost import training_step
-        from ferkit.recipe import named_recipe
+        from ferkit.comparison.speed import training_step
+        from ferkit.recipes.named import named_recipe
 
         model = DAN(BACKBONE, image_size=SIZE, stem_stride=STRIDE, **options)
         return training_step(model, named_recipe("dan", "rafdb", l2=0.0), BATCH)

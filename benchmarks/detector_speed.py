@@ -23,7 +23,7 @@ def _checked(detect):
 
 
 def _yunet():
-    from ferkit.detection import make_detector
+    from ferkit.recognition import make_detector
 
     detector, photo = make_detector("yunet"), _photo()
     return _checked(lambda: detector(photo))

@@ -21,19 +21,19 @@ EXPORTS, WEIGHTS = "EXPORT_LATENCY_FOLDER", "EXPORT_LATENCY_WEIGHTS"  # what the
 
 
 def _model():
-    from ferkit.quiet import import_tensorflow
+    from ferkit.tensorflow_runtime import import_tensorflow
 
     import_tensorflow()
-    from ferkit.saved_model import load_model
-    from ferkit.weights import model_file
+    from ferkit.models.saved_model import load_model
+    from ferkit.models.shipped_weights import model_file
 
     path = model_file(os.environ[WEIGHTS])
     return load_model(path), path
 
 
 def _face(model):
-    from ferkit.export.comparison import drawn_faces
-    from ferkit.inference import fit_images
+    from ferkit.export.agreement import drawn_faces
+    from ferkit.input_pipeline.fit_images import fit_images
 
     return fit_images(drawn_faces()[3:4], model.input_shape[1:]).numpy()
 
@@ -45,7 +45,7 @@ def _direct():
 
 
 def _traced():
-    from ferkit.inference import LogitsFunction
+    from ferkit.evaluation.inference import LogitsFunction
 
     model, _ = _model()
     function, face = LogitsFunction(model, model.input_shape[1:]), _face(model).astype("uint8")
@@ -97,7 +97,7 @@ def main():
 def _facts(folder, data):
     """Name -> (bytes, accuracy or None), of every format and of the .keras file."""
     model, path = _model()
-    from ferkit.export.exporting import export_model
+    from ferkit.export.export import export_model
     from ferkit.export.measuring import validation_split
 
     split = validation_split(model, path, data)[0] if data else None

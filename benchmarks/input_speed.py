@@ -20,10 +20,10 @@ TURN_SECONDS = 0.5  # of training in a round, one step at least
 
 def prepare(model, name):
     """Two functions that return images a second: of training, and of the input pipeline."""
-    from ferkit.cost import training_step
-    from ferkit.pipeline import TrainingBatches
-    from ferkit.recipe import named_recipe
-    from ferkit.registry import model_entry
+    from ferkit.comparison.speed import training_step
+    from ferkit.input_pipeline.batches import TrainingBatches
+    from ferkit.models.registry import model_entry
+    from ferkit.recipes.named import named_recipe
 
     recipe = named_recipe(model, name)
     network = model_entry(model).model_class(image_size=SHAPE[0], channels=SHAPE[2], **recipe.model_options)
@@ -53,7 +53,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=15, help="turns of each (default: 15)")
     parser.add_argument("--save", action="store_true", help="write the result to benchmarks/results/")
     options = parser.parse_args()
-    from ferkit.quiet import import_tensorflow
+    from ferkit.tensorflow_runtime import import_tensorflow
 
     import_tensorflow()
     cases = {case: prepare(*case) for case in CASES}

@@ -149,7 +149,7 @@ def random_split(name, rows, classes=7):
     """Random faces of 48 pixels, as a ``Split``."""
     import numpy as np
 
-    from ferkit.dataset import Split
+    from ferkit.input_pipeline.dataset import Split
 
     places = np.arange(rows, dtype=np.int32)
     pixels = np.random.default_rng(rows).integers(0, 256, (rows, 48, 48, 1), np.uint8)
@@ -158,14 +158,14 @@ def random_split(name, rows, classes=7):
 
 def commit():
     """The commit measured, with "+changes" when the tree differs."""
-    from ferkit.run_folder import git_commit
+    from ferkit.provenance import git_commit
 
     return git_commit()
 
 
 def machine():
     """What the ratios were measured on."""
-    from ferkit.run_folder import processor_name
+    from ferkit.provenance import processor_name
 
     return f"{processor_name()}, {os.cpu_count()} cores, {platform.system()}"
 

@@ -15,12 +15,12 @@ BATCH = 64
 
 def _step(kind):
     def prepare():
-        from ferkit.quiet import import_tensorflow
+        from ferkit.tensorflow_runtime import import_tensorflow
 
         import_tensorflow()
-        from ferkit.building import build_model, precision
-        from ferkit.cost import training_step
-        from ferkit.recipe import named_recipe
+        from ferkit.comparison.speed import training_step
+        from ferkit.recipes.named import named_recipe
+        from ferkit.training.build_model import build_model, precision
 
         recipe = named_recipe(MODEL, RECIPE, precision=kind)
         with precision(recipe):

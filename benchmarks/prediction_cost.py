@@ -31,7 +31,7 @@ def parts(weights):
     from skimage import data
 
     from ferkit import Recognizer
-    from ferkit.photos import read_photo
+    from ferkit.recognition.photos import read_photo
 
     recognizer, rows = Recognizer(weights), []
     with tempfile.TemporaryDirectory() as folder:

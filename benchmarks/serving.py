@@ -68,7 +68,7 @@ def start(weights):
 
 def face():
     """A face-sized crop and its PNG."""
-    from serving_client import encoded
+    from tests.support.serving_client import encoded
 
     pixels = np.random.default_rng(0).integers(0, 256, (48, 48), np.uint8)
     return pixels, encoded(pixels, "PNG")
@@ -108,8 +108,8 @@ def throughput(options, port):
 
 def noise(options, port):
     """Random and mutated bodies: status codes, and the server's memory on the way."""
-    from serving_client import ask as ask_once
-    from serving_client import fuzz_photos, fuzz_requests
+    from tests.support.serving_client import ask as ask_once
+    from tests.support.serving_client import fuzz_photos, fuzz_requests
 
     def send(request):
         path, body, headers = request
@@ -142,7 +142,7 @@ def model(options):
 
 
 def memory(port):
-    from serving_client import ask as ask_once
+    from tests.support.serving_client import ask as ask_once
 
     text = ask_once(port, "GET", "/metrics")[1]
     return float(re.search(r"^process_resident_memory_bytes (\S+)", text, re.MULTILINE)[1]) / 1e6

@@ -23,10 +23,10 @@ BARE_SECONDS = 4.0
 
 def measure_case(model_name, recipe_name, rows, rounds):
     """Per round: images/s of the loop and of the whole epoch, over those of the bare step around them."""
-    from ferkit.building import build_model
-    from ferkit.recipe import named_recipe
-    from ferkit.run_folder import RunFolder
-    from ferkit.training import Trainer
+    from ferkit.recipes.named import named_recipe
+    from ferkit.training.build_model import build_model
+    from ferkit.training.run_folder import RunFolder
+    from ferkit.training.trainer import Trainer
 
     recipe = named_recipe(model_name, recipe_name, epochs=rounds + 1, sampling="shuffle", learning_rate=1e-6)
     train, val = paired.random_split("train", rows), paired.random_split("val", rows // 8)
@@ -80,7 +80,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=7, help="epochs of each (default: 7)")
     parser.add_argument("--save", action="store_true", help="write the result to benchmarks/results/")
     options = parser.parse_args()
-    from ferkit.quiet import import_tensorflow
+    from ferkit.tensorflow_runtime import import_tensorflow
 
     import_tensorflow()
     rows = []

@@ -22,12 +22,12 @@ def _batch():
 def _keras(sampler, our_threads=True):
     def prepare():
         if our_threads:
-            from ferkit.quiet import import_tensorflow
+            from ferkit.tensorflow_runtime import import_tensorflow
 
             import_tensorflow()
         from deep_emotion import DeepEmotion
-        from ferkit.cost import training_step
-        from ferkit.recipe import named_recipe
+        from ferkit.comparison.speed import training_step
+        from ferkit.recipes.named import named_recipe
 
         recipe = named_recipe("deep_emotion", "input_warp", sampler=sampler)
         return training_step(DeepEmotion(**recipe.model_options), recipe, BATCH)

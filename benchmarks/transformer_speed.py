@@ -19,7 +19,7 @@ def _inputs():
 
 def _tensorflow(sampler, quiet=True):
     def prepare():
-        from ferkit.quiet import import_tensorflow
+        from ferkit.tensorflow_runtime import import_tensorflow
 
         if quiet:
             import_tensorflow()

@@ -3,7 +3,7 @@
 import keras
 from keras import initializers, layers, ops
 
-from .kernels import reachable_taps
+from .kernel_cropping import reachable_taps
 from .normalization import BatchNormalization
 
 

@@ -3,8 +3,8 @@
 import keras
 from keras import initializers, layers
 
-from .branches import BranchedConv2D, BranchedDense, BranchedLayer
 from .keyed_dropout import KeyedDropout
+from .reparameterized import BranchedConv2D, BranchedDense, BranchedLayer
 from .residual import residual_features
 from .transformer import IDENTITY_THETA, BoundedTheta, SpatialTransformer
 

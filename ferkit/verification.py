@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from .objective import Objective
-from .registry import entry_of_model
-from .run_folder import made_with
-from .step import row_keys
+from ferkit.models.registry import entry_of_model
+from ferkit.provenance import made_with
+from ferkit.training.losses import Objective
+from ferkit.training.step import row_keys
 
 
 def check_installation() -> int:
@@ -26,7 +26,7 @@ def check_model(model, title: str) -> int:
     """Shapes, gradients, batch independence, reload, and the package's own checks; returns how many failed."""
     print(title)
     entry = entry_of_model(model)
-    own = importlib.import_module(f"{entry.package}.checks")
+    own = importlib.import_module(f"{entry.package}.self_checks")
     checks = [(_title(check), check) for check in own.CHECKS]
     checks += [(_title(check), lambda check=check: check(model)) for check in own.MODEL_CHECKS]
     general = (_shapes, _finite_on_extremes, _batch_independent, _reloads, _gradients)
@@ -66,7 +66,7 @@ def _cross_entropy():
 
 
 def _metrics():
-    from .metrics import confusion_matrix, per_class
+    from ferkit.evaluation.metrics import confusion_matrix, per_class
 
     confusion = confusion_matrix(np.array([0, 0, 0, 1]), np.array([0, 0, 1, 1]), 2)
     figures = per_class(confusion, ("a", "b"))

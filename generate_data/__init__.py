@@ -4,11 +4,11 @@ _HOMES = {
     "DataError": "errors",
     "Manifest": "manifest",
     "read_manifest": "manifest",
-    "load_images": "images",
-    "set_up": "setup",
-    "format_summary": "setup",
-    "ImageFiles": "image_files",
-    "set_up_image_dataset": "image_datasets",
+    "load_images": "images.png",
+    "set_up": "setup_fer2013",
+    "format_summary": "setup_fer2013",
+    "ImageFiles": "images.lazy_array",
+    "set_up_image_dataset": "setup_image_folders",
     "format_image_summary": "image_summary",
 }
 

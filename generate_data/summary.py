@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from generate_data.copies import Copies
+from generate_data.copies.find import Copies
 from generate_data.rows import SPLITS, Rows, count_classes
 
 SHOWN = 20

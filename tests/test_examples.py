@@ -7,7 +7,7 @@ import pytest
 nbclient = pytest.importorskip("nbclient", reason="not installed: pip install -r requirements-test-all.txt")
 nbformat = pytest.importorskip("nbformat", reason="not installed: pip install -r requirements-test-all.txt")
 
-NOTEBOOK = Path(__file__).resolve().parent.parent / "examples" / "quickstart.ipynb"
+NOTEBOOK = Path(__file__).resolve().parents[1] / "examples" / "quickstart.ipynb"
 
 
 @pytest.mark.slow

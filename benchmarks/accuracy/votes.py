@@ -10,8 +10,9 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from ferkit.dataset import load_split
-from ferkit.targets import class_votes, row_targets
+from ferkit.input_pipeline.dataset import load_split
+from ferkit.training.targets import row_targets
+from ferkit.training.votes import class_votes
 
 if __name__ == "__main__":
     split = load_split(sys.argv[1], "train")

@@ -13,7 +13,7 @@ import math
 
 import tensorflow as tf
 
-from ..kernels import reachable_taps
+from ..kernel_cropping import reachable_taps
 
 _ROOT_HALF = math.sqrt(0.5)
 _DENSITY = 1.0 / math.sqrt(2.0 * math.pi)

@@ -4,7 +4,7 @@ import base64
 import html
 from pathlib import Path
 
-from ..report import STYLE
+from ferkit.reporting.html_report import STYLE
 
 _OWN_STYLE = """
 pre { background: color-mix(in srgb, var(--ink) 6%, var(--page)); padding: .7rem .9rem; white-space: pre-wrap;

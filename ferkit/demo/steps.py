@@ -40,7 +40,7 @@ class Step:
 
     def run(self) -> int:
         """Run it here; what it prints is shown and kept. Returns its exit code."""
-        from ..cli import main
+        from ferkit.cli.arguments import main
 
         kept, started = _Tee(sys.stdout), time.monotonic()
         with contextlib.redirect_stdout(kept):

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ..inference import LogitsFunction
-from ..metrics import softmax
+from ferkit.evaluation.inference import LogitsFunction
+from ferkit.evaluation.metrics import softmax
 
 PATCH, STEP = 10, 3  # pixels of a 48-pixel face
 GRAY = 127

@@ -5,8 +5,8 @@ import importlib
 import importlib.util
 from pathlib import Path
 
-from ..atomic import writing_failed
-from ..errors import UserError
+from ferkit.errors import UserError
+from ferkit.files import writing_failed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +41,7 @@ _ALL = (
     Format("savedmodel", "savedmodel", "tensorflow", {}, is_folder=True),
     Format("litert", "litert", "ai_edge_litert", _LITERT),
     Format("litert-int8", "litert", "ai_edge_litert", _LITERT, int8=True),
-    Format("onnx", "onnx_file", "onnxruntime", _ONNX),
+    Format("onnx", "onnx", "onnxruntime", _ONNX),
 )
 FORMATS = {each.name: each for each in _ALL}
 

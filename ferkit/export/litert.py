@@ -4,8 +4,8 @@ import zipfile
 
 import tensorflow as tf
 
-from ..quiet import usable_cores
-from .graph import INPUT, OUTPUT
+from ferkit.export.signature import INPUT, OUTPUT
+from ferkit.tensorflow_runtime import usable_cores
 
 
 def write(graph, path, about, int8=False):

@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
+from ferkit.errors import UserError
+from ferkit.input_pipeline.dataset import load_split
 from generate_data.manifest import MANIFEST, read_manifest
-
-from ..dataset import load_split
-from ..errors import UserError
 
 DEFAULT = Path("data")
 SPLIT = "val"

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from .graph import INPUT, OUTPUT
+from ferkit.export.signature import INPUT, OUTPUT
 
 SIGNATURE = "serving_default"
 EXTRAS = "assets.extra"  # the place that the format reserves for files of its users

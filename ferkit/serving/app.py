@@ -10,16 +10,16 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ..detection import DETECTORS
-from ..recognizer import UNSURE
-from .api_page import api_page
-from .body import FIELD, FORM, Intake
-from .guard import CLIENT_GONE, FAILED, Guard
-from .metrics import Metrics
-from .pages import add_pages
-from .problems import ClientGoneError, RequestError, json_response, problem_response
-from .schema import Explanation, Models, Prediction, Refusal
-from .service import Service, Task
+from ferkit.recognition import DETECTORS
+from ferkit.recognition.recognizer import UNSURE
+from ferkit.serving.api_page import api_page
+from ferkit.serving.middleware import CLIENT_GONE, FAILED, Guard
+from ferkit.serving.prometheus import Metrics
+from ferkit.serving.responses import ClientGoneError, RequestError, json_response, problem_response
+from ferkit.serving.schema import Explanation, Models, Prediction, Refusal
+from ferkit.serving.service import Service, Task
+from ferkit.serving.static_pages import add_pages
+from ferkit.serving.uploads import FIELD, FORM, Intake
 
 ABOUT = """Finds faces in a photo and says which expression people would most likely see in each. That is not what a person
 feels. Send photos of people who agreed; nothing of them is kept."""

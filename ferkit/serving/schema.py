@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, Field
 
-from ..recognizer import UNSURE
+from ferkit.recognition.recognizer import UNSURE
 
 
 class Face(BaseModel):

@@ -9,8 +9,8 @@ import socket
 import threading
 import time
 
-from ..errors import UserError
-from .limits import Limits
+from ferkit.errors import UserError
+from ferkit.serving.limits import Limits
 
 NEEDED = {
     "fastapi": "fastapi",
@@ -68,11 +68,11 @@ def make_server(
     """
     import uvicorn
 
-    from .. import detection
-    from .app import make_app
-    from .connection import connection_class
-    from .metrics import Metrics
-    from .service import Service
+    from ferkit import recognition as detection
+    from ferkit.serving.app import make_app
+    from ferkit.serving.http_protocol import connection_class
+    from ferkit.serving.prometheus import Metrics
+    from ferkit.serving.service import Service
 
     for reader in ("python_multipart", "PIL"):
         logging.getLogger(reader).setLevel(logging.CRITICAL)  # they quote damaged forms and photos
@@ -133,7 +133,7 @@ def run_until_stopped(server, listener):
 
 def _one_core_a_call():
     """Every core works on a batch of its own, which does a fifth more than all on each (batching.py has a thread for each)."""
-    from ..quiet import import_tensorflow, usable_cores
+    from ferkit.tensorflow_runtime import import_tensorflow, usable_cores
 
     with contextlib.suppress(RuntimeError):  # TensorFlow is at work already, with other settings
         threads = import_tensorflow().config.threading

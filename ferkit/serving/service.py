@@ -7,14 +7,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 
-from ..photos import NoPhotoError, PhotoError, TooManyPixelsError, read_photo
-from ..quiet import usable_cores
-from .batching import Batcher
-from .limits import Limits
-from .maps import explained_answer
-from .metrics import Metrics
-from .problems import ClientGoneError, RequestError
-from .schema import face_answer
+from ferkit.recognition.photos import NoPhotoError, PhotoError, TooManyPixelsError, read_photo
+from ferkit.serving.batching import Batcher
+from ferkit.serving.explained_faces import explained_answer
+from ferkit.serving.limits import Limits
+from ferkit.serving.prometheus import Metrics
+from ferkit.serving.responses import ClientGoneError, RequestError
+from ferkit.serving.schema import face_answer
+from ferkit.tensorflow_runtime import usable_cores
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM")  # decoded in this process, in memory
 EXPLAINED_TOGETHER = 4  # faces whose maps are made in one go
@@ -174,7 +174,7 @@ class Service:
 
     def _explain(self, rows):
         """(probabilities, number of the explained class, map) for rows of (crop, class name or None)."""
-        from ..explanation import Explainer
+        from ferkit.explanation import Explainer
 
         self._explainer = self._explainer or Explainer(self.recognizer.model)
         crops = np.stack([crop for crop, _ in rows])

@@ -1,0 +1,5 @@
+"""The command line."""
+
+from ferkit.cli.arguments import main
+
+__all__ = ["main"]

@@ -1,0 +1,1 @@
+"""Trains several contestants by one recipe and compares accuracy and cost."""

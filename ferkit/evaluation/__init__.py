@@ -1,0 +1,1 @@
+"""Accuracy, calibration and confusion of a model on a split."""

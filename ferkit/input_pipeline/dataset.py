@@ -1,0 +1,103 @@
+"""A split of a dataset on disk: uint8 images, labels, and which rows are copies of training rows."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+
+from generate_data.errors import DataError
+from generate_data.images.lazy_array import ImageFiles
+from generate_data.images.png import load_images
+from generate_data.manifest import MANIFEST, Manifest, read_manifest
+from generate_data.readers.ferplus import VOTE_NAMES
+
+
+@dataclasses.dataclass(frozen=True)
+class Split:
+    """Rows of one split.
+
+    Attributes:
+        name: train, val, test or unlabelled.
+        images: uint8 ``(rows, height, width, channels)``: an array, or an ``ImageFiles`` that reads them as they are needed.
+        labels: int32 ``(rows,)``; -1 where a row has none.
+        copy_kind: str ``(rows,)``: "exact", "near" or "": whether the row copies a train row.
+        source_row: the row in the user's file, as the manifest has it.
+        class_names: names of the labels, in order.
+        has_train: whether the dataset has train rows at all; without, nobody can tell copies.
+        votes: int32 ``(rows, 10)``, FER+ votes in the order of ``generate_data.readers.ferplus.VOTE_NAMES``; None without.
+    """
+
+    name: str
+    images: np.ndarray | ImageFiles
+    labels: np.ndarray
+    copy_kind: np.ndarray
+    source_row: np.ndarray
+    class_names: tuple[str, ...]
+    has_train: bool
+    votes: np.ndarray | None = None
+
+    def __len__(self):
+        return len(self.images)
+
+
+def load_split(folder: str | Path, name: str, manifest: Manifest | None = None, size: int = 0, channels: int = 0) -> Split:
+    """Read a split: images that set-up wrote are decoded once, images left in their place are read as they are needed.
+
+    Args:
+        folder: the dataset's folder.
+        name: train, val, test or unlabelled.
+        manifest: the dataset's, if read already.
+        size, channels: what images left in their place become; 0 is as the dataset has it.
+
+    Raises:
+        generate_data.errors.DataError: no manifest, no such split, or images gone or unreadable.
+    """
+    manifest = manifest or read_manifest(folder)
+    rows = manifest.split(name)
+    paths = [manifest.folder / path for path in rows["path"]]
+    if manifest.in_place:
+        images = ImageFiles(paths, *input_shape(manifest, size, channels)[1:])
+    else:
+        images = load_images(paths, progress=len(rows) > 5000)
+    labels = rows["label"].fillna(-1).to_numpy().astype(np.int32)
+    return Split(
+        name=name,
+        images=images,
+        labels=labels,
+        copy_kind=rows["copy_kind"].fillna("").to_numpy(dtype=str),
+        source_row=rows["source_row"].to_numpy(),
+        class_names=tuple(manifest.class_names),
+        has_train=bool((manifest.table["split"] == "train").any()),
+        votes=_votes(rows["votes"], manifest) if "votes" in rows else None,
+    )
+
+
+def _votes(texts, manifest):
+    """Texts such as "4;0;0;1;3;2;0;0;0;0" as int32 ``(rows, 10)``; an empty one is zeros."""
+    none = ";".join("0" * len(VOTE_NAMES))
+    try:
+        return np.array([(text or none).split(";") for text in texts]).astype(np.int32).reshape(-1, len(VOTE_NAMES))
+    except ValueError:
+        raise DataError(
+            f"{manifest.folder / MANIFEST}: column votes is not {len(VOTE_NAMES)} whole numbers a row. Run set-up again."
+        ) from None
+
+
+def input_shape(manifest: Manifest, size: int = 0, channels: int = 0) -> tuple[int, int, int]:
+    """Height, width and channels of a model's input for a dataset.
+
+    Args:
+        manifest: the dataset's.
+        size, channels: what is wanted; 0 is as the dataset has it.
+
+    Raises:
+        generate_data.errors.DataError: the dataset's images have several sizes, or are not square, and no size was given.
+    """
+    channels = channels or manifest.description.get("channels", 1)
+    if size:
+        return size, size, channels
+    sizes = manifest.description.get("image_size")
+    if not sizes or sizes[0] != sizes[1]:
+        what = f"are {sizes[0]}x{sizes[1]} pixels" if sizes else "have several sizes"
+        raise DataError(f"{manifest.folder}: its images {what}, and models take squares of one size. Give --image_size N.")
+    return sizes[0], sizes[1], channels

@@ -1,0 +1,1 @@
+"""Predictions for photos, folders, videos and cameras."""

@@ -1,0 +1,1 @@
+"""Recipes: validated hyperparameters, by name or from a file."""

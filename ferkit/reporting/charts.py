@@ -1,0 +1,129 @@
+"""The charts of a report, as matplotlib figures: made without pyplot, so nothing global and no screen."""
+
+import io
+
+import numpy as np
+
+from ferkit.evaluation.metrics import calibration_bins
+from ferkit.training.run_folder import RunFolder
+
+
+def figure_png(figure, dpi: int = 110) -> bytes:
+    """A matplotlib figure as PNG."""
+    out = io.BytesIO()
+    figure.savefig(out, format="png", dpi=dpi)
+    return out.getvalue()
+
+
+def _figure(width, height):
+    from matplotlib.figure import Figure  # without pyplot: nothing global, no screen
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def draw_confusion(confusion, class_names):
+    """A confusion matrix as a matplotlib figure: shares of the true class as colour and text, below them the counts.
+
+    Args:
+        confusion: counts ``(classes, classes)``: row = true class, column = predicted class.
+        class_names: in that order.
+    """
+    counts = np.array(confusion)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    figure = _figure(1.3 + 0.75 * len(class_names), 1.5 + 0.7 * len(class_names))
+    axes = figure.subplots()
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for row, column in np.ndindex(counts.shape):
+        text = f"{shares[row, column]:.0%}\n{counts[row, column]:,}"
+        color = "white" if shares[row, column] > 0.65 else "#222"
+        axes.text(column, row, text, ha="center", va="center", fontsize=8, color=color)
+    axes.set(xticks=range(len(class_names)), yticks=range(len(class_names)), xlabel="predicted", ylabel="true")
+    axes.set_xticklabels(class_names, rotation=45, ha="right")
+    axes.set_yticklabels(class_names)
+    return figure
+
+
+def draw_per_class(figures):
+    """Precision, recall and F1 of each class as bars; `figures` of ``evaluation.evaluate``."""
+    names = figures["class_names"]
+    figure = _figure(2 + len(names), 4)
+    axes = figure.subplots()
+    place = np.arange(len(names))
+    for index, (key, color) in enumerate((("precision", "#9ecae1"), ("recall", "#4292c6"), ("f1", "#08306b"))):
+        heights = [figures["per_class"][name][key] for name in names]
+        axes.bar(place + (index - 1) * 0.27, heights, 0.25, label="F1" if key == "f1" else key, color=color)
+    axes.set_xticks(place, [f"{name}\n{figures['per_class'][name]['support']:,}" for name in names])
+    axes.set(ylim=(0, 1), ylabel="share")
+    _tidy(axes)
+    figure.legend(ncols=3, loc="outside upper right", frameon=False)
+    return figure
+
+
+def draw_calibration(probabilities, labels):
+    """How often it is right by how sure it is: probabilities ``(rows, classes)``, labels ``(rows,)``."""
+    count, confidence, accuracy = calibration_bins(probabilities, labels).T
+    used = count > 0
+    figure = _figure(6, 6)
+    upper, lower = figure.subplots(2, 1, height_ratios=(3, 1), sharex=True)
+    upper.plot([0, 1], [0, 1], "--", color="#999", label="as sure as right")
+    upper.plot(confidence[used], accuracy[used], "o-", color="#08519c", label="this model", clip_on=False)
+    upper.set(ylabel="accuracy", xlim=(0, 1), ylim=(0, 1))
+    upper.legend(loc="upper left", frameon=False)
+    lower.bar((np.arange(len(count)) + 0.5) / len(count), count, 0.9 / len(count), color="#9ecae1")
+    lower.set(xlabel="confidence", ylabel="images")
+    for axes in (upper, lower):
+        _tidy(axes)
+    return figure
+
+
+def _tidy(axes):
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="y", color="#e5e5e5", linewidth=0.8)
+    axes.set_axisbelow(True)
+
+
+def draw_curves(history):
+    """Loss and accuracy of each row of a history, and under them the learning rate where it has it."""
+    with_rate = all(row.get("learning_rate") for row in history)
+    figure = _figure(10, 6 if with_rate else 4.2)
+    layout = [["loss", "accuracy"], *([["rate", "rate"]] if with_rate else [])]
+    panels = figure.subplot_mosaic(layout, height_ratios=(3, 1)[: len(layout)])
+    _draw_columns(panels["loss"], history, {"loss": "train", "val_loss": "validation"})
+    shares = {"accuracy": "train", "val_accuracy": "validation", "val_accuracy_clean": "validation, copies of train left out"}
+    _draw_columns(panels["accuracy"], history, shares)
+    panels["loss"].set(xlabel="epoch", ylabel="loss")
+    panels["accuracy"].set(xlabel="epoch", ylabel="accuracy")
+    panels["accuracy"].yaxis.set_major_formatter("{x:.0%}")
+    if with_rate:
+        _draw_columns(panels["rate"], history, {"learning_rate": None})
+        rates = [float(row["learning_rate"]) for row in history]
+        panels["rate"].set(xlabel="epoch", ylabel="learning rate", ylim=(0, 1.15 * max(rates) or 1))
+        if 0 < min(rates) < max(rates) / 20:
+            panels["rate"].set(yscale="log", ylim=(min(rates) / 1.5, max(rates) * 1.5))
+    best = RunFolder.best_epoch(history)
+    for axes in panels.values():
+        axes.axvline(int(best["epoch"]), color="#D55E00", linestyle=":", linewidth=1.2, zorder=1)
+        _tidy(axes)
+    panels["accuracy"].plot(int(best["epoch"]), float(best["val_accuracy"]), "o", color="#D55E00", markersize=7, zorder=4)
+    title = f"Best: epoch {best['epoch']} of {len(history)}, validation accuracy {float(best['val_accuracy']):.2%}"
+    figure.suptitle(title, fontsize=11, color="#222", x=0.01, ha="left")
+    return figure
+
+
+def _draw_columns(axes, history, columns):
+    from matplotlib.ticker import MaxNLocator
+
+    styles = {"train": ("#8ab8d8", "-"), "validation": ("#08519c", "-"), None: ("#555555", "-")}
+    epochs = [int(row["epoch"]) for row in history]
+    for column, label in columns.items():
+        if not all(row.get(column) for row in history):
+            continue
+        color, line = styles.get(label, ("#08519c", "--"))
+        marker = "o" if len(epochs) < 20 else ""
+        values = [float(row[column]) for row in history]
+        axes.plot(epochs, values, line, label=label, color=color, marker=marker, markersize=3.5, linewidth=1.4)
+    if len(epochs) < 2:
+        axes.set(xlim=(epochs[0] - 0.5, epochs[0] + 0.5))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    if any(columns.values()):
+        axes.legend(fontsize=8, edgecolor="none", framealpha=0.9)  # above the line of the best epoch

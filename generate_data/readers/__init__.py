@@ -1,0 +1,1 @@
+"""Readers of datasets as they are downloaded."""

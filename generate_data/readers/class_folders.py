@@ -1,0 +1,107 @@
+"""Trees of class folders: train/angry/1.jpg, test/happy/2.png and the like, of any dataset."""
+
+import dataclasses
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from generate_data.errors import DataError
+from generate_data.images.png import read_image
+from generate_data.labels import FER_FOLDERS, SPLIT_FOLDERS
+from generate_data.readers.pixel_text import SIZE
+from generate_data.rows import Rows
+
+IMAGE_TYPES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
+
+
+@dataclasses.dataclass(frozen=True)
+class TreeImage:
+    """One image of a tree: its path from the root with forward slashes, its split and its class."""
+
+    path: str
+    split: str
+    label: int
+
+
+def find_tree(root: Path) -> Path | None:
+    """The folder with split folders in it: root itself, or one folder in it."""
+    for place in (root, *sorted(path for path in root.iterdir() if path.is_dir() and path.name[0] != ".")):
+        if any(path.is_dir() and SPLIT_FOLDERS.get(path.name.lower()) == "train" for path in place.iterdir()):
+            return place
+    return None
+
+
+def list_tree(root: Path, class_folders: Mapping[str, int]) -> list[TreeImage]:
+    """Lists a tree of split folders with class folders, sorted by path.
+
+    Args:
+        root: the folder that holds train, and perhaps val and test.
+        class_folders: class index of each folder name, in lower case.
+
+    Raises:
+        DataError: a folder in a split is none of the classes, or there is no image at all.
+    """
+    images = []
+    for place in sorted(path for path in root.iterdir() if path.is_dir() and path.name.lower() in SPLIT_FOLDERS):
+        for folder in sorted(path for path in place.iterdir() if path.is_dir()):
+            label = class_folders.get(folder.name.lower())
+            if label is None:
+                known = ", ".join(list(class_folders)[:10])
+                raise DataError(f"{folder}: unknown class folder {folder.name!r}, expected {known}. Rename or move it.")
+            names = sorted(name for name in os.listdir(folder) if name.lower().endswith(IMAGE_TYPES) and name[0] != ".")
+            split = SPLIT_FOLDERS[place.name.lower()]
+            images += [TreeImage(f"{place.name}/{folder.name}/{name}", split, label) for name in names]
+    if not images:
+        raise DataError(f"{root}: class folders without images. Expected files such as train/{next(iter(class_folders))}/1.jpg.")
+    return images
+
+
+def read_fer_tree(root: Path, progress: Callable[[int], None] = lambda count: None) -> Rows:
+    """Reads FER2013 as class folders into rows.
+
+    The widespread copy merges PublicTest and PrivateTest into `test`. File names that say PublicTest or PrivateTest decide; where
+    they don't, the rows stay in `test`, with a warning.
+    """
+    listed = list_tree(root, FER_FOLDERS)
+    splits = [_fer_split(image) for image in listed]
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        read = list(pool.map(lambda image: _read(root / image.path, progress), listed, chunksize=64))
+    good = np.array([index for index, (image, _) in enumerate(read) if image is not None], int)
+    bad = [f"{image.path} row {row}: {wrong}" for row, (image, (_, wrong)) in enumerate(zip(listed, read, strict=True)) if wrong]
+    warnings = []
+    unsaid = sum(split == "test" and "privatetest" not in image.path.lower() for split, image in zip(splits, listed, strict=True))
+    if unsaid:
+        warnings.append(
+            f"{unsaid} images of the test folder don't say whether they are PublicTest or PrivateTest: "
+            "all of them are split test. Accuracies on it compare with neither."
+        )
+    return Rows(
+        np.array([read[index][0] for index in good], np.uint8).reshape(-1, SIZE, SIZE),
+        np.array([listed[index].label for index in good], int),
+        np.array([splits[index] for index in good], dtype="<U10"),
+        np.array([listed[index].path for index in good], dtype=object),
+        good,
+        bad=bad,
+        warnings=warnings,
+    )
+
+
+def _fer_split(image: TreeImage) -> str:
+    name = image.path.rsplit("/", 1)[-1].lower()
+    if image.split == "train":
+        return "train"
+    return "val" if "publictest" in name else "test" if "privatetest" in name else image.split
+
+
+def _read(path: Path, progress: Callable[[int], None]) -> tuple[np.ndarray | None, str]:
+    progress(1)
+    try:
+        image = read_image(path, gray=True)
+    except DataError as error:
+        return None, str(error).removeprefix(f"{path}: ").removesuffix(".")
+    if image.shape != (SIZE, SIZE):
+        return None, f"an image of {image.shape[1]}x{image.shape[0]}, expected {SIZE}x{SIZE}"
+    return image, ""

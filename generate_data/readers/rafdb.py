@@ -1,0 +1,111 @@
+"""RAF-DB where it lies: aligned images with a list of labels, or class folders.
+
+Its labels are 1..7 = surprise, fear, disgust, happy, sad, anger, neutral; it has train and test only.
+"""
+
+import os
+from pathlib import Path
+
+from generate_data.errors import DataError
+from generate_data.labels import OUR_ORDER, RAFDB, SPLIT_FOLDERS, expression_of
+from generate_data.readers.listing import ListedImage, Listing, existing_root, image_names, in_class_folders, subfolders
+
+LISTS = ("list_patition_label.txt", "list_partition_label.txt")  # the first is how its authors spell it
+LIST_FOLDERS = ("", "EmoLabel", "basic/EmoLabel")
+IMAGE_FOLDERS = ("Image/aligned", "basic/Image/aligned", "aligned")
+SPLITS = ("train", "test")
+
+
+def list_rafdb(source: str | Path) -> Listing:
+    """Lists RAF-DB's images (the basic, single-label part).
+
+    Args:
+        source: the folder with EmoLabel/list_patition_label.txt and Image/aligned, or that with `basic` in it, or one with
+            class folders train/1 to train/7 and test/1 to test/7, directly or in DATASET.
+
+    Raises:
+        DataError: the folder is missing or has neither form.
+    """
+    root = existing_root(source)
+    file = next((root / place / name for place in LIST_FOLDERS for name in LISTS if (root / place / name).is_file()), None)
+    if file is not None:
+        listing = Listing(root, file.name, f"RAF-DB by {file.name}", class_names=OUR_ORDER[: len(RAFDB)])
+        _by_list(listing, file)
+    else:
+        listing = Listing(root, "rafdb", "RAF-DB as class folders", class_names=OUR_ORDER[: len(RAFDB)])
+        _by_folders(listing, _split_root(root))
+    listing.images.sort(key=lambda image: image.path)
+    return listing
+
+
+def _by_list(listing: Listing, file: Path) -> None:
+    aligned = next((listing.root / place for place in IMAGE_FOLDERS if (listing.root / place).is_dir()), None)
+    if aligned is None:
+        raise DataError(
+            f"{listing.root}: {file.name} is there, but no aligned images, looked for in {', '.join(IMAGE_FOLDERS)}. "
+            "Unpack aligned.zip there."
+        )
+    folder = aligned.relative_to(listing.root).as_posix()
+    there, seen = set(image_names(aligned)), set()
+    for number, line in enumerate(_lines(file), 1):
+        fields = line.split()
+        if not fields:
+            continue
+        fault = _fault(fields, seen)
+        if fault:
+            listing.add_problem(f"bad lines in {file.name}", f"line {number}, {line.strip()[:60]!r}: {fault}")
+            continue
+        name, label = fields
+        seen.add(name)
+        stem, ending = os.path.splitext(name)
+        image = f"{stem}_aligned{ending}"
+        image = name if image not in there and name in there else image
+        if image not in there:
+            listing.add_problem(f"images of {file.name} that do not exist", str(aligned / image))
+            continue
+        listing.images.append(ListedImage(f"{folder}/{image}", name.partition("_")[0].lower(), RAFDB[int(label) - 1], label))
+    unused = len(there) - len(listing.images)
+    if unused:
+        listing.warnings.append(f"{unused} images in {aligned} are not in {file.name}.")
+
+
+def _lines(file: Path) -> list[str]:
+    try:
+        return file.read_text(encoding="utf-8-sig", errors="replace").splitlines()
+    except OSError as error:
+        raise DataError(f"{file}: cannot read the list ({error.strerror}). Check its permissions.") from None
+
+
+def _fault(fields: list[str], seen: set[str]) -> str:
+    """What is wrong with a line of the list; "" when it is good."""
+    if len(fields) != 2:
+        return f"{len(fields)} fields, expected a name and a label such as train_00001.jpg 5"
+    name, label = fields
+    if name.partition("_")[0].lower() not in SPLITS:
+        return "a name of neither train_ nor test_"
+    if not (label.isascii() and label.isdecimal() and 1 <= int(label) <= len(RAFDB)):
+        return f"label {label}, expected 1 to {len(RAFDB)}"
+    return "listed before" if name in seen else ""
+
+
+def _split_root(root: Path) -> Path:
+    """The folder that holds train and test."""
+    for place in (root, *(path for name, path in subfolders(root).items() if name == "dataset")):
+        if any(name in SPLITS for name in subfolders(place)):
+            return place
+    raise DataError(
+        f"{root}: not RAF-DB: neither {LISTS[0]} (looked for there and in {', '.join(LIST_FOLDERS[1:])}), nor class folders "
+        "train/1 to train/7 and test/1 to test/7, directly or in DATASET. Name the folder with these in it."
+    )
+
+
+def _by_folders(listing: Listing, place: Path) -> None:
+    expected = f"no class of RAF-DB, expected a folder 1 to {len(RAFDB)} or a name such as {RAFDB[0]}"
+    for image in in_class_folders(listing.root, place, SPLIT_FOLDERS, _class_name, expected):
+        listing.images.append(ListedImage(*image))
+
+
+def _class_name(folder_name: str) -> str | None:
+    """Our name for a class folder called by RAF-DB's number or by a name."""
+    name = RAFDB[int(folder_name) - 1] if folder_name in map(str, range(1, 8)) else expression_of(folder_name)
+    return name if name in RAFDB else None

@@ -1,0 +1,139 @@
+"""Set-up: from Kaggle's files to a dataset on disk, all of it or nothing."""
+
+from pathlib import Path
+
+import numpy as np
+
+from generate_data.copies.find import Copies, find_copies
+from generate_data.errors import DataError
+from generate_data.images.output_folder import ImageFolder, folder_name, remove_leftovers
+from generate_data.manifest import MANIFEST, manifest_text, refuse_other_dataset, write_manifest
+from generate_data.progress import ProgressBar
+from generate_data.readers.fer2013 import read_source
+from generate_data.readers.ferplus import join_votes
+from generate_data.rows import CLASS_NAMES, Rows, refuse_bad_rows
+from generate_data.splits import choose_val
+from generate_data.summary import SHOWN, count_copies, count_splits, format_summary
+from generate_data.work_folder import work_folder
+
+__all__ = ["format_summary", "set_up"]
+
+READING, WRITING, SEARCHING = 0.35, 0.3, 0.35  # of the time, for the progress bar
+ROWS = 32298  # about as many as there are
+
+
+def set_up(
+    folder: str | Path,
+    source: str | Path | None = None,
+    seed: int = 0,
+    skip_bad_rows: bool = False,
+    ferplus: str | Path | None = None,
+    progress: bool = True,
+) -> dict:
+    """Writes a dataset: images, dataset.json and, last, manifest.csv.
+
+    Killed at any moment it leaves the earlier dataset, or nothing that looks finished; the next set-up clears the rest
+    away. The same input and seed give the same bytes. The input is never changed.
+
+    Args:
+        folder: where the dataset goes; Kaggle's files are looked for there too, unless `source` is given.
+        source: a CSV file, an archive, or a folder with such files or with class folders.
+        seed: of the draw of val, where the source has none, and of the index in the search for copies.
+        skip_bad_rows: drop rows that are no good, in place of refusing all.
+        ferplus: fer2013new.csv, for the column `votes`.
+        progress: show a progress bar on stderr.
+
+    Returns:
+        What was found and done; `format_summary` makes text of it.
+
+    Raises:
+        DataError: what is wrong, where, what was received and what to do.
+
+    Example:
+        >>> print(format_summary(set_up("data")))
+    """
+    folder = Path(folder)
+    place = Path(source) if source is not None else folder
+    with work_folder(folder) as work:
+        if source is not None and place.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+        elif not place.exists():
+            raise DataError(f"{place}: no such folder or file. Make it and put Kaggle's FER2013 files there, or use --sample.")
+        refuse_other_dataset(folder, "fer2013")
+        remove_leftovers(folder)
+        work.mkdir()
+        with ProgressBar(progress) as bar:
+            return _set_up(folder, place, work, seed, skip_bad_rows, Path(ferplus) if ferplus else None, bar)
+
+
+def _set_up(
+    folder: Path, place: Path, work: Path, seed: int, skip_bad_rows: bool, ferplus: Path | None, bar: ProgressBar
+) -> dict:
+    images = ImageFolder(folder, work, lambda count: bar.add(count / ROWS * WRITING))
+    try:
+        found = read_source(place, lambda share: bar.add(share * READING), images.add)
+        images.check()
+        rows = found.rows
+        refuse_bad_rows(rows, ", ".join(found.taken), skip_bad_rows)
+        votes = join_votes(rows, ferplus) if ferplus else None
+        copies = find_copies(rows.images, seed, lambda share: bar.add(share * SEARCHING))
+        name = folder_name(found.image_names, rows.images)
+        splits, val_from = _splits(rows, copies, seed)
+        table = _table(rows, splits, val_from, copies, [f"{name}/{image}" for image in found.image_names], votes)
+        description = {
+            "class_names": list(CLASS_NAMES),
+            "image_size": list(rows.images.shape[1:3]),
+            "channels": 1,
+            "seed": seed,
+            "taken": found.taken,
+            "val_from": val_from,
+            "skipped_rows": len(rows.bad),
+            "splits": count_splits(rows, splits, CLASS_NAMES),
+            "copies": count_copies(rows, splits, copies),
+            "votes": votes is not None,
+        }
+        images.finish(name)
+    finally:
+        images.stop()
+    write_manifest(folder, table, description, work)
+    remove_leftovers(folder, keep=name)
+    return {
+        **description,
+        "folder": str(folder),
+        "manifest": str(folder / MANIFEST),
+        "images": name,
+        "rows": len(rows),
+        "ignored": found.ignored,
+        "warnings": rows.warnings,
+        "skipped": rows.bad[:SHOWN],
+    }
+
+
+def _splits(rows: Rows, copies: Copies, seed: int) -> tuple[np.ndarray, str]:
+    """The split of each row and where val comes from: "source", or "train" when it is drawn from there."""
+    splits = rows.splits.copy()
+    train = np.flatnonzero(splits == "train")
+    if not len(splits):
+        raise DataError("no good row among all, so there is nothing to set up. Download the file again.")
+    # Without train rows the dataset is for evaluation alone; accuracies without copies are then unknown.
+    if not len(train) or (splits == "val").any():
+        return splits, "source"
+    chosen = choose_val(rows.labels[train], copies.groups()[train], seed)
+    splits[train[chosen]] = "val"
+    return splits, "train"
+
+
+def _table(rows: Rows, splits: np.ndarray, val_from: str, copies: Copies, paths: list[str], votes: np.ndarray | None) -> str:
+    """The text of the manifest, with the copy of each row marked."""
+    source_rows = rows.source_rows.tolist()
+    columns = [
+        paths,
+        [label if label >= 0 else "" for label in rows.labels.tolist()],
+        splits.tolist(),
+        rows.sources.tolist(),
+        source_rows,
+        *copies.columns(splits, source_rows, val_from),
+    ]
+    if votes is not None:
+        columns.append(votes.tolist())
+    return manifest_text(zip(*columns, strict=True), () if votes is None else ("votes",))

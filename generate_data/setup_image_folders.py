@@ -1,0 +1,188 @@
+"""Set-up of datasets whose images stay where they are: AffectNet, RAF-DB and trees of class folders."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from generate_data.copies.find import Copies
+from generate_data.copies.find_in_files import MOST, find_image_copies
+from generate_data.errors import DataError
+from generate_data.image_summary import format_image_summary
+from generate_data.images.output_folder import remove_leftovers
+from generate_data.images.scan import Scan, scan_images
+from generate_data.manifest import MANIFEST, manifest_text, refuse_other_dataset, write_manifest
+from generate_data.progress import ProgressBar
+from generate_data.readers.affectnet import list_affectnet
+from generate_data.readers.any_folders import list_folder_tree
+from generate_data.readers.listing import ListedImage, Listing, existing_root
+from generate_data.readers.rafdb import list_rafdb
+from generate_data.rows import Rows, refuse_bad_rows
+from generate_data.splits import PARTS, choose_val
+from generate_data.summary import SHOWN, count_copies, count_splits
+from generate_data.work_folder import work_folder
+
+__all__ = ["DATASETS", "format_image_summary", "set_up_image_dataset"]
+
+DATASETS = {"affectnet": (7, 8), "rafdb": (7,), "folders": ()}  # and how many classes one may ask for
+LISTING, SCANNING, SEARCHING = 0.1, 0.75, 0.15  # of the time, for the progress bar
+
+
+def set_up_image_dataset(
+    folder: str | Path,
+    dataset: str,
+    source: str | Path,
+    classes: int | None = None,
+    seed: int = 0,
+    skip_bad_rows: bool = False,
+    progress: bool = True,
+) -> dict:
+    """Writes dataset.json and manifest.csv for images that stay where they are.
+
+    The source is only read. Killed at any moment it leaves the earlier dataset, or nothing that looks finished. The same
+    input and seed give the same bytes.
+
+    Args:
+        folder: where the dataset goes, outside the source.
+        dataset: affectnet, rafdb or folders.
+        source: the folder of the images, as `list_affectnet`, `list_rafdb` and `list_folder_tree` say.
+        classes: of AffectNet: 8 (or None), or 7 to leave contempt out.
+        seed: of the draw of val (and test), where the source has none, and of the index in the search for copies.
+        skip_bad_rows: drop images that are no good, in place of refusing all.
+        progress: show a progress bar on stderr.
+
+    Returns:
+        What was found and done; `format_image_summary` makes text of it.
+
+    Raises:
+        DataError: what is wrong, where, what was received and what to do.
+
+    Example:
+        >>> print(format_image_summary(set_up_image_dataset("data/rafdb", "rafdb", "~/RAF-DB")))
+    """
+    folder = Path(folder)
+    root = existing_root(os.path.expanduser(source))
+    _check_arguments(folder, dataset, root, classes)
+    with work_folder(folder) as work:
+        with ProgressBar(progress) as bar:
+            listing = _list(dataset, root, classes, bar)
+            listing.check(skip_bad_rows)
+            folder.mkdir(parents=True, exist_ok=True)  # before the long part, should it not be possible
+            remove_leftovers(folder)
+            work.mkdir()
+            table, description, facts = _make(listing, dataset, seed, skip_bad_rows, bar)
+        write_manifest(folder, table, description, work)
+    return {**description, **facts, "folder": str(folder), "manifest": str(folder / MANIFEST)}
+
+
+def _check_arguments(folder: Path, dataset: str, root: Path, classes: int | None) -> None:
+    if dataset not in DATASETS:
+        raise DataError(f"--dataset: unknown dataset {dataset!r}. Name one of {', '.join(DATASETS)}.")
+    if classes is not None and classes not in DATASETS[dataset]:
+        choice = " or ".join(map(str, DATASETS[dataset])) or "none: its folders decide"
+        raise DataError(
+            f"--classes: {classes} classes are no choice for {dataset}, expected {choice}. Leave it out, or change it."
+        )
+    if folder.exists() and not folder.is_dir():
+        raise DataError(f"{folder}: not a folder. Name a folder after -d.")
+    if folder.resolve().is_relative_to(root.resolve()):
+        raise DataError(
+            f"{folder}: lies in the source folder {root}, which set-up never writes to. "
+            f"Choose a folder outside it, such as -d data/{dataset}."
+        )
+    refuse_other_dataset(folder, dataset)
+
+
+def _list(dataset: str, root: Path, classes: int | None, bar: ProgressBar) -> Listing:
+    if dataset == "affectnet":
+        return list_affectnet(root, classes or 8, lambda share: bar.add(share * LISTING))
+    return list_rafdb(root) if dataset == "rafdb" else list_folder_tree(root)
+
+
+def _make(listing: Listing, dataset: str, seed: int, skip: bool, bar: ProgressBar) -> tuple[str, dict, dict]:
+    """The text of the manifest, dataset.json, and what else the summary says."""
+    taken = [(number, image) for number, image in enumerate(listing.images) if image.name is not None]
+    paths = [str(listing.root / image.path) for _, image in taken]
+    scan = scan_images(paths, len(paths) <= MOST, lambda share: bar.add(share * SCANNING))
+    bad = listing.bad_rows() + [fault for fault in scan.faults if fault]
+    good = [index for index, fault in enumerate(scan.faults) if not fault]
+    scan, taken = _only(scan, good), [taken[index] for index in good]
+    rows = _rows(listing, taken, scan, bad)
+    refuse_bad_rows(rows, str(listing.root), skip)
+    copies, no_near = find_image_copies(scan, seed, lambda share: bar.add(share * SEARCHING))
+    splits, val_from = _draw(rows, copies, seed, listing)
+    sizes = np.unique(scan.sizes, axis=0).tolist()
+    description = {
+        "class_names": list(listing.class_names),
+        "image_size": sizes[0] if len(sizes) == 1 else None,
+        "channels": 1 if scan.gray.all() else 3,
+        "seed": seed,
+        "dataset": dataset,
+        "source": listing.root.as_posix(),
+        "in_place": True,
+        "taken": [listing.form],
+        "val_from": val_from,
+        "skipped_labels": dict(sorted(listing.skipped.items())),
+        "skipped_rows": len(bad),
+        "splits": count_splits(rows, splits, listing.class_names),
+        "copies": count_copies(rows, splits, copies),
+        "near_copies": no_near,
+        "votes": False,
+    }
+    facts = {"rows": len(rows), "ignored": [], "warnings": listing.warnings, "skipped": bad[:SHOWN]}
+    return _table(listing, taken, rows, splits, val_from, copies), description, facts
+
+
+def _only(scan: Scan, good: list[int]) -> Scan:
+    small = scan.thumbnails[good] if len(scan.thumbnails) else scan.thumbnails
+    return Scan([""] * len(good), scan.sizes[good], scan.gray[good], [scan.digests[index] for index in good], small)
+
+
+def _rows(listing: Listing, taken: list[tuple[int, ListedImage]], scan: Scan, bad: list[str]) -> Rows:
+    """As the other datasets have them, but with thumbnails, if any, for images."""
+    labels = {name: index for index, name in enumerate(listing.class_names)}
+    return Rows(
+        scan.thumbnails,
+        np.array([labels[image.name] for _, image in taken], int),
+        np.array([image.split for _, image in taken], dtype="<U10"),
+        np.array([listing.source] * len(taken), dtype=object),
+        np.array([number for number, _ in taken], int),
+        bad=bad,
+    )
+
+
+def _draw(rows: Rows, copies: Copies, seed: int, listing: Listing) -> tuple[np.ndarray, str]:
+    """The split of each row, and where val comes from: "source", "train", or "all" when test is drawn, too."""
+    splits, groups = rows.splits.copy(), copies.groups()
+    draws = [("val", "train", PARTS)]
+    if (splits == "").all():
+        splits[:] = "train"
+        draws = [("test", "all", PARTS), ("val", "all", PARTS - 1)]  # an eighth of all is a seventh of the rest
+    elif (splits == "val").any() or not (splits == "train").any():
+        return splits, "source"
+    for name, _, parts in draws:
+        train = np.flatnonzero(splits == "train")
+        chosen = train[choose_val(rows.labels[train], groups[train], seed, parts)]
+        splits[chosen] = name
+        if len(chosen) < round(len(train) / parts) / 2:
+            listing.warnings.append(
+                f"{name} has {len(chosen)} images, far fewer than an eighth: groups of copies stay together. "
+                "Put images into folders train, val and test to split them yourself."
+            )
+    return splits, draws[0][1]
+
+
+def _table(
+    listing: Listing, taken: list[tuple[int, ListedImage]], rows: Rows, splits: np.ndarray, val_from: str, copies: Copies
+) -> str:
+    source_rows = rows.source_rows.tolist()
+    columns = [
+        [(listing.root / image.path).as_posix() for _, image in taken],
+        rows.labels.tolist(),
+        splits.tolist(),
+        rows.sources.tolist(),
+        source_rows,
+        *copies.columns(splits, source_rows, val_from),
+        [image.source_label for _, image in taken],
+    ]
+    return manifest_text(zip(*columns, strict=True), ("source_label",))

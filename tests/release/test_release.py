@@ -1,0 +1,262 @@
+"""A released model: small, calibrated, loadable by plain Keras, and described by a card whose figures are those of the file."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import h5py
+import keras
+import numpy as np
+import pytest
+import skimage
+from PIL import Image
+
+from deep_emotion import DeepEmotion
+from ferkit.cli.arguments import main
+from ferkit.models import shipped_weights as weights
+from ferkit.models.saved_model import load_model
+from ferkit.release.half_precision import halve
+from tests.cli.test_commands import QUICK, ROOT, fails, workplace_in
+from tests.support.kaggle_files import smooth_images, write_icml_csv
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A dataset in data/, a run in runs/first, and what it was released as in released/."""
+    release = ["release", "-d", "data", "--run", "runs/first", "--name", "mine"]
+    return workplace_in(tmp_path_factory.mktemp("release"), release)
+
+
+@pytest.fixture
+def here(place, monkeypatch):
+    monkeypatch.chdir(place)
+    return place
+
+
+def stored_dtypes(path):
+    dtypes = {}
+    with zipfile.ZipFile(path) as archive, archive.open("model.weights.h5") as file, h5py.File(file, "r") as store:
+        store.visititems(lambda name, item: dtypes.update({name: item}) if isinstance(item, h5py.Dataset) else None)
+        return {name: (item.dtype.name, item.ndim) for name, item in dtypes.items()}
+
+
+def test_released_file_is_half_as_large_and_computes_the_same(here):
+    full, half = load_model("runs/first/best.keras"), load_model("released/mine.keras")
+    assert (here / "released/mine.keras").stat().st_size < 0.62 * (here / "runs/first/best.keras").stat().st_size
+    figures = json.loads((here / "released/mine.json").read_text())
+    pixels = np.random.default_rng(0).integers(0, 256, (16, 48, 48, 1)).astype("float32")
+    expected = np.array(full(pixels)) / figures["temperature"]
+    np.testing.assert_allclose(np.array(half(pixels)), expected, atol=0.01 * np.abs(expected).max())
+    assert {weight.dtype for weight in half.weights} == {"float32"}
+    assert figures["bytes"] == (here / "released/mine.keras").stat().st_size
+
+
+def test_figures_are_those_of_the_file(here, capsys):
+    for tta, view in (("none", "plain"), ("flip", "flip")):
+        words = ["evaluate", "-d", "data", "--checkpoint", "released/mine.keras", "--tta", tta, "--json", "out.json"]
+        assert main(words) == 0
+        measured, told = (json.loads((here / name).read_text()) for name in ("out.json", "released/mine.json"))
+        for key in ("accuracy", "accuracy_interval", "accuracy_clean", "expected_calibration_error", "per_class"):
+            assert measured[key] == told[view][key], key
+        card = (here / "released/mine.md").read_text()
+        low, high = measured["accuracy_interval"]
+        assert f"{measured['accuracy']:.2%} [{low:.2%}, {high:.2%}]" in card
+        assert low <= measured["accuracy"] <= high
+
+
+def test_card_says_what_a_card_must(here):
+    card = (here / "released/mine.md").read_text()
+    for words in ("FER2013", "PrivateTest was not used", "learning_rate", "seed", "commit", "Not for", "Temperature", "licence"):
+        assert words in card, words
+    assert "FER+" not in card  # this run had no votes
+    assert "--checkpoint mine.keras" in card
+
+
+def test_card_of_a_second_step_tells_the_first_one_too(here):
+    """What the first step was given, such as FER+ votes, counts for the second."""
+    words = ["train", "-d", "data", "--run", "runs/two", *QUICK, "--start_from", "runs/first/best.keras", "--epochs", "1"]
+    assert main([*words, "--learning_rate", "0.0005"]) == 0
+    assert main(["release", "-d", "data", "--run", "runs/two", "--name", "two"]) == 0
+    card = (here / "released/two.md").read_text()
+    first, second = card.index("## Training, step 1 of 2"), card.index("## Training, step 2 of 2")
+    assert "| how: learning_rate | 0.002" in card[first:second]
+    assert "| how: learning_rate | 0.0005" in card[second:]
+    record = json.loads((here / "runs/first/recipe.json").read_text())
+    voted = {**record, "recipe": {**record["recipe"], "soft_labels": 0.5}}
+    (here / "runs/first/recipe.json").write_text(json.dumps(voted))
+    try:
+        assert main(["release", "-d", "data", "--run", "runs/two", "--name", "voted"]) == 0
+    finally:
+        (here / "runs/first/recipe.json").write_text(json.dumps(record))
+    assert "**extra" in (here / "released/voted.md").read_text()
+
+
+def test_full_precision_on_request(here):
+    assert main(["release", "-d", "data", "--run", "runs/first", "--name", "whole", "--half", "False", "--to", "w"]) == 0
+    assert {kind for kind, _ in stored_dtypes("w/whole.keras").values()} == {"float32"}
+    assert "half precision" not in (here / "w/whole.md").read_text().split("## Data")[0]
+
+
+def test_file_without_a_run_folder_is_released_and_says_so(here):
+    model = load_model("runs/first/best.keras")
+    model.save(here / "lonely.keras")
+    assert main(["release", "-d", "data", "--checkpoint", "lonely.keras", "--name", "lonely"]) == 0
+    assert "how it was trained is not known" in (here / "released/lonely.md").read_text()
+
+
+def test_bad_names_and_choices_are_one_line(here, capsys):
+    assert "--name a/b: not a file name" in fails(["release", "-d", "data", "--run", "runs/first", "--name", "a/b"], capsys)
+    both = ["release", "-d", "data", "--run", "runs/first", "--checkpoint", "x.keras", "--name", "a"]
+    assert "--checkpoint and --run: each names a model; give one of them." in fails(both, capsys)
+
+
+# ---- half precision -----------------------------------------------------------------------------------------------------
+
+
+def test_halving_spares_vectors_and_keeps_keras_able_to_load(tmp_path):
+    model = DeepEmotion("residual")
+    path = tmp_path / "m.keras"
+    model.save(path)
+    halve(path)
+    dtypes = stored_dtypes(path)
+    assert {kind for kind, dimensions in dtypes.values() if dimensions > 1} == {"float16"}
+    assert {kind for kind, dimensions in dtypes.values() if dimensions == 1} == {"float32"}
+    loaded = keras.models.load_model(path)  # safe mode is Keras's default
+    for before, after in zip(model.weights, loaded.weights, strict=True):
+        expected = np.array(before).astype("float16") if before.ndim > 1 else np.array(before)
+        np.testing.assert_array_equal(np.array(after), expected.astype("float32"))
+
+
+def test_values_too_large_for_half_precision_are_refused_and_nothing_is_lost(tmp_path):
+    model = DeepEmotion("paper")
+    model.get_layer("logits").kernel.assign(model.get_layer("logits").kernel + 1e6)
+    path = tmp_path / "m.keras"
+    model.save(path)
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match="too large for float16"):
+        halve(path)
+    assert path.read_bytes() == before
+    assert [entry.name for entry in tmp_path.iterdir()] == ["m.keras"]
+
+
+# ---- weights by name ----------------------------------------------------------------------------------------------------
+
+
+def test_shipped_weights_are_small_described_and_load():
+    shipped = weights.shipped_weights()
+    for name, path in shipped.items():
+        assert path.stat().st_size <= 16e6
+        figures = json.loads(path.with_suffix(".json").read_text())
+        assert figures["name"] == name
+        assert figures["bytes"] == path.stat().st_size
+        model = load_model(path, class_names=figures["data"]["class_names"])
+        assert model.count_params() == figures["model"]["parameters"]
+        card = path.with_suffix(".md").read_text()
+        assert f"--weights {name}" in card
+        assert f"{figures['flip']['accuracy']:.2%}" in card
+
+
+def test_shipped_files_hold_layers_of_ours_and_of_keras_only():
+    def modules(config):
+        if isinstance(config, dict):
+            if isinstance(config.get("module"), str):
+                yield config["module"]
+            for value in config.values():
+                yield from modules(value)
+        elif isinstance(config, list):
+            for value in config:
+                yield from modules(value)
+
+    for path in weights.shipped_weights().values():
+        with zipfile.ZipFile(path) as archive:
+            assert set(archive.namelist()) == {"metadata.json", "config.json", "model.weights.h5"}
+            config = json.loads(archive.read("config.json"))
+        assert {name.split(".")[0] for name in modules(config)} <= {"keras", "deep_emotion", "dan_tf"}
+        assert not any("optimizer" in name for name in stored_dtypes(path))
+
+
+def test_weights_by_name_are_evaluated(here, monkeypatch, capsys):
+    monkeypatch.setattr(weights, "_folders", lambda: [here / "released"])
+    words = ["evaluate", "-d", "data", "--weights", "mine", "--split", "test", "--tta", "flip"]
+    assert main([*words, "--json", "by_name.json"]) == 0
+    assert json.loads((here / "by_name.json").read_text())["checkpoint"].endswith("mine.keras")
+    line = fails(["evaluate", "-d", "data", "--weights", "mime"], capsys)
+    assert line.startswith("error: --weights mime: no such weights, nearest known: mine; there are: ")
+    assert "A file is given with --checkpoint." in fails(["evaluate", "-d", "data", "--weights", "mine.keras"], capsys)
+    assert main(["verify", "--weights", "mine"]) == 0
+
+
+# ---- the final exam, from outside ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("usages", [("Training", "PrivateTest"), ("PrivateTest",)])
+def test_a_test_split_is_measured_with_train_rows_beside_it_or_alone(here, monkeypatch, tmp_path, usages, capsys):
+    images = smooth_images(200)
+    images[165], images[170] = images[3], images[4]
+    rows = [k for k in range(200) if ("Training" if k < 160 else "PrivateTest") in usages]
+    kept = ["Training" if k < 160 else "PrivateTest" for k in rows]
+    write_icml_csv(tmp_path / "icml_face_data.csv", images[rows], kept, labels=[k % 7 for k in rows])
+    monkeypatch.setattr(weights, "_folders", lambda: [here / "released"])
+    assert main(["setup", "-d", str(tmp_path)]) == 0
+    words = ["evaluate", "--weights", "mine", "-d", str(tmp_path), "--split", "test", "--tta", "flip", "--json"]
+    assert main([*words, str(tmp_path / "out.json")]) == 0
+    figures = json.loads((tmp_path / "out.json").read_text())
+    assert figures["count"] == 40
+    # All Training rows count as seen, also those that set-up cut off as val: the weights were trained on them.
+    assert figures["count_clean"] == (38 if "Training" in usages else None)
+    assert (figures["accuracy_clean"] is None) == ("Training" not in usages)
+    if "Training" in usages:
+        capsys.readouterr()
+        assert main([*words[:5], "--split", "val"]) == 0
+        assert "Note: mine was trained on the images that FER2013 calls Training" in capsys.readouterr().out
+
+
+# ---- installed -----------------------------------------------------------------------------------------------------------
+
+
+def test_weights_are_found_where_the_project_is_installed(tmp_path):
+    """A wheel is made and unpacked, which is what pip does; the program is started far from the checkout."""
+    pytest.importorskip("setuptools")
+    source = tmp_path / "source"  # building leaves files behind
+    for package in ("deep_emotion", "dan_tf", "ferkit", "generate_data"):
+        shutil.copytree(ROOT / package, source / package, ignore=shutil.ignore_patterns("__pycache__"))
+    for file in (*ROOT.glob("requirements*.txt"), *(ROOT / name for name in ("pyproject.toml", "README.md", "LICENSE"))):
+        shutil.copy(file, source / file.name)
+    build = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "-q", "-w", str(tmp_path), str(source)]
+    subprocess.run(build, check=True, cwd=tmp_path)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "site")
+
+    def run(code, *words):
+        environment = {**os.environ, "PYTHONPATH": str(tmp_path / "site")}
+        command = [sys.executable, "-c", code, *words]
+        return subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=True)
+
+    ran = run("from ferkit.models.shipped_weights import shipped_weights; [print(*pair) for pair in shipped_weights().items()]")
+    found = dict(line.split(" ", 1) for line in ran.stdout.splitlines())
+    assert set(found) == set(weights.shipped_weights())
+    assert all(path.startswith(str(tmp_path / "site")) for path in found.values())
+    for name, path in weights.shipped_weights().items():
+        assert Path(found[name]).read_bytes() == path.read_bytes()
+        assert Path(found[name]).with_suffix(".md").is_file()
+    Image.fromarray(skimage.data.astronaut()).save(tmp_path / "astronaut.png")
+    assert "happy" in run("from ferkit.cli.arguments import main; raise SystemExit(main())", "predict", "astronaut.png").stdout
+
+
+def test_the_readme_says_what_the_shipped_figures_say():
+    readme = (ROOT / "README.md").read_text()
+    for name, path in weights.shipped_weights().items():
+        figures = json.loads(path.with_suffix(".json").read_text())
+        (row,) = [line for line in readme.splitlines() if line.startswith(f"| `{name}` |")]
+        for view in ("plain", "flip"):
+            assert f"{100 * figures[view]['accuracy']:.2f} %" in row
+        (front,) = [line for line in readme.splitlines() if line.startswith(f"| [`{name}`]")]
+        for line in (row, front):
+            assert f"{figures['model']['parameters']:,}" in line
+            assert f"{100 * figures['flip']['accuracy']:.2f} %" in line
+            assert f"{100 * figures['flip']['accuracy_clean']:.2f} %" in line

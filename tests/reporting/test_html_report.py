@@ -1,0 +1,178 @@
+"""The report page: what it says, that it is whole, and that nothing a user named can break it."""
+
+import html.parser
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ferkit.evaluation.metrics import measure, softmax
+from ferkit.recipes.named import named_recipe
+from ferkit.reporting.html_report import draw_confusion, figure_png, training_sections, write_report
+
+PICTURES = {"curves.png", "confusion.png", "per_class.png", "calibration.png"}
+
+
+class Model:
+    """What of a Keras model the sections ask for."""
+
+    input_shape, class_names = (None, 48, 48, 1), ("calm", "<b>cross</b>")
+
+    def count_params(self):
+        return 47657
+
+
+class Page(html.parser.HTMLParser):
+    """Its pictures, its text, and whether every element that must be closed is."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.images, self.text, self.tags, self.open = [], "", set(), []
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.add(tag)
+        if tag == "img":
+            self.images.append(dict(attributes)["src"])
+        elif tag != "meta":
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def history(count, **changes):
+    """Epochs as text, as history.csv holds them."""
+    columns = {"learning_rate": "0.01", "loss": "1.5", "accuracy": "0.4", "val_loss": "1.4", "val_accuracy_clean": "0.38"}
+    rows = [columns | {"epoch": str(k + 1), "val_accuracy": f"{0.4 - 0.01 * abs(k - 2):.3f}"} for k in range(count)]
+    return [row | changes for row in rows]
+
+
+@pytest.fixture
+def measured(toy_split, rng):
+    """Figures, probabilities and labels of a split on which chance answered."""
+    split = toy_split("val", 70, copies=[(0, "exact"), (1, "near")])
+    logits = rng.normal(size=(70, 7)) * 2
+    return measure(logits, split), softmax(logits), split.labels
+
+
+@pytest.fixture
+def record():
+    recipe = json.loads(named_recipe("deep_emotion", "paper", seed=4).to_json())
+    dataset = {"folder": "data/<mine>", "rows": {"train": 28709, "val": 3589}}
+    made = {"command": "main.py train", "commit": "abc", "machine": "Linux", "packages": {"keras": "3.15.1", "stn": None}}
+    return {"recipe": recipe, "dataset": dataset, "made_with": made}
+
+
+def test_the_sections_say_what_how_on_what_and_with_what(record):
+    sections = training_sections(record, Model())
+    assert list(sections) == ["Trained", "How", "On", "With"]
+    assert sections["Trained"] == {
+        "model": "deep_emotion",
+        "recipe": "paper",
+        "parameters": "47,657",
+        "input": "48 x 48 pixels, gray",
+    }
+    how = sections["How"]
+    assert how["epochs"] == "500 (passes over the training rows)"
+    assert how["variant"] == "paper"
+    assert {"batch_size", "optimizer", "seed", "model", "name"}.isdisjoint(how), "at their defaults, or told elsewhere"
+    assert sections["On"] == {
+        "dataset": "data/<mine>",
+        "train images": "28,709",
+        "val images": "3,589",
+        "classes": "calm, <b>cross</b>",
+    }
+    assert sections["With"] == {"seed": "4", "command": "main.py train", "commit": "abc", "machine": "Linux", "keras": "3.15.1"}
+
+
+def test_a_record_of_another_version_is_no_obstacle(record):
+    record["recipe"] |= {"wings": 2}
+    record["continued"] = [{"after_epoch": 3, "epochs": 9}]
+    del record["dataset"]
+    sections = training_sections(record, Model())
+    assert sections["How"]["wings"] == "2"
+    assert sections["On"]["dataset"] == "unknown"
+    assert sections["With"]["after epoch 3"] == "went on with epochs 9"
+
+
+def test_the_page_holds_all_of_it(tmp_path, measured, record):
+    figures, probabilities, labels = measured
+    faces = np.full((40, 60, 3), 9, np.uint8)
+    Image.fromarray(faces).save(tmp_path / "drawn.png")
+    page = write_report(
+        tmp_path / "report",
+        figures,
+        probabilities,
+        labels,
+        history(6),
+        about={"checkpoint": "a&b <i>"},
+        training=training_sections(record, Model()),
+        pictures={"What <it> looks at": faces, "From a file": tmp_path / "drawn.png"},
+    )
+    read = Page(page)
+    assert read.open == ["html"] or not read.open
+    assert set(read.images) == PICTURES | {"picture1.png", "picture2.png"}
+    for name in read.images:
+        Image.open(page.parent / name).verify()
+    assert not {"b", "i", "it", "mine"} & read.tags, "a user's text became an element"
+    for text in (f"{figures['accuracy']:.2%}", "data/<mine>", "a&b <i>", "What <it> looks at", "<b>cross</b>", "47,657"):
+        assert text in read.text
+    source = page.read_text()
+    assert "prefers-color-scheme: dark" in source
+    assert "width=device-width" in source
+    assert json.loads((page.parent / "figures.json").read_text()) == figures
+
+
+def test_without_history_or_record_it_is_a_page_as_well(tmp_path, measured):
+    page = Page(write_report(tmp_path, *measured))
+    assert set(page.images) == PICTURES - {"curves.png"}
+    assert "The training" not in page.text
+    assert "Made with" not in page.text
+
+
+def test_without_train_rows_nothing_is_said_of_copies(tmp_path, measured):
+    figures, probabilities, labels = measured
+    figures |= dict.fromkeys(("accuracy_clean", "accuracy_clean_exact", "count_clean", "count_clean_exact"))
+    assert "copy" not in Page(write_report(tmp_path, figures, probabilities, labels)).text.split("Confusion")[0]
+
+
+def test_averaging_over_views_is_told(tmp_path, measured):
+    figures, probabilities, labels = measured
+    assert "averaged over views (flip)" in Page(write_report(tmp_path, {**figures, "tta": "flip"}, probabilities, labels)).text
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        history(1),
+        history(30),
+        history(3, val_accuracy_clean=""),
+        [{key: value for key, value in row.items() if key != "learning_rate"} for row in history(4)],
+        history(2, learning_rate="0"),
+        [row | {"learning_rate": f"{0.1**k:.6g}"} for k, row in enumerate(history(5))],
+    ],
+    ids=["one epoch", "many", "no clean", "no rate", "rate zero", "steep rate"],
+)
+def test_curves_of_any_history(rows, tmp_path, measured):
+    write_report(tmp_path, *measured, rows)
+    assert Image.open(tmp_path / "curves.png").size[0] > 1000
+
+
+def test_the_curves_mark_the_best_epoch(measured):
+    from ferkit.reporting.charts import draw_curves
+
+    figure = draw_curves(history(6))
+    assert figure.get_suptitle() == "Best: epoch 3 of 6, validation accuracy 40.00%"
+    axes = {axes.get_ylabel(): axes for axes in figure.axes}
+    assert set(axes) == {"loss", "accuracy", "learning rate"}
+    assert len(axes["accuracy"].get_legend().get_texts()) == 3
+
+
+def test_a_confusion_matrix_is_drawn_without_a_screen():
+    png = figure_png(draw_confusion(np.array([[3, 1], [0, 0]]), ("calm", "cross")))
+    assert png.startswith(b"\x89PNG")

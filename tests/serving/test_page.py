@@ -1,0 +1,256 @@
+"""The page of serve in a real browser: Debian's chromium, without a screen. The photo is NASA's, in the public domain."""
+
+import base64
+import contextlib
+import os
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ferkit.recognition.recognizer import Recognizer
+from ferkit.serving.limits import Limits
+from tests.support.serving_client import encoded, served
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")
+data = pytest.importorskip("skimage.data", reason="scikit-image, whose photo is shown, is not installed")
+
+CHROMIUM = shutil.which("chromium")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="no chromium: apt-get install chromium"),
+]
+FLAGS = (
+    "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync --use-fake-device-for-media-stream --use-fake-ui-for-media-stream"
+)
+KEEP = os.environ.get("SCREENSHOTS")  # a folder to look at what was tested
+
+
+@pytest.fixture(scope="module")
+def astronaut():
+    return data.astronaut()
+
+
+@pytest.fixture(scope="module")
+def address():
+    weights = os.environ.get("SERVED_WEIGHTS", "deep_emotion_paper-fer2013")
+    with served(Recognizer(weights), Limits(batch=4), warm=("predict", "explain")) as (port, _):
+        yield f"http://127.0.0.1:{port}/"
+
+
+@pytest.fixture(scope="module")
+def film(astronaut, tmp_path_factory):
+    """A camera film: the astronaut, moving."""
+    path = tmp_path_factory.mktemp("film") / "camera.mjpeg"
+    wide = np.pad(astronaut, ((0, 0), (64, 64), (0, 0)), mode="edge")[:480]
+    path.write_bytes(b"".join(encoded(np.roll(wide, shift, axis=1)) for shift in (*range(0, 24, 2), *range(24, 0, -2))))
+    return path
+
+
+@pytest.fixture
+def page(address, film, tmp_path):
+    with browser_page(tmp_path / "profile", film) as page:
+        page.goto(address)
+        page.wait_for_function("document.getElementById('measured').textContent.includes('out of 100')")
+        yield page
+        assert page.troubles == []
+
+
+@contextlib.contextmanager
+def browser_page(profile, film=None, **options):
+    flags = FLAGS.split(" ") + ([f"--use-file-for-fake-video-capture={film}"] if film else [])
+    options = {"viewport": {"width": 1280, "height": 900}, **options}
+    with playwright.sync_playwright() as player:
+        context = player.chromium.launch_persistent_context(
+            profile, executable_path=CHROMIUM, headless=True, args=flags, **options
+        )
+        page = context.new_page()
+        page.troubles = []
+        page.on("console", lambda one: page.troubles.append(one.text) if one.type == "error" else None)
+        page.on("pageerror", lambda error: page.troubles.append(str(error)))
+        page.on("request", lambda one: page.troubles.append(one.url) if not own(one.url) else None)
+        yield page
+        context.close()
+
+
+def own(url):
+    return url.startswith(("http://127.0.0.1:", "data:", "blob:"))
+
+
+def look(page, name, **options):
+    if KEEP:
+        page.wait_for_timeout(500)
+        page.screenshot(path=Path(KEEP) / f"{name}.png", **options)
+
+
+def drop(page, content, kind="image/jpeg", event="drop"):
+    """Drop or paste a file, as the browser tells the page of it."""
+    page.evaluate(
+        """([content, kind, event]) => {
+            const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0)), files = new DataTransfer();
+            files.items.add(new File([bytes], "photo", { type: kind }));
+            const options = { bubbles: true, cancelable: true };
+            if (event === "paste") document.dispatchEvent(new ClipboardEvent(event, { ...options, clipboardData: files }));
+            else for (const one of ["dragenter", "dragover", "drop"]) {
+                document.getElementById("stage").dispatchEvent(new DragEvent(one, { ...options, dataTransfer: files }));
+            }
+        }""",
+        [base64.b64encode(content).decode("ascii"), kind, event],
+    )
+
+
+def status(page, pattern):
+    playwright.expect(page.locator("#status")).to_have_text(re.compile(pattern), timeout=30_000)
+
+
+def test_a_dropped_photo_has_a_box_bars_and_on_demand_a_map(page, astronaut):
+    look(page, "empty", full_page=True)
+    drop(page, encoded(astronaut))
+    status(page, r"One face: .*\d %\.")
+    assert page.locator(".box").count() == 1
+    box, picture = page.locator(".box").bounding_box(), page.locator("#canvas").bounding_box()
+    assert 0.3 < (box["x"] - picture["x"]) / picture["width"] < 0.4  # the face is where it is
+    bars = page.locator(".bars li")
+    assert bars.count() == 7
+    assert "happy" in page.locator(".bars .first").inner_text()
+    look(page, "photo")
+    page.locator("#why").check()
+    page.wait_for_selector(".map")
+    face, heat = page.locator(".box").bounding_box(), page.locator(".map").bounding_box()
+    assert heat["x"] < face["x"] + face["width"] / 2 < heat["x"] + heat["width"]
+    assert page.locator("#legend").is_visible()
+    look(page, "why")
+    page.locator("#why").uncheck()
+    page.wait_for_selector(".map", state="detached")
+
+
+def test_everything_works_by_keyboard(page, astronaut, tmp_path):
+    (tmp_path / "photo.png").write_bytes(encoded(astronaut, "PNG"))
+    page.keyboard.press("Tab")  # the link that skips
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.id") == "file"
+    look(page, "focus")
+    with page.expect_file_chooser() as chooser:
+        page.keyboard.press("Space")
+    chooser.value.set_files(tmp_path / "photo.png")
+    status(page, "One face")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.id") == "camera"
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    page.wait_for_selector(".map")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.tagName") == "SUMMARY"
+    assert page.locator(".box.chosen").count() == 1
+    page.keyboard.press("Enter")
+    assert not page.locator(".bars").is_visible()
+
+
+def test_what_a_screen_reader_is_told(page, astronaut):
+    playwright.expect(page.get_by_role("button", name="Choose a photo")).to_be_attached()
+    playwright.expect(page.get_by_role("switch", name="Show why")).to_be_attached()
+    playwright.expect(page.get_by_role("heading", level=1)).to_have_count(1)
+    playwright.expect(page.get_by_role("status")).to_have_text("No photo yet.")
+    drop(page, encoded(astronaut))
+    status(page, "One face")
+    playwright.expect(page.get_by_role("img", name="Your photo. One face")).to_be_attached()
+
+
+def test_a_pasted_photo_is_looked_at(page, astronaut):
+    drop(page, encoded(astronaut), event="paste")
+    status(page, "One face")
+
+
+def test_what_it_does_not_know_is_said(page):
+    drop(page, encoded(np.full((300, 400, 3), 90)))
+    status(page, "No face found, so there is nothing to say")
+    look(page, "no-face")
+    page.get_by_role("button", name="Take the whole photo as one face").click()
+    status(page, "The whole photo taken as a face: ")
+    drop(page, b"no photo at all")
+    status(page, "That did not work: no photo in a format that can be read")
+    look(page, "no-photo")
+    page.troubles.clear()  # chromium reports the 415
+
+
+def test_small_and_unclear_faces_have_their_doubts_told(page, astronaut):
+    small = np.array(Image.fromarray(astronaut).resize((150, 150)))
+    drop(page, encoded(small))
+    status(page, "One face")
+    assert "pixels high" in page.locator(".doubt").inner_text()
+    look(page, "doubt")
+
+
+def test_many_faces_are_numbered(page, astronaut):
+    face = astronaut[:300, 80:380]
+    drop(page, encoded(np.concatenate([np.concatenate([face] * 3, axis=1)] * 2)))
+    status(page, r"^6 faces\.")
+    assert page.locator(".face[open]").count() == 0
+    look(page, "many", full_page=True)
+
+
+def test_photos_above_the_limit_are_made_smaller_first(page):
+    noise = np.random.default_rng(0).integers(0, 256, (2100, 2100, 3))
+    photo = encoded(noise, "PNG")
+    assert len(photo) > 10_000_000
+    drop(page, photo, "image/png")
+    status(page, "No face found")
+
+
+def test_the_camera_runs_live_and_its_last_picture_stays(page):
+    page.get_by_role("button", name="Use the camera").click()
+    page.wait_for_selector(".box")
+    status(page, "One face")
+    assert page.locator("#video").is_visible()
+    first = page.locator(".box").evaluate("box => box.style.left")
+    page.wait_for_function("first => document.querySelector('.box').style.left !== first", arg=first)
+    page.locator("#why").check()
+    page.wait_for_selector(".map")
+    look(page, "camera")
+    page.get_by_role("button", name="Stop the camera").click()
+    page.locator("#why").uncheck()
+    page.wait_for_selector(".map", state="detached")
+    status(page, "One face")
+    assert page.locator("#canvas").is_visible()
+    assert not page.locator("#video").is_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_fits_a_phone_and_is_readable(scheme, address, astronaut, tmp_path):
+    phone = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "color_scheme": scheme, "has_touch": True}
+    with browser_page(tmp_path / "profile", **phone) as page:
+        page.goto(address)
+        drop(page, encoded(astronaut))
+        status(page, "One face")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        for button in page.locator(".button:visible").all():
+            assert button.bounding_box()["height"] >= 44
+        for name in ("h1", ".lede", ".small", ".status", ".how", ".note:not(.doubt)", ".button.main", ".meaning p"):
+            assert contrast(page, name) >= 4.5, name
+        look(page, f"phone-{scheme}")
+        page.goto(address + "docs")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        look(page, f"phone-docs-{scheme}")
+        assert page.troubles == []
+
+
+def contrast(page, name):
+    """Of a text with what lies behind it (WCAG 2)."""
+    colours = page.locator(name).first.evaluate(
+        """(one) => {
+            let behind = one;
+            while (behind && getComputedStyle(behind).backgroundColor === "rgba(0, 0, 0, 0)") behind = behind.parentElement;
+            return [getComputedStyle(one).color, getComputedStyle(behind).backgroundColor];
+        }"""
+    )
+    first, second = sorted(_luminance([float(part) for part in re.findall(r"[\d.]+", one)][:3]) for one in colours)
+    return (second + 0.05) / (first + 0.05)
+
+
+def _luminance(colour):
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (part / 255 for part in colour)]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
