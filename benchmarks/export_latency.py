@@ -55,7 +55,10 @@ def _traced():
 def _exported(name):
     def prepare():
         model, _ = _model()
-        run, face = FORMATS[name].implementation().load(Path(os.environ[EXPORTS]) / name), _face(model)
+        run, face = (
+            FORMATS[name].implementation().load(Path(os.environ[EXPORTS]) / name),
+            _face(model),
+        )
         return lambda: run(face)
 
     return prepare
@@ -66,12 +69,22 @@ CONTESTANTS = {DIRECT: _direct, TRACED: _traced, **{name: _exported(name) for na
 
 def main():
     """Export everything, then measure in turn."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--weights", default="deep_emotion-fer2013", help="default: deep_emotion-fer2013")
-    parser.add_argument("-d", "--data", default=None, metavar="DIR", help="a dataset to measure the accuracy on")
-    parser.add_argument("--rounds", type=int, default=15, help="turns of each contestant (default: 15)")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--weights", default="deep_emotion-fer2013", help="default: deep_emotion-fer2013"
+    )
+    parser.add_argument(
+        "-d", "--data", default=None, metavar="DIR", help="a dataset to measure the accuracy on"
+    )
+    parser.add_argument(
+        "--rounds", type=int, default=15, help="turns of each contestant (default: 15)"
+    )
     parser.add_argument("--repeats", type=int, default=30, help="faces in a turn (default: 30)")
-    parser.add_argument("--save", action="store_true", help="write the result to benchmarks/results/")
+    parser.add_argument(
+        "--save", action="store_true", help="write the result to benchmarks/results/"
+    )
     parser.add_argument("--worker", choices=list(CONTESTANTS), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
@@ -105,13 +118,20 @@ def _facts(folder, data):
     for name in FORMATS:
         done = export_model(model, path, FORMATS[name], folder / name, split)
         facts[name] = done.bytes, done.measured and done.measured.accuracy
-        facts[DIRECT] = facts[TRACED] = path.stat().st_size, done.measured and done.measured.accuracy_keras
+        facts[DIRECT] = facts[TRACED] = (
+            path.stat().st_size,
+            done.measured and done.measured.accuracy_keras,
+        )
     return facts
 
 
 def _seconds(options):
     """Name -> seconds of a face, round by round."""
-    workers = [worker for worker in (paired.Worker(__file__, name) for name in CONTESTANTS) if worker.ready()]
+    workers = [
+        worker
+        for worker in (paired.Worker(__file__, name) for name in CONTESTANTS)
+        if worker.ready()
+    ]
     for _ in range(options.rounds):
         for worker in workers:
             worker.turn(options.repeats)
@@ -136,7 +156,10 @@ def _row(name, facts, seconds):
 def _runtimes():
     import importlib.metadata
 
-    return ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("ai-edge-litert", "onnxruntime", "tf2onnx"))
+    return ", ".join(
+        f"{name} {importlib.metadata.version(name)}"
+        for name in ("ai-edge-litert", "onnxruntime", "tf2onnx")
+    )
 
 
 if __name__ == "__main__":

@@ -26,7 +26,9 @@ def prepare(model, name):
     from ferkit.recipes.named import named_recipe
 
     recipe = named_recipe(model, name)
-    network = model_entry(model).model_class(image_size=SHAPE[0], channels=SHAPE[2], **recipe.model_options)
+    network = model_entry(model).model_class(
+        image_size=SHAPE[0], channels=SHAPE[2], **recipe.model_options
+    )
     step = training_step(network, recipe, recipe.batch_size)
     batches = TrainingBatches(paired.random_split("train", ROWS), recipe, SHAPE)
 
@@ -49,9 +51,13 @@ def prepare(model, name):
 
 def main():
     """Run the rounds, print medians, and save them if asked to."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=15, help="turns of each (default: 15)")
-    parser.add_argument("--save", action="store_true", help="write the result to benchmarks/results/")
+    parser.add_argument(
+        "--save", action="store_true", help="write the result to benchmarks/results/"
+    )
     options = parser.parse_args()
     from ferkit.tensorflow_runtime import import_tensorflow
 
@@ -68,8 +74,15 @@ def main():
     rows = [row(case, pairs) for case, pairs in speeds.items()]
     print(about)
     for values in rows:
-        print("  {recipe:<24} {pipeline_to_training} times training's images/s".format(**values), end="  ")
-        print("({pipeline_images_per_second_here} and {training_images_per_second_here} here)".format(**values))
+        print(
+            "  {recipe:<24} {pipeline_to_training} times training's images/s".format(**values),
+            end="  ",
+        )
+        print(
+            "({pipeline_images_per_second_here} and {training_images_per_second_here} here)".format(
+                **values
+            )
+        )
     if options.save:
         paired._save(title, about, rows)
 

@@ -87,10 +87,16 @@ def main(script, title, contestants, ours, unit, per_run, description):
         per_run: how many of them one run handles.
         description: for --help.
     """
-    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=15, help="turns of each contestant (default: 15)")
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--rounds", type=int, default=15, help="turns of each contestant (default: 15)"
+    )
     parser.add_argument("--repeats", type=int, default=10, help="runs in a turn (default: 10)")
-    parser.add_argument("--save", action="store_true", help="write the result to benchmarks/results/")
+    parser.add_argument(
+        "--save", action="store_true", help="write the result to benchmarks/results/"
+    )
     parser.add_argument("--worker", choices=list(contestants), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
@@ -106,12 +112,16 @@ def main(script, title, contestants, ours, unit, per_run, description):
     for worker in workers:
         worker.stop()
     rows = _table(workers, ours, unit, per_run)
-    about = f"{title}; {options.rounds} rounds of {options.repeats}, medians; {machine()}; {versions()}"
+    about = (
+        f"{title}; {options.rounds} rounds of {options.repeats}, medians; {machine()}; {versions()}"
+    )
     print(about)
     width = max(len(row["contestant"]) for row in rows)
     for row in rows:
         here = row[f"{unit}_per_second_here"]
-        print(f"  {row['contestant']:<{width}}  ours is {row['speed_up']} times as fast  ({here} {unit}/s here)")
+        print(
+            f"  {row['contestant']:<{width}}  ours is {row['speed_up']} times as fast  ({here} {unit}/s here)"
+        )
     if options.save:
         _save(title, about, rows)
     return 0
@@ -153,7 +163,15 @@ def random_split(name, rows, classes=7):
 
     places = np.arange(rows, dtype=np.int32)
     pixels = np.random.default_rng(rows).integers(0, 256, (rows, 48, 48, 1), np.uint8)
-    return Split(name, pixels, places % classes, np.full(rows, ""), places, tuple(map(str, range(classes))), True)
+    return Split(
+        name,
+        pixels,
+        places % classes,
+        np.full(rows, ""),
+        places,
+        tuple(map(str, range(classes))),
+        True,
+    )
 
 
 def commit():
@@ -173,7 +191,16 @@ def machine():
 def versions():
     """Versions of all that may take part."""
     found = []
-    for package in ("tensorflow", "keras", "stn", "torch", "numpy", "pandas", "pillow", "opencv-python-headless"):
+    for package in (
+        "tensorflow",
+        "keras",
+        "stn",
+        "torch",
+        "numpy",
+        "pandas",
+        "pillow",
+        "opencv-python-headless",
+    ):
         try:
             found.append(f"{package} {importlib.metadata.version(package)}")
         except importlib.metadata.PackageNotFoundError:

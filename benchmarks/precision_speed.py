@@ -33,4 +33,6 @@ def _step(kind):
 CONTESTANTS = {kind: _step(kind) for kind in ("bfloat16", "float32")}
 
 if __name__ == "__main__":
-    paired.main(__file__, f"Precision {MODEL} {RECIPE}", CONTESTANTS, "bfloat16", "images", BATCH, __doc__)
+    paired.main(
+        __file__, f"Precision {MODEL} {RECIPE}", CONTESTANTS, "bfloat16", "images", BATCH, __doc__
+    )

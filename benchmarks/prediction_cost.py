@@ -53,7 +53,9 @@ def parts(weights):
                 rows.append([1000 * (b - a) for a, b in itertools.pairwise(moments)])
     names = ("reading", "detection", "cutting", "model")
     columns = dict(zip(names, zip(*rows, strict=True), strict=True))
-    return {"whole": statistics.median(map(sum, rows))} | {name: statistics.median(values) for name, values in columns.items()}
+    return {"whole": statistics.median(map(sum, rows))} | {
+        name: statistics.median(values) for name, values in columns.items()
+    }
 
 
 def folder_run(count, weights):
@@ -70,18 +72,37 @@ def folder_run(count, weights):
             photo = whole.crop((number * 3, 0, 380 + number * 3, 300)).resize((304, 240))
             photo.save(folder / f"kind{number}.{end}")
             for copy in range(count // 40):
-                os.link(folder / f"kind{number}.{end}", folder / "photos" / f"{copy:05}-{number}.{end}")
-        command = [sys.executable, str(paired.ROOT / "main.py"), "predict", str(folder / "photos"), "--weights", weights]
+                os.link(
+                    folder / f"kind{number}.{end}", folder / "photos" / f"{copy:05}-{number}.{end}"
+                )
+        command = [
+            sys.executable,
+            str(paired.ROOT / "main.py"),
+            "predict",
+            str(folder / "photos"),
+            "--weights",
+            weights,
+        ]
         began, seen = time.perf_counter(), []
         process = subprocess.Popen(
-            [*command, "--csv", str(folder / "rows.csv")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=paired.ROOT
+            [*command, "--csv", str(folder / "rows.csv")],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=paired.ROOT,
         )
         done = threading.Event()
 
         def watch():
             while not done.wait(1.0):
                 status = Path(f"/proc/{process.pid}/status").read_text()
-                memory = next((int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmRSS")), None)
+                memory = next(
+                    (
+                        int(line.split()[1]) / 1024
+                        for line in status.splitlines()
+                        if line.startswith("VmRSS")
+                    ),
+                    None,
+                )
                 if memory is None:
                     return
                 seen.append((memory, len(os.listdir(f"/proc/{process.pid}/fd"))))
@@ -107,7 +128,9 @@ def folder_run(count, weights):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--photos", type=int, default=PHOTOS)
     parser.add_argument("--weights", default="deep_emotion-fer2013")
     parser.add_argument("--save", action="store_true")
@@ -115,7 +138,10 @@ def main():
     cost = parts(options.weights)
     rows = [(f"{name}, ms of one photo", f"{value:.1f}") for name, value in cost.items()]
     rows += [("detection, share", f"{cost['detection'] / cost['whole']:.0%}")]
-    rows += [(name, value) for name, value in folder_run(options.photos // 40 * 40, options.weights).items()]
+    rows += [
+        (name, value)
+        for name, value in folder_run(options.photos // 40 * 40, options.weights).items()
+    ]
     about = f"{options.weights}; {paired.machine()}; {paired.versions()}"
     print(about)
     for name, value in rows:

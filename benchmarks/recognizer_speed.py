@@ -67,4 +67,6 @@ CONTESTANTS = {FER: of_fer} | {
 
 
 if __name__ == "__main__":
-    raise SystemExit(paired.main(__file__, "Recognizer speed", CONTESTANTS, OURS, "faces", FACES, __doc__))
+    raise SystemExit(
+        paired.main(__file__, "Recognizer speed", CONTESTANTS, OURS, "faces", FACES, __doc__)
+    )

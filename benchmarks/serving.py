@@ -29,17 +29,31 @@ RESULT = paired.ROOT / "benchmarks" / "results" / "Serving.csv"
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--weights", default="deep_emotion-fer2013", metavar="NAME")
     parser.add_argument("--clients", type=int, default=64, metavar="N")
-    parser.add_argument("--rounds", type=int, default=7, metavar="N", help="turns of each (default: 7)")
-    parser.add_argument("--seconds", type=float, default=4.0, metavar="X", help="of a turn (default: 4)")
-    parser.add_argument("--fuzz", type=int, default=10_000, metavar="N", help="broken requests (default: 10,000)")
-    parser.add_argument("--save", action="store_true", help="write the result to benchmarks/results/")
+    parser.add_argument(
+        "--rounds", type=int, default=7, metavar="N", help="turns of each (default: 7)"
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=4.0, metavar="X", help="of a turn (default: 4)"
+    )
+    parser.add_argument(
+        "--fuzz", type=int, default=10_000, metavar="N", help="broken requests (default: 10,000)"
+    )
+    parser.add_argument(
+        "--save", action="store_true", help="write the result to benchmarks/results/"
+    )
     options = parser.parse_args()
     process, port = start(options.weights)
     try:
-        rows = [*latency(options, port), *throughput(options, port), *(noise(options, port) if options.fuzz else [])]
+        rows = [
+            *latency(options, port),
+            *throughput(options, port),
+            *(noise(options, port) if options.fuzz else []),
+        ]
     finally:
         process.terminate()
         process.wait(timeout=60)
@@ -58,7 +72,17 @@ def main():
 
 def start(weights):
     """A server on a free port: (process, port)."""
-    words = [sys.executable, "main.py", "serve", "--port", "0", "--weights", weights, "--detector", "none"]
+    words = [
+        sys.executable,
+        "main.py",
+        "serve",
+        "--port",
+        "0",
+        "--weights",
+        weights,
+        "--detector",
+        "none",
+    ]
     process = subprocess.Popen(words, cwd=paired.ROOT, stdout=subprocess.PIPE, text=True)
     for line in process.stdout:
         if found := re.search(r"http://127\.0\.0\.1:(\d+)", line):
@@ -94,16 +118,37 @@ def latency(options, port):
 def throughput(options, port):
     """Many clients against batches of as many in this process: faces/s and their ratio."""
     recognizer, crop = model(options)
-    crops, request, codes, ratios, direct, served = [crop] * options.clients, post(face()[1]), collections.Counter(), [], [], []
+    crops, request, codes, ratios, direct, served = (
+        [crop] * options.clients,
+        post(face()[1]),
+        collections.Counter(),
+        [],
+        [],
+        [],
+    )
     for _ in range(options.rounds):
-        direct.append(per_second(lambda: recognizer.probabilities(crops), options.clients, options.seconds))
+        direct.append(
+            per_second(lambda: recognizer.probabilities(crops), options.clients, options.seconds)
+        )
         served.append(crowd(port, request, options.clients, options.seconds, codes))
         ratios.append(served[-1] / direct[-1])
     errors = sum(count for code, count in codes.items() if code != 200)
-    yield f"batches of {options.clients} in one process: faces/s", f"{statistics.median(direct):.0f}", ""
+    yield (
+        f"batches of {options.clients} in one process: faces/s",
+        f"{statistics.median(direct):.0f}",
+        "",
+    )
     yield f"{options.clients} clients: faces/s", f"{statistics.median(served):.0f}", ""
-    yield f"{options.clients} clients to batches in one process", spread(ratios, ".2f"), "at least 0.7"
-    yield f"{options.clients} clients: answers that are no 200, of {sum(codes.values()):,}", str(errors), "0"
+    yield (
+        f"{options.clients} clients to batches in one process",
+        spread(ratios, ".2f"),
+        "at least 0.7",
+    )
+    yield (
+        f"{options.clients} clients: answers that are no 200, of {sum(codes.values()):,}",
+        str(errors),
+        "0",
+    )
 
 
 def noise(options, port):
@@ -113,11 +158,23 @@ def noise(options, port):
 
     def send(request):
         path, body, headers = request
-        return ask_once(port, "POST", path, body, {name: value.encode("latin-1") for name, value in headers.items()})[0]
+        return ask_once(
+            port,
+            "POST",
+            path,
+            body,
+            {name: value.encode("latin-1") for name, value in headers.items()},
+        )[0]
 
-    codes, marks, requests = collections.Counter(), [], fuzz_requests(np.random.default_rng(11), fuzz_photos(), options.fuzz)
+    codes, marks, requests = (
+        collections.Counter(),
+        [],
+        fuzz_requests(np.random.default_rng(11), fuzz_photos(), options.fuzz),
+    )
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        while part := [request for _, request in zip(range(options.fuzz // 10), requests, strict=False)]:
+        while part := [
+            request for _, request in zip(range(options.fuzz // 10), requests, strict=False)
+        ]:
             codes.update(pool.map(send, part))
             marks.append(memory(port))
     yield (
@@ -125,8 +182,16 @@ def noise(options, port):
         " ".join(f"{c}:{n}" for c, n in sorted(codes.items())),
         "no 500",
     )
-    yield "memory of the server after each tenth of them: MB", " ".join(f"{mark:.0f}" for mark in marks), "flat"
-    yield "lasting growth, last tenth above the second: MB", f"{marks[-1] - marks[min(1, len(marks) - 1)]:.0f}", "flat"
+    yield (
+        "memory of the server after each tenth of them: MB",
+        " ".join(f"{mark:.0f}" for mark in marks),
+        "flat",
+    )
+    yield (
+        "lasting growth, last tenth above the second: MB",
+        f"{marks[-1] - marks[min(1, len(marks) - 1)]:.0f}",
+        "flat",
+    )
 
 
 def model(options):

@@ -64,8 +64,12 @@ def make_csv(path: Path, rows: int = 28709) -> None:
             else:
                 coarse = random.normal(128, 50, (13, 13))
                 smooth = np.kron(coarse, np.ones((4, 4)))
-                smooth = sum(np.roll(smooth, shift, axis) for shift in range(4) for axis in (0, 1)) / 8
-                image = np.clip(smooth[:48, :48] + random.normal(0, 3, (48, 48)), 0, 255).astype(np.uint8)
+                smooth = (
+                    sum(np.roll(smooth, shift, axis) for shift in range(4) for axis in (0, 1)) / 8
+                )
+                image = np.clip(smooth[:48, :48] + random.normal(0, 3, (48, 48)), 0, 255).astype(
+                    np.uint8
+                )
                 images.append(image)
             file.write(f"{random.integers(7)},{' '.join(map(str, image.ravel().tolist()))}\n")
 
@@ -79,15 +83,25 @@ def run(program: str, *arguments: str) -> dict:
     if status:
         raise SystemExit(f"a process failed with status {status}")
     unit = 1 if platform.system() == "Darwin" else 1024
-    return {"wall": seconds, "cpu": usage.ru_utime + usage.ru_stime, "memory": usage.ru_maxrss * unit / 1e6}
+    return {
+        "wall": seconds,
+        "cpu": usage.ru_utime + usage.ru_stime,
+        "memory": usage.ru_maxrss * unit / 1e6,
+    }
 
 
 def main() -> None:
     """Runs the rounds and prints medians, the ratio and versions."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("csv", nargs="?", type=Path, help="train.csv of Kaggle; without it, made-up images")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "csv", nargs="?", type=Path, help="train.csv of Kaggle; without it, made-up images"
+    )
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--folder", type=Path, help="where both write (default: the system's temporary folder)")
+    parser.add_argument(
+        "--folder", type=Path, help="where both write (default: the system's temporary folder)"
+    )
     parser.add_argument("--json", type=Path, help="write the figures to this file too")
     options = parser.parse_args()
     results: dict[str, list[dict]] = {"plain": [], "ours": []}
@@ -99,26 +113,47 @@ def main() -> None:
         source.read_bytes()  # both find the file in memory
         for number in range(options.rounds):
             results["plain"].append(run(PLAIN, str(source.resolve()), f"{scratch}/plain{number}"))
-            results["ours"].append(run(OURS, str(source.resolve()), f"{scratch}/ours{number}", str(ROOT)))
+            results["ours"].append(
+                run(OURS, str(source.resolve()), f"{scratch}/ours{number}", str(ROOT))
+            )
             plain, ours = results["plain"][-1], results["ours"][-1]
-            print(f"round {number + 1}: plain {plain['wall']:.2f} s, ours {ours['wall']:.2f} s", flush=True)
+            print(
+                f"round {number + 1}: plain {plain['wall']:.2f} s, ours {ours['wall']:.2f} s",
+                flush=True,
+            )
     report(results, options)
 
 
 def report(results: dict[str, list[dict]], options: argparse.Namespace) -> None:
     """Prints medians and the ratio of each pair of neighbouring runs."""
-    median = {name: {key: statistics.median(run[key] for run in runs) for key in runs[0]} for name, runs in results.items()}
-    ratios = [plain["wall"] / ours["wall"] for plain, ours in zip(results["plain"], results["ours"], strict=True)]
+    median = {
+        name: {key: statistics.median(run[key] for run in runs) for key in runs[0]}
+        for name, runs in results.items()
+    }
+    ratios = [
+        plain["wall"] / ours["wall"]
+        for plain, ours in zip(results["plain"], results["ours"], strict=True)
+    ]
     print(f"{'':8}{'seconds':>10}{'processor':>12}{'peak MB':>10}")
     for name, values in median.items():
         print(f"{name:8}{values['wall']:10.2f}{values['cpu']:12.2f}{values['memory']:10.0f}")
-    print(f"ratio: {statistics.median(ratios):.2f} times as fast (rounds: {', '.join(f'{ratio:.2f}' for ratio in ratios)})")
+    print(
+        f"ratio: {statistics.median(ratios):.2f} times as fast (rounds: {', '.join(f'{ratio:.2f}' for ratio in ratios)})"
+    )
     peak = max(run["memory"] for run in results["ours"])
     print(f"peak memory of ours in any round: {peak:.0f} MB (to stay below 700)")
-    packages = {name: version(name) for name in ("numpy", "pandas", "Pillow", "opencv-python-headless", "tqdm")}
+    packages = {
+        name: version(name)
+        for name in ("numpy", "pandas", "Pillow", "opencv-python-headless", "tqdm")
+    }
     print(f"Python {platform.python_version()}, {packages}, {os.cpu_count()} processors")
     if options.json:
-        figures = {"median": median, "ratio": statistics.median(ratios), "ratios": ratios, "packages": packages}
+        figures = {
+            "median": median,
+            "ratio": statistics.median(ratios),
+            "ratios": ratios,
+            "packages": packages,
+        }
         options.json.write_text(json.dumps(figures, indent=2) + "\n")
 
 

@@ -17,7 +17,11 @@ from pathlib import Path
 import paired
 
 # model, recipe, training rows
-CASES = (("deep_emotion", "paper", 28_709), ("deep_emotion", "input_warp", 28_709), ("dan", "fer2013", 1_600))
+CASES = (
+    ("deep_emotion", "paper", 28_709),
+    ("deep_emotion", "input_warp", 28_709),
+    ("dan", "fer2013", 1_600),
+)
 BARE_SECONDS = 4.0
 
 
@@ -28,7 +32,9 @@ def measure_case(model_name, recipe_name, rows, rounds):
     from ferkit.training.run_folder import RunFolder
     from ferkit.training.trainer import Trainer
 
-    recipe = named_recipe(model_name, recipe_name, epochs=rounds + 1, sampling="shuffle", learning_rate=1e-6)
+    recipe = named_recipe(
+        model_name, recipe_name, epochs=rounds + 1, sampling="shuffle", learning_rate=1e-6
+    )
     train, val = paired.random_split("train", rows), paired.random_split("val", rows // 8)
     ratios, marks = [], []
 
@@ -76,9 +82,13 @@ def bare_speed(trainer, batch_size):
 
 def main():
     """Measure, print medians, and save them if asked to."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=7, help="epochs of each (default: 7)")
-    parser.add_argument("--save", action="store_true", help="write the result to benchmarks/results/")
+    parser.add_argument(
+        "--save", action="store_true", help="write the result to benchmarks/results/"
+    )
     options = parser.parse_args()
     from ferkit.tensorflow_runtime import import_tensorflow
 
@@ -100,7 +110,11 @@ def main():
     about = f"{title}; {options.rounds} epochs, medians; {paired.machine()}; {paired.versions()}"
     print(about)
     for row in rows:
-        print("  {recipe:<24} loop {loop_to_bare_step}, whole epoch {whole_epoch_to_bare_step} of the bare step".format(**row))
+        print(
+            "  {recipe:<24} loop {loop_to_bare_step}, whole epoch {whole_epoch_to_bare_step} of the bare step".format(
+                **row
+            )
+        )
     if options.save:
         paired._save(title, about, rows)
 

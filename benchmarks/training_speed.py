@@ -46,21 +46,37 @@ def _torch(channels_last):
                 super().__init__()
                 self.conv1, self.conv2 = nn.Conv2d(1, 10, 3), nn.Conv2d(10, 10, 3)
                 self.conv3, self.conv4 = nn.Conv2d(10, 10, 3), nn.Conv2d(10, 10, 3)
-                self.norm, self.dense, self.logits = nn.BatchNorm2d(10), nn.Linear(810, 50), nn.Linear(50, 7)
+                self.norm, self.dense, self.logits = (
+                    nn.BatchNorm2d(10),
+                    nn.Linear(810, 50),
+                    nn.Linear(50, 7),
+                )
                 first, second = nn.Conv2d(1, 8, 7), nn.Conv2d(8, 10, 5)
-                self.where = nn.Sequential(first, nn.MaxPool2d(2), nn.ReLU(True), second, nn.MaxPool2d(2), nn.ReLU(True))
+                self.where = nn.Sequential(
+                    first, nn.MaxPool2d(2), nn.ReLU(True), second, nn.MaxPool2d(2), nn.ReLU(True)
+                )
                 self.hidden, self.theta = nn.Linear(640, 32), nn.Linear(32, 6)
                 self.theta.weight.data.zero_()
                 self.theta.bias.data.copy_(torch.tensor([1.0, 0, 0, 0, 1, 0]))
 
             def forward(self, pixels):
                 x = pixels / 127.5 - 1
-                theta = self.theta(functional.relu(self.hidden(self.where(x).flatten(1)))).view(-1, 2, 3)
+                theta = self.theta(functional.relu(self.hidden(self.where(x).flatten(1)))).view(
+                    -1, 2, 3
+                )
                 grid = functional.affine_grid(theta, x.size(), align_corners=True)
                 x = functional.grid_sample(x, grid, align_corners=True)
-                x = functional.relu(functional.max_pool2d(self.conv2(functional.relu(self.conv1(x))), 2))
-                x = functional.relu(functional.max_pool2d(self.norm(self.conv4(functional.relu(self.conv3(x)))), 2))
-                return self.logits(functional.relu(self.dense(functional.dropout(x.flatten(1), 0.5, self.training))))
+                x = functional.relu(
+                    functional.max_pool2d(self.conv2(functional.relu(self.conv1(x))), 2)
+                )
+                x = functional.relu(
+                    functional.max_pool2d(self.norm(self.conv4(functional.relu(self.conv3(x)))), 2)
+                )
+                return self.logits(
+                    functional.relu(
+                        self.dense(functional.dropout(x.flatten(1), 0.5, self.training))
+                    )
+                )
 
         layout = torch.channels_last if channels_last else torch.contiguous_format
         images, labels = _batch()
@@ -90,4 +106,6 @@ CONTESTANTS = {
 }
 
 if __name__ == "__main__":
-    paired.main(__file__, "Deep-Emotion training step", CONTESTANTS, "ours", "images", BATCH, __doc__)
+    paired.main(
+        __file__, "Deep-Emotion training step", CONTESTANTS, "ours", "images", BATCH, __doc__
+    )

@@ -60,7 +60,9 @@ def _torch():
 CONTESTANTS = {
     "ours": _tensorflow("auto"),
     "ours without XLA": _tensorflow("tensorflow"),
-    "stn 1.0.1": _tensorflow("stn", quiet=False),  # TensorFlow as it comes, without our thread settings
+    "stn 1.0.1": _tensorflow(
+        "stn", quiet=False
+    ),  # TensorFlow as it comes, without our thread settings
     "PyTorch affine_grid + grid_sample": _torch,
 }
 

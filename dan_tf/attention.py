@@ -9,8 +9,17 @@ from .normalization import BatchNormalization
 
 def _convolution(filters, kernel_size, name):
     """Without a bias: the batch norm behind it would take it away again. (The reference has it; it does nothing.)"""
-    initializer = initializers.VarianceScaling(2.0, mode="fan_out", distribution="untruncated_normal")
-    return layers.Conv2D(filters, kernel_size, padding="same", use_bias=False, kernel_initializer=initializer, name=name)
+    initializer = initializers.VarianceScaling(
+        2.0, mode="fan_out", distribution="untruncated_normal"
+    )
+    return layers.Conv2D(
+        filters,
+        kernel_size,
+        padding="same",
+        use_bias=False,
+        kernel_initializer=initializer,
+        name=name,
+    )
 
 
 def _build(layer, shape):
@@ -39,12 +48,17 @@ class SpatialAttention(layers.Layer):
         self.width = width
 
     def build(self, input_shape):
-        self.reduce, self.reduce_norm = _convolution(self.width, 1, "reduce"), BatchNormalization(name="reduce_norm")
+        self.reduce, self.reduce_norm = (
+            _convolution(self.width, 1, "reduce"),
+            BatchNormalization(name="reduce_norm"),
+        )
         narrow = _build(self.reduce, input_shape)
         self.reduce_norm.build(narrow)
         self.convolutions, self.norms = [], []
         for rows, columns in self.KERNELS:
-            self.convolutions.append(_convolution(input_shape[-1], (rows, columns), f"conv_{rows}x{columns}"))
+            self.convolutions.append(
+                _convolution(input_shape[-1], (rows, columns), f"conv_{rows}x{columns}")
+            )
             self.norms.append(BatchNormalization(name=f"norm_{rows}x{columns}"))
             self.norms[-1].build(_build(self.convolutions[-1], narrow))
 
@@ -85,9 +99,13 @@ class ChannelAttention(layers.Layer):
 
     def build(self, input_shape):
         small = initializers.RandomNormal(stddev=0.001)
-        self.squeeze = layers.Dense(self.width, use_bias=False, kernel_initializer=small, name="squeeze")
+        self.squeeze = layers.Dense(
+            self.width, use_bias=False, kernel_initializer=small, name="squeeze"
+        )
         self.norm = BatchNormalization(name="norm")
-        self.excite = layers.Dense(input_shape[-1], activation="sigmoid", kernel_initializer=small, name="excite")
+        self.excite = layers.Dense(
+            input_shape[-1], activation="sigmoid", kernel_initializer=small, name="excite"
+        )
         narrow = _build(self.squeeze, (input_shape[0], input_shape[-1]))
         self.norm.build(narrow)
         self.excite.build(narrow)
@@ -134,7 +152,11 @@ class CrossAttentionHead(layers.Layer):
         return input_shape[0], input_shape[-1]
 
     def get_config(self):
-        return {**super().get_config(), "spatial_width": self.spatial_width, "channel_width": self.channel_width}
+        return {
+            **super().get_config(),
+            "spatial_width": self.spatial_width,
+            "channel_width": self.channel_width,
+        }
 
 
 @keras.saving.register_keras_serializable(package="dan_tf")

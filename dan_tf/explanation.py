@@ -20,12 +20,16 @@ def traced(model):
         return plain
     heads = [model.get_layer(f"head{k}") for k in range(model.num_heads)]
     backbone = keras.Model(model.inputs, heads[0].input)
-    fusion, total, dense, logits = (model.get_layer(name) for name in ("fusion", "sum_of_heads", "dense", "logits"))
+    fusion, total, dense, logits = (
+        model.get_layer(name) for name in ("fusion", "sum_of_heads", "dense", "logits")
+    )
 
     def run(pixels):
         features = backbone(pixels, training=False)
         attended = [head.spatial(features, training=False) for head in heads]
-        vectors = [head.channel(one, training=False) for head, one in zip(heads, attended, strict=True)]
+        vectors = [
+            head.channel(one, training=False) for head, one in zip(heads, attended, strict=True)
+        ]
         maps = {"features": features} | {f"head{k}": one for k, one in enumerate(attended)}
         return maps, logits(dense(total(fusion(vectors))), training=False)
 
@@ -34,7 +38,9 @@ def traced(model):
 
 def map_maker(model):
     """A model from the face to the backbone's map; its middle gray."""
-    return keras.Model(model.inputs, model.get_layer("head0" if model.num_heads else "pooled").input), 127.5
+    return keras.Model(
+        model.inputs, model.get_layer("head0" if model.num_heads else "pooled").input
+    ), 127.5
 
 
 def on_the_face(model, pixels, maps: np.ndarray) -> np.ndarray:

@@ -44,7 +44,11 @@ class _ClassCenters(keras.losses.Loss):
         return ops.sum(ops.square(ops.cast(features, self.centers.dtype) - own), axis=-1)
 
     def get_config(self):
-        config = {"num_classes": self.num_classes, "num_features": self.num_features, "seed": self.seed}
+        config = {
+            "num_classes": self.num_classes,
+            "num_features": self.num_features,
+            "seed": self.seed,
+        }
         return {**config, "name": self.name, "reduction": self.reduction}
 
 
@@ -69,7 +73,9 @@ class AffinityLoss(_ClassCenters):
     Reference: arXiv 2109.07270, section 3.2, and its authors' code.
     """
 
-    def __init__(self, num_classes, num_features, seed=None, reduction="sum_over_batch_size", name="affinity"):
+    def __init__(
+        self, num_classes, num_features, seed=None, reduction="sum_over_batch_size", name="affinity"
+    ):
         super().__init__(num_classes, num_features, seed, True, reduction, name)
 
     def call(self, y_true, y_pred):
@@ -98,9 +104,13 @@ class CenterLoss(_ClassCenters):
     Reference: Wen, Zhang, Li, Qiao, "A discriminative feature learning approach for deep face recognition", ECCV 2016, eqs. 2-4.
     """
 
-    def __init__(self, num_classes, num_features, center_rate=0.5, seed=None, reduction="sum", name="center"):
+    def __init__(
+        self, num_classes, num_features, center_rate=0.5, seed=None, reduction="sum", name="center"
+    ):
         if center_rate is not None and not 0.0 < center_rate <= 1.0:
-            raise ValueError(f"Expected `center_rate` to be in (0, 1], or None. Received: center_rate={center_rate!r}")
+            raise ValueError(
+                f"Expected `center_rate` to be in (0, 1], or None. Received: center_rate={center_rate!r}"
+            )
         super().__init__(num_classes, num_features, seed, center_rate is None, reduction, name)
         self.center_rate = center_rate
 
@@ -112,7 +122,11 @@ class CenterLoss(_ClassCenters):
         if self.center_rate is None:
             return
         centers = ops.convert_to_tensor(self.centers)
-        chosen = ops.one_hot(ops.reshape(ops.cast(y_true, "int32"), (-1,)), self.num_classes, dtype=self.centers.dtype)
+        chosen = ops.one_hot(
+            ops.reshape(ops.cast(y_true, "int32"), (-1,)),
+            self.num_classes,
+            dtype=self.centers.dtype,
+        )
         features = ops.cast(ops.stop_gradient(y_pred), self.centers.dtype)
         counts = _over_replicas(ops.sum(chosen, axis=0))[:, None]
         sums = _over_replicas(ops.matmul(ops.transpose(chosen), features))
@@ -140,10 +154,14 @@ class PartitionLoss(keras.losses.Loss):
     Reference: arXiv 2109.07270, section 3.4, and its authors' code.
     """
 
-    def __init__(self, average="inside", epsilon=1e-8, reduction="sum_over_batch_size", name="partition"):
+    def __init__(
+        self, average="inside", epsilon=1e-8, reduction="sum_over_batch_size", name="partition"
+    ):
         super().__init__(name=name, reduction=reduction)
         if average not in ("inside", "outside"):
-            raise ValueError(f'Expected `average` to be "inside" or "outside". Received: average={average!r}')
+            raise ValueError(
+                f'Expected `average` to be "inside" or "outside". Received: average={average!r}'
+            )
         self.average, self.epsilon = average, epsilon
 
     def call(self, y_true, y_pred):
@@ -160,7 +178,12 @@ class PartitionLoss(keras.losses.Loss):
         return ops.broadcast_to(ops.log(1.0 + heads / (mean + self.epsilon)), (rows,))
 
     def get_config(self):
-        return {"average": self.average, "epsilon": self.epsilon, "name": self.name, "reduction": self.reduction}
+        return {
+            "average": self.average,
+            "epsilon": self.epsilon,
+            "name": self.name,
+            "reduction": self.reduction,
+        }
 
 
 def unbiased_variance(values, axis):

@@ -65,19 +65,31 @@ class DAN(keras.Model):
         backbone_weights="none",
         **kwargs,
     ):
-        weights = {"affinity_weight": affinity_weight, "center_weight": center_weight, "partition_weight": partition_weight}
+        weights = {
+            "affinity_weight": affinity_weight,
+            "center_weight": center_weight,
+            "partition_weight": partition_weight,
+        }
         _check(class_names, num_heads, head_width, drop_path, weights)
         pixels = keras.Input((image_size, image_size, channels), name="pixels")
         body = build_backbone(backbone, image_size, channels, stem_stride, drop_path, layer_scale)
         features = body(pixels)
-        fused = _attend(features, num_heads, head_width) if num_heads else layers.GlobalAveragePooling2D(name="pooled")(features)
+        fused = (
+            _attend(features, num_heads, head_width)
+            if num_heads
+            else layers.GlobalAveragePooling2D(name="pooled")(features)
+        )
         logits = _classify(fused, len(class_names), num_heads)
         super().__init__(inputs=pixels, outputs=logits, **kwargs)
         self.backbone, self.class_names = backbone, tuple(class_names)
         self.image_size, self.channels = image_size, channels
         self.num_heads, self.head_width, self.stem_stride = num_heads, head_width, stem_stride
         self.drop_path, self.layer_scale = drop_path, layer_scale
-        self.affinity_weight, self.center_weight, self.partition_weight = affinity_weight, center_weight, partition_weight
+        self.affinity_weight, self.center_weight, self.partition_weight = (
+            affinity_weight,
+            center_weight,
+            partition_weight,
+        )
         self.backbone_weights = backbone_weights
 
     def load_first_weights(self):
@@ -93,8 +105,20 @@ class DAN(keras.Model):
         return DANTraining(self)
 
     def get_config(self):
-        config = {"name": self.name, "backbone": self.backbone, "class_names": list(self.class_names)}
-        names = ("image_size", "channels", "num_heads", "head_width", "stem_stride", "drop_path", "layer_scale")
+        config = {
+            "name": self.name,
+            "backbone": self.backbone,
+            "class_names": list(self.class_names),
+        }
+        names = (
+            "image_size",
+            "channels",
+            "num_heads",
+            "head_width",
+            "stem_stride",
+            "drop_path",
+            "layer_scale",
+        )
         names += ("affinity_weight", "center_weight", "partition_weight", "backbone_weights")
         return config | {name: getattr(self, name) for name in names}
 
@@ -124,7 +148,10 @@ class DANTraining(keras.Model):
     def __init__(self, dan, **kwargs):
         super().__init__(**kwargs)
         feature_map = dan.get_layer("head0" if dan.num_heads else "pooled").input
-        outputs = {"logits": dan.outputs[0], "features": layers.GlobalAveragePooling2D(name="features")(feature_map)}
+        outputs = {
+            "logits": dan.outputs[0],
+            "features": layers.GlobalAveragePooling2D(name="features")(feature_map),
+        }
         if dan.num_heads:
             outputs["heads"] = dan.get_layer("fusion").output
         self.graph = keras.Model(dan.inputs, outputs, name="graph")
@@ -134,10 +161,18 @@ class DANTraining(keras.Model):
         if dan.affinity_weight:
             self.terms["affinity"] = (dan.affinity_weight, AffinityLoss(*size), "features")
         if dan.center_weight:
-            self.terms["center"] = (dan.center_weight, CenterLoss(*size, reduction="sum_over_batch_size"), "features")
+            self.terms["center"] = (
+                dan.center_weight,
+                CenterLoss(*size, reduction="sum_over_batch_size"),
+                "features",
+            )
         if dan.partition_weight and dan.num_heads:
             self.terms["partition"] = (dan.partition_weight, PartitionLoss(), "heads")
-        self.centers = [variable for _, loss, _ in self.terms.values() for variable in getattr(loss, "variables", [])]
+        self.centers = [
+            variable
+            for _, loss, _ in self.terms.values()
+            for variable in getattr(loss, "variables", [])
+        ]
         self.built = True  # all of it exists
 
     def call(self, pixels, training=False):
@@ -150,7 +185,10 @@ class DANTraining(keras.Model):
             labels: ``(batch,)``, integers.
             outputs: what calling this model returned.
         """
-        return {name: weight * loss(labels, outputs[output]) for name, (weight, loss, output) in self.terms.items()}
+        return {
+            name: weight * loss(labels, outputs[output])
+            for name, (weight, loss, output) in self.terms.items()
+        }
 
     def after_step(self, labels, outputs):
         """Moves the centers of the plain center loss by their own rule; to be called once a step, behind the gradients."""
@@ -158,7 +196,9 @@ class DANTraining(keras.Model):
             self.terms["center"][1].update_centers(labels, outputs["features"])
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(y, y_pred["logits"], sample_weight)
+        cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(
+            y, y_pred["logits"], sample_weight
+        )
         total = cross_entropy + sum(self.extra_losses(y, y_pred).values())
         if training:
             self.after_step(y, y_pred)
@@ -173,7 +213,10 @@ def _attend(features, num_heads, head_width):
     channels = features.shape[-1]
     spatial_width = head_width or max(8, channels // 3 // 8 * 8)
     channel_width = max(8, channels // 24)
-    heads = [CrossAttentionHead(spatial_width, channel_width, name=f"head{k}")(features) for k in range(num_heads)]
+    heads = [
+        CrossAttentionHead(spatial_width, channel_width, name=f"head{k}")(features)
+        for k in range(num_heads)
+    ]
     return SumOfHeads(name="sum_of_heads")(HeadFusion(name="fusion")(heads))
 
 
@@ -195,9 +238,13 @@ class SumOfHeads(layers.Layer):
 
 def _check(class_names, num_heads, head_width, drop_path, weights):
     if len(class_names) < 2:
-        raise ValueError(f"Expected `class_names` to have two or more. Received: class_names={tuple(class_names)}")
+        raise ValueError(
+            f"Expected `class_names` to have two or more. Received: class_names={tuple(class_names)}"
+        )
     if num_heads < 0 or head_width < 0:
-        raise ValueError(f"Expected no negative number. Received: num_heads={num_heads}, head_width={head_width}")
+        raise ValueError(
+            f"Expected no negative number. Received: num_heads={num_heads}, head_width={head_width}"
+        )
     if not 0.0 <= drop_path < 1.0:
         raise ValueError(f"Expected `drop_path` to be in [0, 1). Received: drop_path={drop_path!r}")
     for name, value in weights.items():

@@ -28,7 +28,11 @@ class BatchNormalization(keras.layers.BatchNormalization):
         return outputs
 
     def _may_fuse(self):
-        plain = self.synchronized or self.compute_dtype not in ("float32", "bfloat16") or not (self.center and self.scale)
+        plain = (
+            self.synchronized
+            or self.compute_dtype not in ("float32", "bfloat16")
+            or not (self.center and self.scale)
+        )
         return not plain and keras.backend.backend() == "tensorflow"
 
     def _plain(self, inputs):
@@ -37,7 +41,13 @@ class BatchNormalization(keras.layers.BatchNormalization):
         axes = list(range(len(inputs.shape) - 1))
         mean, variance = ops.moments(inputs, axes=axes, synchronized=self.synchronized)
         outputs = ops.batch_normalization(
-            inputs, mean, variance, axis=-1, offset=self.beta, scale=self.gamma, epsilon=self.epsilon
+            inputs,
+            mean,
+            variance,
+            axis=-1,
+            offset=self.beta,
+            scale=self.gamma,
+            epsilon=self.epsilon,
         )
         count = ops.cast(ops.size(inputs), variance.dtype) / inputs.shape[-1]
         return ops.cast(outputs, half), mean, variance * (count / ops.maximum(count - 1.0, 1.0))
@@ -49,5 +59,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
         shape = tf.shape(inputs)
         flat = tf.reshape(inputs, (-1, 1, 1, inputs.shape[-1]))
         scale, offset = self.gamma.value, self.beta.value
-        result = tf.raw_ops.FusedBatchNormV3(x=flat, scale=scale, offset=offset, mean=[], variance=[], epsilon=self.epsilon)
+        result = tf.raw_ops.FusedBatchNormV3(
+            x=flat, scale=scale, offset=offset, mean=[], variance=[], epsilon=self.epsilon
+        )
         return tf.reshape(result.y, shape), result.batch_mean, result.batch_variance

@@ -7,17 +7,42 @@ DEFAULT = "fer2013"
 # The recipe for datasets of these kinds, where none is named.
 FOR_DATASET = {"affectnet": "affectnet", "rafdb": "rafdb"}
 
-BACKBONES = ("convnext_face", "convnext_atto", "convnext_femto", "convnext_pico", "convnext_nano", "convnext_tiny")
-BACKBONES += ("convnext_small", "convnext_base", "resnet18", "efficientnetv2-b0", "mobilenetv3-small")
+BACKBONES = (
+    "convnext_face",
+    "convnext_atto",
+    "convnext_femto",
+    "convnext_pico",
+    "convnext_nano",
+    "convnext_tiny",
+)
+BACKBONES += (
+    "convnext_small",
+    "convnext_base",
+    "resnet18",
+    "efficientnetv2-b0",
+    "mobilenetv3-small",
+)
 
 # What a user may set besides the training fields: name -> (type, choices or None, help).
 OPTIONS = {
     "backbone": (str, BACKBONES, "the network below the heads"),
-    "backbone_weights": (str, None, "none, imagenet (fetched once), or a file (.h5 of keras.applications, .keras of a DAN)"),
-    "stem_stride": (int, (4, 2, 1), "steps of the first convolution; 2 and 1 keep a larger map, at 4 and 16 times the cost"),
+    "backbone_weights": (
+        str,
+        None,
+        "none, imagenet (fetched once), or a file (.h5 of keras.applications, .keras of a DAN)",
+    ),
+    "stem_stride": (
+        int,
+        (4, 2, 1),
+        "steps of the first convolution; 2 and 1 keep a larger map, at 4 and 16 times the cost",
+    ),
     "num_heads": (int, None, "attention heads; 0: a plain dense layer instead"),
     "head_width": (int, None, "channels inside a head; 0: a third of the backbone's"),
-    "drop_path": (float, None, "stochastic depth of a ConvNeXt's last block, 0 up to (not including) 1"),
+    "drop_path": (
+        float,
+        None,
+        "stochastic depth of a ConvNeXt's last block, 0 up to (not including) 1",
+    ),
     "layer_scale": (float, None, "first value of a ConvNeXt's layer scale"),
     "affinity_weight": (float, None, "weight of the affinity loss, the paper's center loss"),
     "center_weight": (float, None, "weight of the plain center loss"),
@@ -92,7 +117,13 @@ RECIPES = {
     # were chosen on PublicTest, seed 0, by runs of three epochs at stem stride 4: batch 128 at 0.002 with layer scale 0.1
     # 38.0 %, batch 64 at 0.001 with layer scale 1 39.7 %.
     "fer2013": {
-        "model_options": {"backbone": "convnext_atto", "stem_stride": 2, "num_heads": 4, "drop_path": 0.05, "layer_scale": 1.0},
+        "model_options": {
+            "backbone": "convnext_atto",
+            "stem_stride": 2,
+            "num_heads": 4,
+            "drop_path": 0.05,
+            "layer_scale": 1.0,
+        },
         "epochs": 40,
         "batch_size": 64,
         "optimizer": "adamw",

@@ -10,7 +10,9 @@ from .losses import AffinityLoss, CenterLoss, PartitionLoss
 
 LABELS = np.array([0, 1], "int32")
 FEATURES = np.array([[1.0, 0.0], [2.0, 1.0]], "float32")
-CENTERS = np.array([[0.0, 0.0], [2.0, 0.0]], "float32")  # both rows lie at distance 1 from their own
+CENTERS = np.array(
+    [[0.0, 0.0], [2.0, 0.0]], "float32"
+)  # both rows lie at distance 1 from their own
 # Parameters without the classifier: Keras's own count for ConvNeXt-Tiny, torchvision's for ResNet-18 (11,689,512 with 513,000).
 PARAMETERS = {"convnext_tiny": 27_820_128, "resnet18": 11_689_512 - 513_000}
 
@@ -40,14 +42,18 @@ def center_loss():
 def partition_loss():
     """The partition loss of two heads, 1 and 3, is log 2; of a single head 0."""
     _expect(PartitionLoss()(LABELS[:1], np.array([[[1.0]]], "float32")), 0.0)
-    return _expect(PartitionLoss()(LABELS[:1], np.array([[[1.0], [3.0]]], "float32")), math.log(2.0))
+    return _expect(
+        PartitionLoss()(LABELS[:1], np.array([[[1.0], [3.0]]], "float32")), math.log(2.0)
+    )
 
 
 def backbone_sizes():
     """ConvNeXt-Tiny and ResNet-18 have the published number of parameters."""
     for name, expected in PARAMETERS.items():
         # Batch norm's two moving averages are no parameters to PyTorch, which published the second.
-        trained = sum(math.prod(weight.shape) for weight in build_backbone(name, 32, 3).trainable_weights)
+        trained = sum(
+            math.prod(weight.shape) for weight in build_backbone(name, 32, 3).trainable_weights
+        )
         if trained != expected:
             raise ValueError(f"{name}: expected {expected:,}, received {trained:,}")
     return ", ".join(f"{name} {count:,}" for name, count in PARAMETERS.items())
@@ -57,7 +63,9 @@ def heads_differ(model):
     """No two heads say the same."""
     if model.num_heads < 2:
         return "fewer than two heads"
-    images = np.random.default_rng(0).integers(0, 256, (4, model.image_size, model.image_size, model.channels))
+    images = np.random.default_rng(0).integers(
+        0, 256, (4, model.image_size, model.image_size, model.channels)
+    )
     heads = ops.convert_to_numpy(model.for_training()(images.astype("float32"))["heads"])
     pairs = [(a, b) for a in range(model.num_heads) for b in range(a)]
     least = min(np.abs(heads[:, a] - heads[:, b]).max() for a, b in pairs)

@@ -6,7 +6,9 @@ from keras import ops
 
 PANEL = 144  # a face is enlarged to so many pixels, or left larger
 # From cold to hot: dark blue, purple, red, orange, pale yellow; brightness rises throughout, so that it reads in gray as well.
-HEAT = np.array([[13, 8, 80], [110, 20, 130], [205, 50, 75], [250, 145, 30], [252, 250, 165]], np.float32)
+HEAT = np.array(
+    [[13, 8, 80], [110, 20, 130], [205, 50, 75], [250, 145, 30], [252, 250, 165]], np.float32
+)
 
 
 def attention_maps(model, images) -> np.ndarray:
@@ -72,7 +74,9 @@ def resize(image, size: int) -> np.ndarray:
 def _overlay(shade, values):
     """A gray face ``(size, size, 1)`` tinted by a map ``(h, w)``."""
     spread = float(values.max() - values.min())
-    flat = spread <= 1e-3 * max(float(np.abs(values).max()), 1e-12)  # the rounding of a map that is the same everywhere
+    flat = spread <= 1e-3 * max(
+        float(np.abs(values).max()), 1e-12
+    )  # the rounding of a map that is the same everywhere
     heat = np.zeros_like(values) if flat else (values - values.min()) / spread
     heat = resize(heat[..., None], len(shade))[..., 0] * (len(HEAT) - 1)
     low = np.minimum(heat.astype(int), len(HEAT) - 2)

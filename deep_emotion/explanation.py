@@ -41,7 +41,9 @@ def on_the_face(model, pixels, maps: np.ndarray) -> np.ndarray:
     if model.variant == "paper":
         return maps
     theta = keras.Model(model.inputs, model.get_layer("localization_theta").output)
-    matrices = ops.convert_to_numpy(theta(ops.convert_to_tensor(np.asarray(pixels, "float32")))).reshape(-1, 2, 3)
+    matrices = ops.convert_to_numpy(
+        theta(ops.convert_to_tensor(np.asarray(pixels, "float32")))
+    ).reshape(-1, 2, 3)
     height, width = maps.shape[1:]
     y, x = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
     places = np.stack([x.ravel(), y.ravel()])
@@ -49,7 +51,11 @@ def on_the_face(model, pixels, maps: np.ndarray) -> np.ndarray:
     for values, matrix in zip(maps, matrices, strict=True):
         # theta maps a place of the warped face to the place of the face that it shows.
         u, v = np.linalg.pinv(matrix[:, :2].astype(float)) @ (places - matrix[:, 2:])
-        moved.append(_read(values, (u + 1) / 2 * (width - 1), (v + 1) / 2 * (height - 1)).reshape(height, width))
+        moved.append(
+            _read(values, (u + 1) / 2 * (width - 1), (v + 1) / 2 * (height - 1)).reshape(
+                height, width
+            )
+        )
     return np.stack(moved) if moved else maps
 
 
@@ -62,7 +68,10 @@ def _read(values, x, y):
     """Bilinear reading at pixels (x, y); 0 outside."""
     padded = np.pad(values, 1)
     x, y = np.clip(x + 1, 0, padded.shape[1] - 1), np.clip(y + 1, 0, padded.shape[0] - 1)
-    left, top = np.minimum(x.astype(int), padded.shape[1] - 2), np.minimum(y.astype(int), padded.shape[0] - 2)
+    left, top = (
+        np.minimum(x.astype(int), padded.shape[1] - 2),
+        np.minimum(y.astype(int), padded.shape[0] - 2),
+    )
     a, b = x - left, y - top
     upper = padded[top, left] * (1 - a) + padded[top, left + 1] * a
     lower = padded[top + 1, left] * (1 - a) + padded[top + 1, left + 1] * a

@@ -33,7 +33,11 @@ def _differentiable(out_size, compiled):
         function = functools.partial(function, out_size=out_size)
         return tf.function(function, jit_compile=True, autograph=False) if compiled else function
 
-    cell_index, forward, gradient_to_image = build(_cell_index), build(_forward), build(_gradient_to_image)
+    cell_index, forward, gradient_to_image = (
+        build(_cell_index),
+        build(_forward),
+        build(_gradient_to_image),
+    )
 
     @tf.custom_gradient
     def warp(image, theta):
@@ -54,8 +58,12 @@ def _grid(shape, out_size):
     """Centre (x, y) of the input and the output's offsets from it, in input pixels: u (out_width,), v (out_height,)."""
     height, width = shape[1], shape[2]
     out_height, out_width = out_size
-    u = (tf.range(out_width, dtype=tf.float32) - (out_width - 1) / 2.0) * ((width - 1) / max(out_width - 1, 1))
-    v = (tf.range(out_height, dtype=tf.float32) - (out_height - 1) / 2.0) * ((height - 1) / max(out_height - 1, 1))
+    u = (tf.range(out_width, dtype=tf.float32) - (out_width - 1) / 2.0) * (
+        (width - 1) / max(out_width - 1, 1)
+    )
+    v = (tf.range(out_height, dtype=tf.float32) - (out_height - 1) / 2.0) * (
+        (height - 1) / max(out_height - 1, 1)
+    )
     return (width - 1) / 2.0, (height - 1) / 2.0, u, v
 
 
@@ -105,25 +113,42 @@ def _gradient_to_theta(slope_x, slope_y, upstream, shape, out_size):
 
     def moments(slope):
         """Sums of the upstream slope times u, v and 1: three tensors (batch,)."""
-        pull = tf.reduce_sum(slope * upstream, axis=3) if shape[3] > 1 else tf.squeeze(slope * upstream, axis=3)
+        pull = (
+            tf.reduce_sum(slope * upstream, axis=3)
+            if shape[3] > 1
+            else tf.squeeze(slope * upstream, axis=3)
+        )
         columns, rows = tf.reduce_sum(pull, axis=1), tf.reduce_sum(pull, axis=2)
-        return tf.reduce_sum(columns * u, axis=1), tf.reduce_sum(rows * v, axis=1), tf.reduce_sum(rows, axis=1)
+        return (
+            tf.reduce_sum(columns * u, axis=1),
+            tf.reduce_sum(rows * v, axis=1),
+            tf.reduce_sum(rows, axis=1),
+        )
 
     x_u, x_v, x_1 = moments(slope_x)
     y_u, y_v, y_1 = moments(slope_y)
     aspect_x, aspect_y = centre_x / max(centre_y, 0.5), centre_y / max(centre_x, 0.5)
-    return tf.stack([x_u, x_v * aspect_x, x_1 * centre_x, y_u * aspect_y, y_v, y_1 * centre_y], axis=1)
+    return tf.stack(
+        [x_u, x_v * aspect_x, x_1 * centre_x, y_u * aspect_y, y_v, y_1 * centre_y], axis=1
+    )
 
 
 def _gradient_to_image(image, theta, upstream, out_size):
     height, width, channels = image.shape[1:]
     cell, right, bottom, _, _ = _cells(image.shape, theta, out_size)
     right, bottom = right[..., None], bottom[..., None]
-    shares = [(1 - right) * (1 - bottom), right * (1 - bottom), (1 - right) * bottom, right * bottom]
+    shares = [
+        (1 - right) * (1 - bottom),
+        right * (1 - bottom),
+        (1 - right) * bottom,
+        right * bottom,
+    ]
     packed = tf.stack([upstream * share for share in shares], axis=3)
     cells, batch = (height + 1) * (width + 1), tf.shape(image)[0]
     index = cell + tf.reshape(tf.range(batch) * cells, [-1, 1, 1])
-    summed = tf.math.unsorted_segment_sum(tf.reshape(packed, [-1, 4 * channels]), tf.reshape(index, [-1]), batch * cells)
+    summed = tf.math.unsorted_segment_sum(
+        tf.reshape(packed, [-1, 4 * channels]), tf.reshape(index, [-1]), batch * cells
+    )
     summed = tf.reshape(summed, [-1, height + 1, width + 1, 4, channels])
     # Undo the packing: corner k = (dy, dx) of cell (i, j) is padded pixel (i + dy, j + dx).
     shifts = [[[0, 0], [dy, 1 - dy], [dx, 1 - dx], [0, 0]] for dy in (0, 1) for dx in (0, 1)]

@@ -26,7 +26,9 @@ def keyed_uniform(row_keys, size):
         return ops.bitwise_xor(bits, shift(bits, 16))
 
     rows = mix(ops.cast(row_keys, "uint32"))[:, None]
-    columns = ops.cast(ops.arange(size, dtype="int32"), "uint32")[None, :] * ops.cast(0x9E3779B9, "uint32")
+    columns = ops.cast(ops.arange(size, dtype="int32"), "uint32")[None, :] * ops.cast(
+        0x9E3779B9, "uint32"
+    )
     bits = mix(rows + columns)
     return ops.cast(ops.cast(shift(bits, 8), "int32"), "float32") * (1.0 / (1 << 24))
 

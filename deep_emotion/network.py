@@ -68,19 +68,29 @@ class DeepEmotion(keras.Model):
         **kwargs,
     ):
         if variant not in VARIANTS:
-            raise ValueError(f"Expected `variant` to be one of {VARIANTS}. Received: variant={variant!r}")
+            raise ValueError(
+                f"Expected `variant` to be one of {VARIANTS}. Received: variant={variant!r}"
+            )
         if image_size < 44:
-            raise ValueError(f"Expected `image_size` to be at least 44 pixels. Received: image_size={image_size}")
+            raise ValueError(
+                f"Expected `image_size` to be at least 44 pixels. Received: image_size={image_size}"
+            )
         if not 0.0 <= dropout < 1.0:
             raise ValueError(f"Expected `dropout` to be in [0, 1). Received: dropout={dropout!r}")
         if not fc_penalty >= 0.0:
-            raise ValueError(f"Expected `fc_penalty` to be at least 0. Received: fc_penalty={fc_penalty!r}")
+            raise ValueError(
+                f"Expected `fc_penalty` to be at least 0. Received: fc_penalty={fc_penalty!r}"
+            )
         if branches < 0 or (branches and variant != "paper"):
             raise ValueError(
                 f"Expected `branches` to be at least 0, and 0 for any `variant` but 'paper'. Received: branches={branches}, "
                 f"variant={variant!r}"
             )
-        build = {"paper": _paper_graph, "input_warp": _input_warp_graph, "residual": _residual_graph}[variant]
+        build = {
+            "paper": _paper_graph,
+            "input_warp": _input_warp_graph,
+            "residual": _residual_graph,
+        }[variant]
         inputs = keras.Input((image_size, image_size, channels), name="pixels")
         scaled = layers.Rescaling(1 / 127.5, offset=-1.0, name="scale")(inputs)
         more = {"branches": branches} if variant == "paper" else {}
@@ -89,7 +99,12 @@ class DeepEmotion(keras.Model):
         super().__init__(inputs=inputs, outputs=logits, **kwargs)
         self.variant, self.class_names = variant, tuple(class_names)
         self.image_size, self.channels = image_size, channels
-        self.dropout, self.fc_penalty, self.sampler, self.branches = dropout, fc_penalty, sampler, branches
+        self.dropout, self.fc_penalty, self.sampler, self.branches = (
+            dropout,
+            fc_penalty,
+            sampler,
+            branches,
+        )
 
     def get_config(self):
         return {
@@ -115,7 +130,9 @@ class DeepEmotion(keras.Model):
         model = DeepEmotion.from_config({**self.get_config(), "branches": 0})
         for layer in self.layers:
             if layer.weights:
-                weights = layer.folded() if isinstance(layer, BranchedLayer) else layer.get_weights()
+                weights = (
+                    layer.folded() if isinstance(layer, BranchedLayer) else layer.get_weights()
+                )
                 model.get_layer(layer.name).set_weights(weights)
         return model
 
@@ -145,7 +162,9 @@ def _convolution(filters, kernel_size, variant, name, padding="valid", branches=
 
 def _dense(units, variant, name, branches=0, **settings):
     settings |= {"kernel_initializer": _initializer(variant), "name": name}
-    return BranchedDense(units, branches, **settings) if branches else layers.Dense(units, **settings)
+    return (
+        BranchedDense(units, branches, **settings) if branches else layers.Dense(units, **settings)
+    )
 
 
 def _theta(localized, variant, branches=0):
@@ -155,7 +174,9 @@ def _theta(localized, variant, branches=0):
     if variant == "residual":
         free = layers.Dense(6, kernel_initializer="zeros", name="localization_free")(hidden)
         return BoundedTheta(dtype="float32", name="localization_theta")(free)
-    return layers.Dense(6, kernel_initializer="zeros", bias_initializer=IdentityTheta(), name="localization_theta")(hidden)
+    return layers.Dense(
+        6, kernel_initializer="zeros", bias_initializer=IdentityTheta(), name="localization_theta"
+    )(hidden)
 
 
 @keras.saving.register_keras_serializable(package="deep_emotion")
@@ -185,7 +206,9 @@ def _paper_graph(images, dropout, sampler, branches=0):
     x = layers.Reshape(shape)(KeyedDropout(dropout, name="dropout")(layers.Flatten()(x)))
     where = images
     for index, filters in enumerate((8, 10), start=1):
-        where = _convolution(filters, 3, "paper", f"localization_conv{index}", "same", branches)(where)
+        where = _convolution(filters, 3, "paper", f"localization_conv{index}", "same", branches)(
+            where
+        )
         where = layers.ReLU()(layers.MaxPooling2D(4)(where))
     x = SpatialTransformer(sampler, name="transformer")([x, _theta(where, "paper", branches)])
     return layers.Flatten(name="features")(x)

@@ -16,12 +16,22 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
     """
 
     def call(self, inputs, training=None, mask=None):
-        if not training or not self.trainable or self.synchronized or keras.backend.backend() != "tensorflow":
+        if (
+            not training
+            or not self.trainable
+            or self.synchronized
+            or keras.backend.backend() != "tensorflow"
+        ):
             return super().call(inputs, training=training, mask=mask)
         import tensorflow as tf
 
         scale, offset = ops.convert_to_tensor(self.gamma), ops.convert_to_tensor(self.beta)
-        result = tf.raw_ops.FusedBatchNormV3(x=inputs, scale=scale, offset=offset, mean=[], variance=[], epsilon=self.epsilon)
-        for moving, batch in ((self.moving_mean, result.batch_mean), (self.moving_variance, result.batch_variance)):
+        result = tf.raw_ops.FusedBatchNormV3(
+            x=inputs, scale=scale, offset=offset, mean=[], variance=[], epsilon=self.epsilon
+        )
+        for moving, batch in (
+            (self.moving_mean, result.batch_mean),
+            (self.moving_variance, result.batch_variance),
+        ):
             moving.assign(moving * self.momentum + batch * (1.0 - self.momentum))
         return result.y

@@ -13,7 +13,11 @@ OPTIONS = {
         "what the transformer warps: the feature map (paper) or the image; residual is ours",
     ),
     "dropout": (float, None, "rate before the dense layers, 0 up to (not including) 1"),
-    "fc_penalty": (float, None, "lambda of the penalty on the squared weights of the last two dense layers"),
+    "fc_penalty": (
+        float,
+        None,
+        "lambda of the penalty on the squared weights of the last two dense layers",
+    ),
     "branches": (
         int,
         None,

@@ -10,21 +10,31 @@ from keras import layers, ops
 
 from .normalization import FusedBatchNormalization
 
-LANES = 16  # oneDNN normalizes a multiple of so many channels in bfloat16 15 to 20 times as fast as ten
+LANES = (
+    16  # oneDNN normalizes a multiple of so many channels in bfloat16 15 to 20 times as fast as ten
+)
 
 
 class BranchedLayer(layers.Layer):
     """What both kinds share: kernel ``(*window, inputs, LANES * n)``, of which the first ``units * branches`` outputs count."""
 
     def __init__(
-        self, units, branches=1, activation=None, kernel_initializer="glorot_uniform", kernel_regularizer=None, **kwargs
+        self,
+        units,
+        branches=1,
+        activation=None,
+        kernel_initializer="glorot_uniform",
+        kernel_regularizer=None,
+        **kwargs,
     ):
         super().__init__(**kwargs)
         self.units, self.branches = units, branches
         self.activation = keras.activations.get(activation)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
-        self.normalization = FusedBatchNormalization(momentum=0.95, epsilon=1e-5, name="normalization")
+        self.normalization = FusedBatchNormalization(
+            momentum=0.95, epsilon=1e-5, name="normalization"
+        )
 
     def get_config(self):
         return {
@@ -49,7 +59,9 @@ class BranchedLayer(layers.Layer):
     def call(self, inputs, training=None):
         if not training:
             kernel, bias = self.folded()
-            outputs = self._linear(inputs, ops.cast(kernel, self.compute_dtype)) + ops.cast(bias, self.compute_dtype)
+            outputs = self._linear(inputs, ops.cast(kernel, self.compute_dtype)) + ops.cast(
+                bias, self.compute_dtype
+            )
         else:
             shown = self.normalization(self._maps(self._linear(inputs, self.kernel)), training=True)
             outputs = self._vectors(ops.matmul(shown, ops.cast(self._sum(), self.compute_dtype)))
@@ -64,7 +76,9 @@ class BranchedLayer(layers.Layer):
     def folded(self):
         """``(kernel, bias)``, float32, of the plain layer that this one is outside training, before the activation."""
         norm = self.normalization
-        scale = ops.convert_to_tensor(norm.gamma) * ops.rsqrt(ops.convert_to_tensor(norm.moving_variance) + norm.epsilon)
+        scale = ops.convert_to_tensor(norm.gamma) * ops.rsqrt(
+            ops.convert_to_tensor(norm.moving_variance) + norm.epsilon
+        )
         shift = ops.convert_to_tensor(norm.beta) - ops.convert_to_tensor(norm.moving_mean) * scale
         total = self._sum()
         kernel = ops.matmul(ops.cast(self.kernel, "float32") * scale, total)

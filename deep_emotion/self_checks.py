@@ -18,7 +18,9 @@ def _warp(theta, image=RAMP):
 def _expect(received, expected, tolerance=1e-5):
     error = float(np.abs(np.asarray(received) - np.asarray(expected)).max())
     if not error <= tolerance:
-        raise ValueError(f"expected {np.asarray(expected).tolist()}, received {np.asarray(received).tolist()}")
+        raise ValueError(
+            f"expected {np.asarray(expected).tolist()}, received {np.asarray(received).tolist()}"
+        )
     return f"largest difference {error:.1e}"
 
 
@@ -46,7 +48,8 @@ def model_penalty(model):
     """The penalty is lambda times the squared weights of the last dense layers, two of them but in "residual"."""
     kernels = [layer.kernel for layer in model.layers if layer.name in ("dense", "logits")]
     by_hand = model.fc_penalty * sum(
-        float((keras.ops.convert_to_numpy(kernel).astype("float64") ** 2).sum()) for kernel in kernels
+        float((keras.ops.convert_to_numpy(kernel).astype("float64") ** 2).sum())
+        for kernel in kernels
     )
     received = float(sum(model.losses)) if model.losses else 0.0
     return _expect(received, by_hand, tolerance=1e-4 * max(by_hand, 1e-6))

@@ -107,12 +107,17 @@ def spatial_transform(image, theta, out_height=None, out_width=None, sampler="au
         ValueError: on an unknown sampler.
     """
     if sampler not in SAMPLERS:
-        raise ValueError(f"Expected `sampler` to be one of {SAMPLERS}. Received: sampler={sampler!r}")
+        raise ValueError(
+            f"Expected `sampler` to be one of {SAMPLERS}. Received: sampler={sampler!r}"
+        )
     height, width = image.shape[1], image.shape[2]
     out_height, out_width = out_height or height, out_width or width
     if sampler == "auto":
         sampler = "xla" if keras.backend.backend() == "tensorflow" else "keras"
-    if keras.backend.standardize_dtype(image.dtype) in ("bfloat16", "float16"):  # too coarse for the place of a pixel
+    if keras.backend.standardize_dtype(image.dtype) in (
+        "bfloat16",
+        "float16",
+    ):  # too coarse for the place of a pixel
         wide = ops.cast(image, "float32"), ops.cast(theta, "float32")
         return ops.cast(spatial_transform(*wide, out_height, out_width, sampler), image.dtype)
     if sampler == "keras":
@@ -176,7 +181,9 @@ class SpatialTransformer(keras.layers.Layer):
     def __init__(self, sampler="auto", **kwargs):
         super().__init__(**kwargs)
         if sampler not in SAMPLERS:
-            raise ValueError(f"Expected `sampler` to be one of {SAMPLERS}. Received: sampler={sampler!r}")
+            raise ValueError(
+                f"Expected `sampler` to be one of {SAMPLERS}. Received: sampler={sampler!r}"
+            )
         self.sampler = sampler
 
     def call(self, inputs):

@@ -43,9 +43,13 @@ def transformer_pictures(model, images) -> np.ndarray:
         uint8 ``(n, H, W, 3)``, one picture a face.
     """
     found = _outputs(model, images)
-    windows = [CORNERS @ matrix[:, :2].T + matrix[:, 2] for matrix in found["theta"].reshape(-1, 2, 3)]
+    windows = [
+        CORNERS @ matrix[:, :2].T + matrix[:, 2] for matrix in found["theta"].reshape(-1, 2, 3)
+    ]
     make = _feature_picture if model.variant == "paper" else _face_picture
-    pictures = [make(*parts) for parts in zip(images, found["before"], found["after"], windows, strict=True)]
+    pictures = [
+        make(*parts) for parts in zip(images, found["before"], found["after"], windows, strict=True)
+    ]
     return np.stack(pictures) if pictures else np.zeros((0, PANEL, PANEL, 3), np.uint8)
 
 
@@ -54,14 +58,23 @@ PICTURES = {"transformer": transformer_pictures}
 
 def _outputs(model, images):
     """Theta ``(n, 6)``, and what the transformer gets and gives, ``(n, height, width, channels)``, by name."""
-    transformer, theta = model.get_layer("transformer"), model.get_layer("localization_theta").output
-    inner = keras.Model(model.inputs, {"before": transformer.input[0], "after": transformer.output, "theta": theta})
+    transformer, theta = (
+        model.get_layer("transformer"),
+        model.get_layer("localization_theta").output,
+    )
+    inner = keras.Model(
+        model.inputs, {"before": transformer.input[0], "after": transformer.output, "theta": theta}
+    )
     found = inner(ops.convert_to_tensor(np.asarray(images, "float32")), training=False)
-    return {name: ops.convert_to_numpy(ops.cast(output, "float32")) for name, output in found.items()}
+    return {
+        name: ops.convert_to_numpy(ops.cast(output, "float32")) for name, output in found.items()
+    }
 
 
 def _face_picture(image, before, after, window):
-    warped = np.clip(np.rint((after + 1.0) * 127.5), 0, 255).astype(np.uint8)  # the model scaled 0..255 to -1..1
+    warped = np.clip(np.rint((after + 1.0) * 127.5), 0, 255).astype(
+        np.uint8
+    )  # the model scaled 0..255 to -1..1
     return _beside(_panel(image, GRAY, window), _panel(warped, WHITE))
 
 
@@ -72,7 +85,11 @@ def _feature_picture(image, before, after, window):
     first = 7.5  # the centre of what the map's first cell sees, in pixels; the next cell's lies 4 further: two poolings by 2
     last = first + 4 * (before.shape[0] - 1)
     rest = image.shape[0] - 1 - last
-    return _beside(_panel(image, GRAY, window, (first, rest)), _panel(maps[0], BLACK, window), _panel(maps[1], WHITE))
+    return _beside(
+        _panel(image, GRAY, window, (first, rest)),
+        _panel(maps[0], BLACK, window),
+        _panel(maps[1], WHITE),
+    )
 
 
 def _panel(image, around, window=None, inset=(0, 0)):
@@ -93,7 +110,9 @@ def _panel(image, around, window=None, inset=(0, 0)):
 
 
 def _draw_window(canvas, corners):
-    edges = [(corners[k], corners[(k + 1) % 4]) for k in (1, 2, 3, 0)]  # the top edge last, above the others
+    edges = [
+        (corners[k], corners[(k + 1) % 4]) for k in (1, 2, 3, 0)
+    ]  # the top edge last, above the others
     for start, end in edges:
         _draw_line(canvas, start, end, SHADOW, 2.6)
     for k, (start, end) in enumerate(edges):
@@ -107,7 +126,9 @@ def _draw_line(canvas, start, end, color, radius):
     high = np.clip(np.ceil(np.maximum(start, end) + radius + 2), low, limits).astype(int)
     y, x = np.mgrid[low[1] : high[1], low[0] : high[0]]
     way = end - start
-    along = np.clip(((x - start[0]) * way[0] + (y - start[1]) * way[1]) / max(float(way @ way), 1e-9), 0.0, 1.0)
+    along = np.clip(
+        ((x - start[0]) * way[0] + (y - start[1]) * way[1]) / max(float(way @ way), 1e-9), 0.0, 1.0
+    )
     distance = np.hypot(x - start[0] - along * way[0], y - start[1] - along * way[1])
     cover = np.clip(radius + 0.5 - distance, 0.0, 1.0)[..., None]
     part = canvas[low[1] : high[1], low[0] : high[0]]

@@ -38,7 +38,9 @@ def atomic_path(path: str | Path, flush: bool = False):
     except OSError as error:
         raise writing_failed(path, error) from error
     finally:
-        with contextlib.suppress(OSError):  # its folder may be none: the reason is on its way already
+        with contextlib.suppress(
+            OSError
+        ):  # its folder may be none: the reason is on its way already
             draft.unlink()
 
 
@@ -53,7 +55,9 @@ def atomic_folder(path: str | Path):
         UserError: no permission, or no space left.
     """
     path = Path(path)
-    draft, before = (path.with_name(f".{os.getpid()}-{kind}{path.name}") for kind in ("", "before-"))
+    draft, before = (
+        path.with_name(f".{os.getpid()}-{kind}{path.name}") for kind in ("", "before-")
+    )
     try:
         draft.mkdir(parents=True)
         yield draft
@@ -121,7 +125,13 @@ def write_csv(path: str | Path, rows: list[dict]):
 def writing_failed(path, error) -> UserError:
     """The user's version of an operating system error on writing."""
     if error.errno == errno.ENOSPC:
-        return UserError(f"{path}: no space left on the disk; free some and run again. Nothing finished was lost.")
+        return UserError(
+            f"{path}: no space left on the disk; free some and run again. Nothing finished was lost."
+        )
     if isinstance(error, PermissionError):
-        return UserError(f"{path}: no permission to write there; choose another folder or change its permissions.")
-    return UserError(f"{path}: cannot be written ({error.strerror or error}); choose another place.")
+        return UserError(
+            f"{path}: no permission to write there; choose another folder or change its permissions."
+        )
+    return UserError(
+        f"{path}: cannot be written ({error.strerror or error}); choose another place."
+    )

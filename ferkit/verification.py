@@ -19,7 +19,12 @@ def check_installation() -> int:
     versions = ", ".join(f"{name} {version}" for name, version in made["packages"].items())
     print(f"Python {made['python']}, {versions}, {made['machine']}, commit {made['commit']}")
     print("installation")
-    return _run([("cross-entropy of logits (2, 1, 0)", _cross_entropy), ("metrics of a known confusion", _metrics)])
+    return _run(
+        [
+            ("cross-entropy of logits (2, 1, 0)", _cross_entropy),
+            ("metrics of a known confusion", _metrics),
+        ]
+    )
 
 
 def check_model(model, title: str) -> int:
@@ -70,12 +75,17 @@ def _metrics():
 
     confusion = confusion_matrix(np.array([0, 0, 0, 1]), np.array([0, 0, 1, 1]), 2)
     figures = per_class(confusion, ("a", "b"))
-    _expect(abs(figures["a"]["f1"] - 0.8) < 1e-9 and abs(figures["b"]["f1"] - 2 / 3) < 1e-9, f"received {figures}")
+    _expect(
+        abs(figures["a"]["f1"] - 0.8) < 1e-9 and abs(figures["b"]["f1"] - 2 / 3) < 1e-9,
+        f"received {figures}",
+    )
     return "F1 0.8 and 0.667"
 
 
 def _images(model, count=4):
-    return np.random.default_rng(0).integers(0, 256, (count, *model.input_shape[1:])).astype("float32")
+    return (
+        np.random.default_rng(0).integers(0, 256, (count, *model.input_shape[1:])).astype("float32")
+    )
 
 
 def _logits(model, images):
@@ -85,13 +95,18 @@ def _logits(model, images):
 def _shapes(model):
     """One row of logits for each image, one logit for each class."""
     shape = _logits(model, _images(model)).shape
-    _expect(shape == (4, len(model.class_names)), f"expected {(4, len(model.class_names))}, received {shape}")
+    _expect(
+        shape == (4, len(model.class_names)),
+        f"expected {(4, len(model.class_names))}, received {shape}",
+    )
     return f"{model.input_shape[1:]} -> {shape[1:]}, {model.count_params():,} parameters"
 
 
 def _finite_on_extremes(model):
     """Black, white and noisy images give finite logits."""
-    images = np.stack([np.zeros(model.input_shape[1:]), np.full(model.input_shape[1:], 255.0), _images(model)[0]])
+    images = np.stack(
+        [np.zeros(model.input_shape[1:]), np.full(model.input_shape[1:], 255.0), _images(model)[0]]
+    )
     logits = _logits(model, images.astype("float32"))
     _expect(np.isfinite(logits).all(), f"received {logits}")
     return f"from {logits.min():.2f} to {logits.max():.2f}"
@@ -135,6 +150,10 @@ def _gradients(model):
         loss, _ = objective.losses(labels, objective.outputs(images))
     gradients = tape.gradient(loss, [variable.value for variable in objective.trainable_variables])
     names = [variable.path for variable in objective.trainable_variables]
-    dead = [name for name, gradient in zip(names, gradients, strict=True) if gradient is None or not np.any(gradient)]
+    dead = [
+        name
+        for name, gradient in zip(names, gradients, strict=True)
+        if gradient is None or not np.any(gradient)
+    ]
     _expect(not dead, f"no gradient to {', '.join(dead)}")
     return f"all {len(names)} weights"

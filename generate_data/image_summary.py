@@ -23,7 +23,11 @@ def format_image_summary(summary: dict) -> str:
     size = summary["image_size"]
     sizes = f"of {size[1]}x{size[0]} pixels" if size else "of several sizes"
     kind = "gray" if summary["channels"] == 1 else "colour"
-    lines += ["", f"The {summary['rows']:,} {kind} images {sizes} stay where they are.", f"Wrote {summary['manifest']}."]
+    lines += [
+        "",
+        f"The {summary['rows']:,} {kind} images {sizes} stay where they are.",
+        f"Wrote {summary['manifest']}.",
+    ]
     return "\n".join(lines)
 
 
@@ -31,4 +35,8 @@ def _drawn(summary: dict) -> list[str]:
     behind = f"(seed {summary['seed']}), with copies on one side of the line."
     if summary["val_from"] == "all":
         return [f"val and test are each a random eighth of all images {behind}"]
-    return [f"val is a random eighth of the train images {behind}"] if summary["val_from"] == "train" else []
+    return (
+        [f"val is a random eighth of the train images {behind}"]
+        if summary["val_from"] == "train"
+        else []
+    )

@@ -5,7 +5,16 @@ from generate_data.rows import CLASS_NAMES
 CONTEMPT = "contempt"
 OUR_ORDER = (*CLASS_NAMES, CONTEMPT)
 
-AFFECTNET = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "angry", CONTEMPT)  # labels 0 to 7
+AFFECTNET = (
+    "neutral",
+    "happy",
+    "sad",
+    "surprise",
+    "fear",
+    "disgust",
+    "angry",
+    CONTEMPT,
+)  # labels 0 to 7
 AFFECTNET_SKIPPED = ("none", "uncertain", "no face")  # labels 8 to 10: no expression was given
 RAFDB = ("surprise", "fear", "disgust", "happy", "sad", "angry", "neutral")  # labels 1 to 7
 
@@ -39,9 +48,9 @@ _MORE_SYNONYMS = {
     CONTEMPT: "contempt contemptuous",
 }
 # What FER2013's class folders may be called, numbers aside, and more.
-EXPRESSIONS = {folder: CLASS_NAMES[label] for folder, label in FER_FOLDERS.items() if not folder.isdecimal()} | {
-    synonym: name for name, synonyms in _MORE_SYNONYMS.items() for synonym in synonyms.split()
-}
+EXPRESSIONS = {
+    folder: CLASS_NAMES[label] for folder, label in FER_FOLDERS.items() if not folder.isdecimal()
+} | {synonym: name for name, synonyms in _MORE_SYNONYMS.items() for synonym in synonyms.split()}
 
 
 def affectnet_class(label: int) -> tuple[str, bool]:

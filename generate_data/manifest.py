@@ -98,10 +98,16 @@ def read_manifest(folder: str | Path) -> Manifest:
     folder = Path(folder)
     path = folder / MANIFEST
     if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder. Run set-up first: python main.py -s True -d {folder}")
+        raise DataError(
+            f"{folder}: no such folder. Run set-up first: python main.py -s True -d {folder}"
+        )
     if not path.is_file():
         half = any(folder.glob(WORK_FOLDER + "*")) or (folder / DESCRIPTION).exists()
-        state = "a half-finished set-up: no manifest.csv yet" if half else "no dataset in it (no manifest.csv)"
+        state = (
+            "a half-finished set-up: no manifest.csv yet"
+            if half
+            else "no dataset in it (no manifest.csv)"
+        )
         raise DataError(f"{folder}: {state}. Run set-up: python main.py -s True -d {folder}")
     table = _read_table(path)
     description = _read_description(folder / DESCRIPTION)
@@ -123,16 +129,25 @@ def _read_table(path: Path) -> "pandas.DataFrame":
 
     try:
         table = pandas.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except (ValueError, OSError) as error:  # what pandas raises on empty, torn and binary files is a ValueError
-        raise DataError(f"{path}: cannot be read as a manifest ({str(error).strip()}). Run set-up again.") from None
+    except (
+        ValueError,
+        OSError,
+    ) as error:  # what pandas raises on empty, torn and binary files is a ValueError
+        raise DataError(
+            f"{path}: cannot be read as a manifest ({str(error).strip()}). Run set-up again."
+        ) from None
     lacking = [name for name in COLUMNS if name not in table.columns]
     if lacking:
-        raise DataError(f"{path}: wrong header, {', '.join(lacking)} missing, expected {','.join(COLUMNS)}. Run set-up again.")
+        raise DataError(
+            f"{path}: wrong header, {', '.join(lacking)} missing, expected {','.join(COLUMNS)}. Run set-up again."
+        )
     for name in ("label", "source_row", "copy_of"):
         try:
             table[name] = pandas.to_numeric(table[name].replace("", None)).astype("Int64")
         except (ValueError, TypeError) as error:
-            raise DataError(f"{path}: column {name} is not all whole numbers ({error}). Run set-up again.") from None
+            raise DataError(
+                f"{path}: column {name} is not all whole numbers ({error}). Run set-up again."
+            ) from None
     return table
 
 
@@ -142,9 +157,13 @@ def _read_description(path: Path) -> dict:
         if not description["class_names"]:
             raise KeyError("class_names")
     except FileNotFoundError:
-        raise DataError(f"{path}: missing, so the names of the classes are unknown. Run set-up again.") from None
+        raise DataError(
+            f"{path}: missing, so the names of the classes are unknown. Run set-up again."
+        ) from None
     except (ValueError, KeyError, TypeError, OSError) as error:
-        raise DataError(f"{path}: not a description that set-up wrote ({error!r}). Run set-up again.") from None
+        raise DataError(
+            f"{path}: not a description that set-up wrote ({error!r}). Run set-up again."
+        ) from None
     return description
 
 
@@ -154,7 +173,9 @@ def _check(manifest: Manifest) -> None:
         raise DataError(f"{path}: no rows in it. Run set-up again.")
     unknown = set(table["split"]) - set(SPLITS)
     if unknown:
-        raise DataError(f"{path}: unknown split {sorted(unknown)[0]!r}, expected {', '.join(SPLITS)}. Run set-up again.")
+        raise DataError(
+            f"{path}: unknown split {sorted(unknown)[0]!r}, expected {', '.join(SPLITS)}. Run set-up again."
+        )
     labels = table["label"]
     wrong = ((labels < 0) | (labels >= len(manifest.class_names))).fillna(False) | (
         labels.isna() & (table["split"] != "unlabelled")
@@ -167,7 +188,9 @@ def _check(manifest: Manifest) -> None:
     gone = manifest.missing_images()
     if gone:
         remedy = "Put them back, or run set-up again" if manifest.in_place else "Run set-up again"
-        raise DataError(f"{path}: {len(gone)} of {len(table)} images are gone, the first: {manifest.folder / gone[0]}. {remedy}.")
+        raise DataError(
+            f"{path}: {len(gone)} of {len(table)} images are gone, the first: {manifest.folder / gone[0]}. {remedy}."
+        )
 
 
 def manifest_text(rows: Iterable[Iterable], extra: tuple[str, ...] = ()) -> str:
@@ -190,8 +213,13 @@ def write_manifest(folder: Path, text: str, description: dict, work: Path) -> No
     """
     description = {"format": FORMAT, **description}
     if _other_classes(folder / DESCRIPTION, description["class_names"]):
-        (folder / MANIFEST).unlink(missing_ok=True)  # no moment in which labels go with the names of other classes
-    for name, content in ((DESCRIPTION, json.dumps(description, indent=2) + "\n"), (MANIFEST, text)):
+        (folder / MANIFEST).unlink(
+            missing_ok=True
+        )  # no moment in which labels go with the names of other classes
+    for name, content in (
+        (DESCRIPTION, json.dumps(description, indent=2) + "\n"),
+        (MANIFEST, text),
+    ):
         with open(work / name, "w", encoding="utf-8", newline="\n") as file:
             file.write(content)
             file.flush()

@@ -17,7 +17,9 @@ class ProgressBar:
         from tqdm import tqdm
 
         form = "{desc}: {percentage:3.0f}%|{bar}| {elapsed} elapsed, {remaining} to go"
-        self.bar = tqdm(total=1.0, desc="Setting up", disable=not self.shown, leave=False, bar_format=form)
+        self.bar = tqdm(
+            total=1.0, desc="Setting up", disable=not self.shown, leave=False, bar_format=form
+        )
         return self
 
     def add(self, share: float) -> None:

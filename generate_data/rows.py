@@ -62,11 +62,15 @@ def refuse_bad_rows(rows: Rows, where: str, skip: bool) -> None:
     count = len(rows.bad)
     if skip:
         if not len(rows):
-            raise DataError(f"{where}: all {count} rows are bad, the first: {rows.bad[0]}. Download the file again.")
+            raise DataError(
+                f"{where}: all {count} rows are bad, the first: {rows.bad[0]}. Download the file again."
+            )
         return
     if count == 1:
         raise DataError(f"{rows.bad[0]}. Mend the row, or drop it with --skip-bad-rows.")
-    lines = [f"{where}: {count} bad rows. Mend them, or drop them with --skip-bad-rows. {_first(count)}:"]
+    lines = [
+        f"{where}: {count} bad rows. Mend them, or drop them with --skip-bad-rows. {_first(count)}:"
+    ]
     lines += [f"  {line}" for line in rows.bad[:SHOWN]]
     raise DataError("\n".join(lines))
 

@@ -58,16 +58,26 @@ def set_up(
         if source is not None and place.exists():
             folder.mkdir(parents=True, exist_ok=True)
         elif not place.exists():
-            raise DataError(f"{place}: no such folder or file. Make it and put Kaggle's FER2013 files there, or use --sample.")
+            raise DataError(
+                f"{place}: no such folder or file. Make it and put Kaggle's FER2013 files there, or use --sample."
+            )
         refuse_other_dataset(folder, "fer2013")
         remove_leftovers(folder)
         work.mkdir()
         with ProgressBar(progress) as bar:
-            return _set_up(folder, place, work, seed, skip_bad_rows, Path(ferplus) if ferplus else None, bar)
+            return _set_up(
+                folder, place, work, seed, skip_bad_rows, Path(ferplus) if ferplus else None, bar
+            )
 
 
 def _set_up(
-    folder: Path, place: Path, work: Path, seed: int, skip_bad_rows: bool, ferplus: Path | None, bar: ProgressBar
+    folder: Path,
+    place: Path,
+    work: Path,
+    seed: int,
+    skip_bad_rows: bool,
+    ferplus: Path | None,
+    bar: ProgressBar,
 ) -> dict:
     images = ImageFolder(folder, work, lambda count: bar.add(count / ROWS * WRITING))
     try:
@@ -79,7 +89,14 @@ def _set_up(
         copies = find_copies(rows.images, seed, lambda share: bar.add(share * SEARCHING))
         name = folder_name(found.image_names, rows.images)
         splits, val_from = _splits(rows, copies, seed)
-        table = _table(rows, splits, val_from, copies, [f"{name}/{image}" for image in found.image_names], votes)
+        table = _table(
+            rows,
+            splits,
+            val_from,
+            copies,
+            [f"{name}/{image}" for image in found.image_names],
+            votes,
+        )
         description = {
             "class_names": list(CLASS_NAMES),
             "image_size": list(rows.images.shape[1:3]),
@@ -114,7 +131,9 @@ def _splits(rows: Rows, copies: Copies, seed: int) -> tuple[np.ndarray, str]:
     splits = rows.splits.copy()
     train = np.flatnonzero(splits == "train")
     if not len(splits):
-        raise DataError("no good row among all, so there is nothing to set up. Download the file again.")
+        raise DataError(
+            "no good row among all, so there is nothing to set up. Download the file again."
+        )
     # Without train rows the dataset is for evaluation alone; accuracies without copies are then unknown.
     if not len(train) or (splits == "val").any():
         return splits, "source"
@@ -123,7 +142,14 @@ def _splits(rows: Rows, copies: Copies, seed: int) -> tuple[np.ndarray, str]:
     return splits, "train"
 
 
-def _table(rows: Rows, splits: np.ndarray, val_from: str, copies: Copies, paths: list[str], votes: np.ndarray | None) -> str:
+def _table(
+    rows: Rows,
+    splits: np.ndarray,
+    val_from: str,
+    copies: Copies,
+    paths: list[str],
+    votes: np.ndarray | None,
+) -> str:
     """The text of the manifest, with the copy of each row marked."""
     source_rows = rows.source_rows.tolist()
     columns = [

@@ -24,7 +24,11 @@ from generate_data.work_folder import work_folder
 
 __all__ = ["DATASETS", "format_image_summary", "set_up_image_dataset"]
 
-DATASETS = {"affectnet": (7, 8), "rafdb": (7,), "folders": ()}  # and how many classes one may ask for
+DATASETS = {
+    "affectnet": (7, 8),
+    "rafdb": (7,),
+    "folders": (),
+}  # and how many classes one may ask for
 LISTING, SCANNING, SEARCHING = 0.1, 0.75, 0.15  # of the time, for the progress bar
 
 
@@ -67,7 +71,9 @@ def set_up_image_dataset(
         with ProgressBar(progress) as bar:
             listing = _list(dataset, root, classes, bar)
             listing.check(skip_bad_rows)
-            folder.mkdir(parents=True, exist_ok=True)  # before the long part, should it not be possible
+            folder.mkdir(
+                parents=True, exist_ok=True
+            )  # before the long part, should it not be possible
             remove_leftovers(folder)
             work.mkdir()
             table, description, facts = _make(listing, dataset, seed, skip_bad_rows, bar)
@@ -77,7 +83,9 @@ def set_up_image_dataset(
 
 def _check_arguments(folder: Path, dataset: str, root: Path, classes: int | None) -> None:
     if dataset not in DATASETS:
-        raise DataError(f"--dataset: unknown dataset {dataset!r}. Name one of {', '.join(DATASETS)}.")
+        raise DataError(
+            f"--dataset: unknown dataset {dataset!r}. Name one of {', '.join(DATASETS)}."
+        )
     if classes is not None and classes not in DATASETS[dataset]:
         choice = " or ".join(map(str, DATASETS[dataset])) or "none: its folders decide"
         raise DataError(
@@ -99,9 +107,13 @@ def _list(dataset: str, root: Path, classes: int | None, bar: ProgressBar) -> Li
     return list_rafdb(root) if dataset == "rafdb" else list_folder_tree(root)
 
 
-def _make(listing: Listing, dataset: str, seed: int, skip: bool, bar: ProgressBar) -> tuple[str, dict, dict]:
+def _make(
+    listing: Listing, dataset: str, seed: int, skip: bool, bar: ProgressBar
+) -> tuple[str, dict, dict]:
     """The text of the manifest, dataset.json, and what else the summary says."""
-    taken = [(number, image) for number, image in enumerate(listing.images) if image.name is not None]
+    taken = [
+        (number, image) for number, image in enumerate(listing.images) if image.name is not None
+    ]
     paths = [str(listing.root / image.path) for _, image in taken]
     scan = scan_images(paths, len(paths) <= MOST, lambda share: bar.add(share * SCANNING))
     bad = listing.bad_rows() + [fault for fault in scan.faults if fault]
@@ -135,10 +147,18 @@ def _make(listing: Listing, dataset: str, seed: int, skip: bool, bar: ProgressBa
 
 def _only(scan: Scan, good: list[int]) -> Scan:
     small = scan.thumbnails[good] if len(scan.thumbnails) else scan.thumbnails
-    return Scan([""] * len(good), scan.sizes[good], scan.gray[good], [scan.digests[index] for index in good], small)
+    return Scan(
+        [""] * len(good),
+        scan.sizes[good],
+        scan.gray[good],
+        [scan.digests[index] for index in good],
+        small,
+    )
 
 
-def _rows(listing: Listing, taken: list[tuple[int, ListedImage]], scan: Scan, bad: list[str]) -> Rows:
+def _rows(
+    listing: Listing, taken: list[tuple[int, ListedImage]], scan: Scan, bad: list[str]
+) -> Rows:
     """As the other datasets have them, but with thumbnails, if any, for images."""
     labels = {name: index for index, name in enumerate(listing.class_names)}
     return Rows(
@@ -157,7 +177,10 @@ def _draw(rows: Rows, copies: Copies, seed: int, listing: Listing) -> tuple[np.n
     draws = [("val", "train", PARTS)]
     if (splits == "").all():
         splits[:] = "train"
-        draws = [("test", "all", PARTS), ("val", "all", PARTS - 1)]  # an eighth of all is a seventh of the rest
+        draws = [
+            ("test", "all", PARTS),
+            ("val", "all", PARTS - 1),
+        ]  # an eighth of all is a seventh of the rest
     elif (splits == "val").any() or not (splits == "train").any():
         return splits, "source"
     for name, _, parts in draws:
@@ -173,7 +196,12 @@ def _draw(rows: Rows, copies: Copies, seed: int, listing: Listing) -> tuple[np.n
 
 
 def _table(
-    listing: Listing, taken: list[tuple[int, ListedImage]], rows: Rows, splits: np.ndarray, val_from: str, copies: Copies
+    listing: Listing,
+    taken: list[tuple[int, ListedImage]],
+    rows: Rows,
+    splits: np.ndarray,
+    val_from: str,
+    copies: Copies,
 ) -> str:
     source_rows = rows.source_rows.tolist()
     columns = [

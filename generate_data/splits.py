@@ -31,7 +31,11 @@ def choose_val(labels: np.ndarray, groups: np.ndarray, seed: int, parts: int = P
     order, labels = order.tolist(), labels.tolist()
     for group in np.random.default_rng(seed).permutation(len(bounds) - 1).tolist():
         members = order[bounds[group] : bounds[group + 1]]
-        need = Counter([labels[row] for row in members]) if len(members) > 1 else {labels[members[0]]: 1}
+        need = (
+            Counter([labels[row] for row in members])
+            if len(members) > 1
+            else {labels[members[0]]: 1}
+        )
         if all(room[label] >= count for label, count in need.items()):
             chosen[members] = True
             for label, count in need.items():

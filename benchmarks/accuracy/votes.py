@@ -23,5 +23,10 @@ if __name__ == "__main__":
         labels = split.labels[voted]
         own = said[np.arange(len(labels)), labels]
         right, mean = (said.argmax(axis=1) == labels).mean(), said.mean(axis=0)
-        print(f"{kind}: likeliest class is the label {right:.2%}; mean probability of the label {own.mean():.3f}")
-        print("  mean of each class:", ", ".join(f"{n} {m:.3f}" for n, m in zip(split.class_names, mean, strict=True)))
+        print(
+            f"{kind}: likeliest class is the label {right:.2%}; mean probability of the label {own.mean():.3f}"
+        )
+        print(
+            "  mean of each class:",
+            ", ".join(f"{n} {m:.3f}" for n, m in zip(split.class_names, mean, strict=True)),
+        )

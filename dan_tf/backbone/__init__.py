@@ -34,9 +34,13 @@ def build_backbone(name, image_size, channels, stem_stride=4, drop_path=0.0, lay
         ValueError: unknown name, an impossible stride, or an image too small for it.
     """
     if name not in BACKBONES:
-        raise ValueError(f"Expected `backbone` to be one of {', '.join(BACKBONES)}. Received: backbone={name!r}")
+        raise ValueError(
+            f"Expected `backbone` to be one of {', '.join(BACKBONES)}. Received: backbone={name!r}"
+        )
     if stem_stride not in STEM_STRIDES:
-        raise ValueError(f"Expected `stem_stride` to be 4, 2 or 1. Received: stem_stride={stem_stride!r}")
+        raise ValueError(
+            f"Expected `stem_stride` to be 4, 2 or 1. Received: stem_stride={stem_stride!r}"
+        )
     _check_size(name, image_size, stem_stride)
     pixels = keras.Input((image_size, image_size, channels), name="pixels")
     if name in convnext.SIZES:
@@ -49,7 +53,10 @@ def build_backbone(name, image_size, channels, stem_stride=4, drop_path=0.0, lay
 
 
 def _check_size(name, image_size, stem_stride):
-    least = max(total_stride(stem_stride), applications.SMALLEST * stem_stride // 4 if name in applications.MAKERS else 0)
+    least = max(
+        total_stride(stem_stride),
+        applications.SMALLEST * stem_stride // 4 if name in applications.MAKERS else 0,
+    )
     if image_size < least:
         smaller = [stride for stride in STEM_STRIDES if total_stride(stride) <= image_size]
         advice = f", or a stem_stride of {smaller[0]}" if smaller else ""

@@ -28,7 +28,9 @@ def application(name, pixels, stem_stride=4):
 
 def bare(name, shape, weights=None):
     """The network of keras.applications itself, without its top."""
-    base = getattr(keras.applications, MAKERS[name])(include_top=False, weights=weights, input_shape=shape, name=name)
+    base = getattr(keras.applications, MAKERS[name])(
+        include_top=False, weights=weights, input_shape=shape, name=name
+    )
     for layer in base.layers:
         # MobileNetV3 comes with 0.999: its moving averages would need thousands of steps to leave their first values.
         if isinstance(layer, layers.BatchNormalization):

@@ -16,7 +16,10 @@ SIZES = {
     "convnext_base": ((3, 3, 27, 3), (128, 256, 512, 1024)),
 }
 EPSILON = 1e-6
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, red green blue, pixels in [0, 1]
+MEAN, STD = (
+    (0.485, 0.456, 0.406),
+    (0.229, 0.224, 0.225),
+)  # of ImageNet, red green blue, pixels in [0, 1]
 GRAY_MEAN, GRAY_STD = sum(MEAN) / 3, sum(STD) / 3
 
 
@@ -46,14 +49,18 @@ def convnext(name, pixels, stem_stride=4, drop_path=0.0, layer_scale=1e-6):
         x = _stem_of_convolutions(x, stem_stride, dims[0], dims[1])
     else:
         padding = "valid" if stem_stride == 4 else "same"
-        x = layers.Conv2D(dims[0], 4, stem_stride, padding, kernel_initializer=_initializer(), name="stem_conv")(x)
+        x = layers.Conv2D(
+            dims[0], 4, stem_stride, padding, kernel_initializer=_initializer(), name="stem_conv"
+        )(x)
         x = LayerNormalization(epsilon=EPSILON, name="stem_norm")(x)
     done = 0
     for stage in range(first, len(dims)):
         depth, channels = depths[stage], dims[stage]
         if stage > first:
             x = LayerNormalization(epsilon=EPSILON, name=f"down{stage}_norm")(x)
-            x = layers.Conv2D(channels, 2, 2, kernel_initializer=_initializer(), name=f"down{stage}_conv")(x)
+            x = layers.Conv2D(
+                channels, 2, 2, kernel_initializer=_initializer(), name=f"down{stage}_conv"
+            )(x)
         for block in range(depth):
             rate = drop_path * done / max(sum(depths) - 1, 1)
             x = ConvNeXtBlock(rate, layer_scale, name=f"stage{stage}_block{block}")(x)
@@ -64,7 +71,14 @@ def convnext(name, pixels, stem_stride=4, drop_path=0.0, layer_scale=1e-6):
 def _stem_of_convolutions(x, stride, width, channels):
     """Three 3x3 convolutions in place of the stem, its stage without blocks and the step to the next (arXiv 2106.14881)."""
     for index, (filters, step) in enumerate(((width, stride), (width, 1), (channels, 2))):
-        x = layers.Conv2D(filters, max(3, step), step, "same", kernel_initializer="he_normal", name=f"stem{index}_conv")(x)
+        x = layers.Conv2D(
+            filters,
+            max(3, step),
+            step,
+            "same",
+            kernel_initializer="he_normal",
+            name=f"stem{index}_conv",
+        )(x)
         x = LayerNormalization(epsilon=EPSILON, name=f"stem{index}_norm")(x)
         if index < 2:
             x = layers.ReLU(name=f"stem{index}_relu")(x)
@@ -97,7 +111,10 @@ class LayerNormalization(layers.LayerNormalization):
 
 
 def _may_be_fast(layer):
-    return keras.backend.backend() == "tensorflow" and layer.compute_dtype in ("float32", "bfloat16")
+    return keras.backend.backend() == "tensorflow" and layer.compute_dtype in (
+        "float32",
+        "bfloat16",
+    )
 
 
 @keras.saving.register_keras_serializable(package="dan_tf")
@@ -122,7 +139,9 @@ class ConvNeXtBlock(layers.Layer):
     def __init__(self, drop_path=0.0, layer_scale=1e-6, fast="auto", **kwargs):
         super().__init__(**kwargs)
         if not 0.0 <= drop_path < 1.0:
-            raise ValueError(f"Expected `drop_path` to be in [0, 1). Received: drop_path={drop_path!r}")
+            raise ValueError(
+                f"Expected `drop_path` to be in [0, 1). Received: drop_path={drop_path!r}"
+            )
         self.drop_path, self.layer_scale, self.fast = drop_path, layer_scale, fast
         self.seed_generator = keras.random.SeedGenerator() if drop_path else None
         self.row_keys = None
@@ -153,8 +172,12 @@ class ConvNeXtBlock(layers.Layer):
         x = ops.depthwise_conv(inputs, cast(self.depthwise_kernel), padding="same")
         x = x + cast(self.depthwise_bias)
         mean, variance = ops.moments(x, axes=-1, keepdims=True)
-        x = (x - mean) * ops.rsqrt(variance + EPSILON) * cast(self.norm_gamma) + cast(self.norm_beta)
-        x = ops.gelu(ops.matmul(x, cast(self.expand_kernel)) + cast(self.expand_bias), approximate=False)
+        x = (x - mean) * ops.rsqrt(variance + EPSILON) * cast(self.norm_gamma) + cast(
+            self.norm_beta
+        )
+        x = ops.gelu(
+            ops.matmul(x, cast(self.expand_kernel)) + cast(self.expand_bias), approximate=False
+        )
         x = (ops.matmul(x, cast(self.project_kernel)) + cast(self.project_bias)) * cast(self.scale)
         return inputs + self._drop(x, training)
 
@@ -185,7 +208,12 @@ class ConvNeXtBlock(layers.Layer):
         return input_shape
 
     def get_config(self):
-        return {**super().get_config(), "drop_path": self.drop_path, "layer_scale": self.layer_scale, "fast": self.fast}
+        return {
+            **super().get_config(),
+            "drop_path": self.drop_path,
+            "layer_scale": self.layer_scale,
+            "fast": self.fast,
+        }
 
 
 def keyed_uniform(row_keys):
@@ -195,6 +223,10 @@ def keyed_uniform(row_keys):
     """
     bits = ops.cast(row_keys, "uint32")
     for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
-        bits = ops.bitwise_xor(bits, ops.right_shift(bits, ops.cast(shift, "uint32"))) * ops.cast(factor, "uint32")
+        bits = ops.bitwise_xor(bits, ops.right_shift(bits, ops.cast(shift, "uint32"))) * ops.cast(
+            factor, "uint32"
+        )
     bits = ops.bitwise_xor(bits, ops.right_shift(bits, ops.cast(16, "uint32")))
-    return ops.cast(ops.cast(ops.right_shift(bits, ops.cast(8, "uint32")), "int32"), "float32") * (1.0 / (1 << 24))
+    return ops.cast(ops.cast(ops.right_shift(bits, ops.cast(8, "uint32")), "int32"), "float32") * (
+        1.0 / (1 << 24)
+    )

@@ -36,7 +36,11 @@ def depthwise(images, kernel):
 def _depthwise(images, kernel):
     def gradient(upstream):
         by_images = tf.raw_ops.DepthwiseConv2dNativeBackpropInput(
-            input_sizes=tf.shape(images), filter=kernel, out_backprop=upstream, strides=[1, 1, 1, 1], padding="SAME"
+            input_sizes=tf.shape(images),
+            filter=kernel,
+            out_backprop=upstream,
+            strides=[1, 1, 1, 1],
+            padding="SAME",
         )
         return by_images, _filter_gradient(images, kernel, upstream)
 
@@ -82,7 +86,9 @@ def normalize(features, bias, epsilon, dtype="float32"):
         `dtype`, the shape of `features`.
     """
     # A variable would be taken for one that the function captures, and what is no tensor becomes one.
-    return _differentiable_normalize(features, tf.convert_to_tensor(bias), epsilon, tf.zeros((), dtype))
+    return _differentiable_normalize(
+        features, tf.convert_to_tensor(bias), epsilon, tf.zeros((), dtype)
+    )
 
 
 @tf.custom_gradient
@@ -103,7 +109,9 @@ def _normalize(features, bias, epsilon, like):
 def _centre(features, bias, epsilon):
     x = tf.cast(features, tf.float32) + bias
     centred = x - tf.reduce_mean(x, axis=-1, keepdims=True)
-    return centred, tf.math.rsqrt(tf.reduce_mean(tf.square(centred), axis=-1, keepdims=True) + epsilon)
+    return centred, tf.math.rsqrt(
+        tf.reduce_mean(tf.square(centred), axis=-1, keepdims=True) + epsilon
+    )
 
 
 @tf.function(jit_compile=True)
@@ -129,14 +137,21 @@ def layer_norm(features, gain, offset, epsilon):
     Returns:
         The dtype and shape of `features`.
     """
-    return _differentiable_layer_norm(features, tf.convert_to_tensor(gain), tf.convert_to_tensor(offset), epsilon)
+    return _differentiable_layer_norm(
+        features, tf.convert_to_tensor(gain), tf.convert_to_tensor(offset), epsilon
+    )
 
 
 @tf.custom_gradient
 def _differentiable_layer_norm(features, gain, offset, epsilon):
     def gradient(upstream):
         by_features, by_gain_of_rows = _layer_norm_gradient(features, gain, epsilon, upstream)
-        return by_features, column_sums(by_gain_of_rows), column_sums(tf.cast(upstream, tf.float32)), None
+        return (
+            by_features,
+            column_sums(by_gain_of_rows),
+            column_sums(tf.cast(upstream, tf.float32)),
+            None,
+        )
 
     return _layer_norm(features, gain, offset, epsilon), gradient
 
@@ -151,7 +166,9 @@ def _layer_norm(features, gain, offset, epsilon):
 def _layer_norm_gradient(features, gain, epsilon, upstream):
     centred, scale = _centre(features, 0.0, epsilon)
     normal, upstream = centred * scale, tf.cast(upstream, tf.float32)
-    return tf.cast(_through_normalization(normal, scale, upstream * gain), features.dtype), upstream * normal
+    return tf.cast(
+        _through_normalization(normal, scale, upstream * gain), features.dtype
+    ), upstream * normal
 
 
 def bias_gelu(features, bias):
@@ -186,7 +203,9 @@ def _bias_gelu(features, bias):
 def _bias_gelu_gradient(features, bias, upstream):
     x = tf.cast(features, tf.float32) + bias
     below = 0.5 * (1.0 + tf.math.erf(x * _ROOT_HALF))
-    by_features = tf.cast(upstream, tf.float32) * (below + x * tf.exp(-0.5 * tf.square(x)) * _DENSITY)
+    by_features = tf.cast(upstream, tf.float32) * (
+        below + x * tf.exp(-0.5 * tf.square(x)) * _DENSITY
+    )
     return tf.cast(by_features, features.dtype)
 
 

@@ -16,8 +16,14 @@ SHA256 = {
     "convnext_small": "6fc8009faa2f00c1c1dfce59feea9b0745eb260a7dd11bee65c8e20843da6eab",
     "convnext_base": "40a20c5548a5e9202f69735ecc06c990e6b7c9d2de39f0361e27baeb24cb7c45",
 }
-MAKERS = {"convnext_tiny": "ConvNeXtTiny", "convnext_small": "ConvNeXtSmall", "convnext_base": "ConvNeXtBase"}
-_ADVICE = "Give a file with --backbone_weights FILE, or train from scratch with --backbone_weights none"
+MAKERS = {
+    "convnext_tiny": "ConvNeXtTiny",
+    "convnext_small": "ConvNeXtSmall",
+    "convnext_base": "ConvNeXtBase",
+}
+_ADVICE = (
+    "Give a file with --backbone_weights FILE, or train from scratch with --backbone_weights none"
+)
 
 
 def load_backbone_weights(backbone, name, weights):
@@ -49,17 +55,23 @@ def load_backbone_weights(backbone, name, weights):
     elif name in applications.MAKERS:
         _load(backbone.get_layer(name), weights)
     else:
-        raise ValueError(f"backbone_weights {weights}: {name} reads weights from .keras files only. {_ADVICE}.")
+        raise ValueError(
+            f"backbone_weights {weights}: {name} reads weights from .keras files only. {_ADVICE}."
+        )
 
 
 def _fetch(name):
     """The path of the ImageNet file in Keras's cache, downloaded if need be."""
     if name not in SHA256:
         known = ", ".join([*SHA256, *applications.MAKERS])
-        raise ValueError(f"backbone_weights imagenet: there are none for {name}, only for {known}. {_ADVICE}.")
+        raise ValueError(
+            f"backbone_weights imagenet: there are none for {name}, only for {known}. {_ADVICE}."
+        )
     url = URL.format(name)
     try:
-        return keras.utils.get_file(f"{name}_notop.h5", url, cache_subdir="models", file_hash=SHA256[name])
+        return keras.utils.get_file(
+            f"{name}_notop.h5", url, cache_subdir="models", file_hash=SHA256[name]
+        )
     except Exception as error:  # urllib's, and Keras's own for a hash that differs
         raise ValueError(_not_fetched(name, url, error)) from error
 
@@ -86,13 +98,19 @@ def _load(model, path):
     try:
         model.load_weights(path)
     except Exception as error:  # h5py's and Keras's, whatever the content leads to
-        raise ValueError(f"backbone_weights {path}: does not fit {model.name} ({_lines(error)[0][:160]}). {_ADVICE}.") from error
+        raise ValueError(
+            f"backbone_weights {path}: does not fit {model.name} ({_lines(error)[0][:160]}). {_ADVICE}."
+        ) from error
 
 
 def _convnext_source(name, path):
     if name not in MAKERS:
-        raise ValueError(f"backbone_weights {path}: keras.applications has no {name}; give a .keras file. {_ADVICE}.")
-    source = getattr(keras.applications, MAKERS[name])(include_top=False, weights=None, input_shape=(32, 32, 3))
+        raise ValueError(
+            f"backbone_weights {path}: keras.applications has no {name}; give a .keras file. {_ADVICE}."
+        )
+    source = getattr(keras.applications, MAKERS[name])(
+        include_top=False, weights=None, input_shape=(32, 32, 3)
+    )
     _load(source, path)
     return source
 
@@ -110,7 +128,9 @@ def convert_convnext(source, backbone):
         stem_bias = stem_bias + np.einsum("hwcf,c->f", stem_kernel, shift)
         stem_kernel = np.einsum("hwcf,c->hwf", stem_kernel, GRAY_STD / np.array(STD))[:, :, None]
     arrays[:2] = stem_kernel, stem_bias
-    backbone.set_weights([array.transpose(0, 1, 3, 2) if array.shape[:2] == (7, 7) else array for array in arrays])
+    backbone.set_weights(
+        [array.transpose(0, 1, 3, 2) if array.shape[:2] == (7, 7) else array for array in arrays]
+    )
 
 
 def _from_dan(backbone, path):

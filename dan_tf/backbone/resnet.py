@@ -21,7 +21,9 @@ def resnet18(pixels, stem_stride=4):
     x = imagenet_scale(pixels)
     x = _convolution(x, CHANNELS[0], 7, 1 if stem_stride == 1 else 2, "stem")
     if stem_stride == 4:
-        x = layers.MaxPooling2D(3, 2)(layers.ZeroPadding2D(1)(x))  # after a ReLU zero pads as well as minus infinity
+        x = layers.MaxPooling2D(3, 2)(
+            layers.ZeroPadding2D(1)(x)
+        )  # after a ReLU zero pads as well as minus infinity
     for stage, channels in enumerate(CHANNELS):
         for block in range(2):
             stride = 2 if stage and not block else 1
@@ -42,7 +44,11 @@ def _convolution(x, filters, size, stride, name, relu=True):
     """Convolution with symmetric zeros around, batch norm, ReLU."""
     if size > 1:
         x = layers.ZeroPadding2D(size // 2, name=f"{name}_pad")(x)
-    initializer = initializers.VarianceScaling(2.0, mode="fan_out", distribution="untruncated_normal")
-    x = layers.Conv2D(filters, size, stride, use_bias=False, kernel_initializer=initializer, name=name)(x)
+    initializer = initializers.VarianceScaling(
+        2.0, mode="fan_out", distribution="untruncated_normal"
+    )
+    x = layers.Conv2D(
+        filters, size, stride, use_bias=False, kernel_initializer=initializer, name=name
+    )(x)
     x = BatchNormalization(name=f"{name}_norm")(x)
     return layers.ReLU(name=f"{name}_relu")(x) if relu else x

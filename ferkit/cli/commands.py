@@ -27,8 +27,12 @@ def setup(options: argparse.Namespace) -> int:
         if options.source:
             raise UserError("--sample draws its own faces: drop --source, or drop --sample.")
         if options.dataset not in (None, "fer2013"):
-            raise UserError(f"--dataset {options.dataset}: --sample draws FER2013-like faces; drop one of the two.")
-        print(f"Drew {options.sample_count:,} sample faces: {write_sample(options.data, options.sample_count, seed)}")
+            raise UserError(
+                f"--dataset {options.dataset}: --sample draws FER2013-like faces; drop one of the two."
+            )
+        print(
+            f"Drew {options.sample_count:,} sample faces: {write_sample(options.data, options.sample_count, seed)}"
+        )
     if options.dataset in (None, "fer2013"):
         summary = set_up(
             options.data,
@@ -84,7 +88,9 @@ def _train(options, devices, recipe, manifest, fingerprint, run):
         run.go_on_with(recipe)
         _announce(recipe, train_split, val_split, model, run, devices)
         log = _tensorboard_log(run, recipe, model, val_split) if options.tensorboard else None
-        trainer = Trainer(model, recipe, train_split, val_split, run, devices, options.checkpoint_seconds, log)
+        trainer = Trainer(
+            model, recipe, train_split, val_split, run, devices, options.checkpoint_seconds, log
+        )
         if not trainer.fit():
             print(f"Stopped; nothing is lost. Go on with: {_resume_words(run, options)}")
             return 130
@@ -95,7 +101,13 @@ def _tensorboard_log(run, recipe, model, val_split):
     from ferkit.reporting.tensorboard import TensorBoardLog
 
     pictures_every = max(1, recipe.epochs // 50)
-    return TensorBoardLog(run.path / "tensorboard", model, val_split.class_names, _some_faces(model, val_split), pictures_every)
+    return TensorBoardLog(
+        run.path / "tensorboard",
+        model,
+        val_split.class_names,
+        _some_faces(model, val_split),
+        pictures_every,
+    )
 
 
 def _some_faces(model, split):
@@ -122,7 +134,9 @@ def evaluate(options: argparse.Namespace) -> int:
     from generate_data.manifest import read_manifest
 
     if options.batch_size is not None and options.batch_size < 1:
-        raise UserError(f"--batch_size {options.batch_size}: out of range; give a number at least 1.")
+        raise UserError(
+            f"--batch_size {options.batch_size}: out of range; give a number at least 1."
+        )
     manifest = read_manifest(options.data)
     path = _chosen(options)
     import_tensorflow()
@@ -135,10 +149,16 @@ def evaluate(options: argparse.Namespace) -> int:
     name = options.split or ("unlabelled" if options.submission else "val")
     split = load_split(options.data, name, manifest, *model.input_shape[2:])
     print(f"{path} on {options.data}")
-    if options.weights and (name == "train" or (name == "val" and manifest.description["val_from"] == "train")):
-        print(f"Note: {options.weights} was trained on the images that FER2013 calls Training, and these are some of them.")
+    if options.weights and (
+        name == "train" or (name == "val" and manifest.description["val_from"] == "train")
+    ):
+        print(
+            f"Note: {options.weights} was trained on the images that FER2013 calls Training, and these are some of them."
+        )
     if options.submission:
-        write_submission(options.submission, split, split_logits(model, split, options.tta, options.batch_size))
+        write_submission(
+            options.submission, split, split_logits(model, split, options.tta, options.batch_size)
+        )
         print(f"{len(split):,} predictions: {options.submission}")
         if (split.labels < 0).any() and not (options.json or options.report):
             return 0
@@ -148,7 +168,9 @@ def evaluate(options: argparse.Namespace) -> int:
         write_json(options.json, {"checkpoint": str(path), "data": str(options.data), **figures})
     if options.report:
         history = RunFolder(path.parent).history()
-        page = write_report(options.report, figures, probabilities, split.labels, history, _about(path))
+        page = write_report(
+            options.report, figures, probabilities, split.labels, history, _about(path)
+        )
         print(f"Report: {page}")
     return 0
 
@@ -181,7 +203,11 @@ def _new_models(name):
     titles = {}
     for title in model_entry(name).recipes.RECIPES:
         recipe = named_recipe(name, title)
-        options = {"image_size": min(recipe.image_size, 64) or 48, "channels": recipe.channels or 1, **recipe.model_options}
+        options = {
+            "image_size": min(recipe.image_size, 64) or 48,
+            "channels": recipe.channels or 1,
+            **recipe.model_options,
+        }
         titles.setdefault(repr(sorted(options.items())), (options, []))[1].append(title)
     for options, same in titles.values():
         yield " and ".join(same), model_entry(name).model_class(**options)
@@ -198,12 +224,20 @@ def compare(options: argparse.Namespace) -> int:
     before = read_plan(folder)
     manifest = read_manifest(options.data)
     given = given_recipe_values(options)
-    named = options.backbones or options.ablate or options.models or hasattr(options, "model") or hasattr(options, "recipe")
+    named = (
+        options.backbones
+        or options.ablate
+        or options.models
+        or hasattr(options, "model")
+        or hasattr(options, "recipe")
+    )
     if before and not named:
         contestants = {name: recipe.replace(**given) for name, recipe in before.contestants.items()}
     else:
         dataset = manifest.description.get("dataset")
-        contestants = choose_contestants(options, lambda model: new_recipe(options, given, dataset, model))
+        contestants = choose_contestants(
+            options, lambda model: new_recipe(options, given, dataset, model)
+        )
     seeds = options.seeds or (before.seeds if before else [0])
     plan = Plan(contestants, tuple(seeds), fingerprint_of(manifest))
     for recipe in contestants.values():
@@ -221,19 +255,28 @@ def predict(options: argparse.Namespace) -> int:
 
     given = [*options.files, *options.image]
     if bool(given) == (options.camera is not None):
-        raise UserError("predict: give photos, folders or videos, or --camera N; see: python main.py predict --help")
+        raise UserError(
+            "predict: give photos, folders or videos, or --camera N; see: python main.py predict --help"
+        )
     files = found_files(given)
     path = _weights_for_prediction(options)
     from ferkit.recognition.recognizer import Recognizer
 
     recognizer = Recognizer(
-        path, options.detector, options.detector_model, options.margin, options.align, mirror=options.tta == "flip"
+        path,
+        options.detector,
+        options.detector_model,
+        options.margin,
+        options.align,
+        mirror=options.tta == "flip",
     )
     from ferkit.prediction.predict import Prediction
     from ferkit.prediction.rows import RowWriter
 
     with RowWriter(options.csv, options.json, recognizer.class_names) as rows:
-        prediction = Prediction(recognizer, rows, options.annotate, options.smoothing, options.seconds)
+        prediction = Prediction(
+            recognizer, rows, options.annotate, options.smoothing, options.seconds
+        )
         try:
             prediction.files(files)
             if options.camera is not None:
@@ -251,7 +294,9 @@ def explain(options: argparse.Namespace) -> int:
 
     given = [*options.files, *options.image]
     if bool(given) == bool(options.split):
-        raise UserError("explain: give photos, or --split NAME of a dataset; see: python main.py explain --help")
+        raise UserError(
+            "explain: give photos, or --split NAME of a dataset; see: python main.py explain --help"
+        )
     if options.per_class < 1:
         raise UserError(f"--per-class {options.per_class}: out of range; give a number at least 1.")
     files = found_files(given)
@@ -292,7 +337,14 @@ def serve(options: argparse.Namespace) -> int:
 
         return Recognizer(path, options.detector, options.detector_model)
 
-    serve_until_stopped(load, options.host, options.port, options.detector, options.detector_model, options.allow_host)
+    serve_until_stopped(
+        load,
+        options.host,
+        options.port,
+        options.detector,
+        options.detector_model,
+        options.allow_host,
+    )
     return 0
 
 
@@ -305,7 +357,9 @@ def _weights_for_prediction(options):
         raise UserError("--weights and --run: each names a model; give one of them.")
     if options.weights:
         return model_file(options.weights)
-    return (None if options.run else default_weights(options.model)) or find_checkpoint(None, options.run, options.model)
+    return (None if options.run else default_weights(options.model)) or find_checkpoint(
+        None, options.run, options.model
+    )
 
 
 def release(options: argparse.Namespace) -> int:
@@ -313,14 +367,18 @@ def release(options: argparse.Namespace) -> int:
     from generate_data.manifest import read_manifest
 
     if Path(options.name).name != options.name or options.name.startswith("."):
-        raise UserError(f"--name {options.name}: not a file name; give a plain one, and the folder with --to.")
+        raise UserError(
+            f"--name {options.name}: not a file name; give a plain one, and the folder with --to."
+        )
     manifest = read_manifest(options.data)
     path = _chosen(options)
     import_tensorflow()
     from ferkit.evaluation.evaluate import as_text
     from ferkit.release.release import release as write_release
 
-    file, figures = write_release(path, options.data, options.name, options.to, manifest, options.half)
+    file, figures = write_release(
+        path, options.data, options.name, options.to, manifest, options.half
+    )
     print(as_text(figures["flip"]))
     first, second = figures["calibration_errors_held_out"]
     print(
@@ -365,7 +423,9 @@ def runs(options: argparse.Namespace) -> int:
 
 def demo(options: argparse.Namespace) -> int:
     """Everything once, and a page that shows it."""
-    named_recipe("deep_emotion", "input_warp", epochs=options.epochs)  # a wrong number is told at once
+    named_recipe(
+        "deep_emotion", "input_warp", epochs=options.epochs
+    )  # a wrong number is told at once
     from ferkit.demo.run import run_demo
 
     return run_demo(options.folder, options.epochs)
@@ -423,9 +483,14 @@ def _report_best(run, val_split):
     print(f"\nFinished. Best epoch: {best['epoch']} of {len(history)}, kept as {run.best}")
     print(as_text(figures))
     faces = _some_faces(model, val_split)
-    pictures = {f"What the model looks at: {name}": grid for name, grid in model_pictures(model, faces).items()}
+    pictures = {
+        f"What the model looks at: {name}": grid
+        for name, grid in model_pictures(model, faces).items()
+    }
     about, training = _about(run.best), training_sections(run.record(), model)
-    page = write_report(run.report, figures, probabilities, val_split.labels, history, about, training, pictures)
+    page = write_report(
+        run.report, figures, probabilities, val_split.labels, history, about, training, pictures
+    )
     print(f"Report: {page}")
     return 0
 
@@ -436,10 +501,18 @@ def _about(path):
     from ferkit.training.run_folder import RunFolder
 
     run = RunFolder(path.parent)
-    about = {"checkpoint": str(path), "report by": made_with()["command"], "at commit": made_with()["commit"]}
+    about = {
+        "checkpoint": str(path),
+        "report by": made_with()["command"],
+        "at commit": made_with()["commit"],
+    }
     if run.recipe_file.exists():
         record = run.record()
         recipe, made = record["recipe"], record["made_with"]
-        about |= {"trained by": made["command"], "trained at commit": made["commit"], "seed": recipe["seed"]}
+        about |= {
+            "trained by": made["command"],
+            "trained at commit": made["commit"],
+            "seed": recipe["seed"],
+        }
         about |= {"recipe": f"{recipe['model']}, {recipe['name']}", "packages": made["packages"]}
     return {key: str(value) for key, value in about.items()}

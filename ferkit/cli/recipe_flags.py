@@ -22,7 +22,11 @@ def new_recipe(options, given, dataset=None, model=None):
     if name and name.endswith(".json"):
         recipe = read_recipe(name)
         if asked not in (None, recipe.model):
-            raise UserError(f"{name}: a recipe of model {recipe.model}, and --model {asked} was given; drop one of the two.")
+            raise UserError(
+                f"{name}: a recipe of model {recipe.model}, and --model {asked} was given; drop one of the two."
+            )
         return recipe.replace(**given)
     asked = asked or DEFAULT_MODEL
-    return named_recipe(asked, name or getattr(model_entry(asked).recipes, "FOR_DATASET", {}).get(dataset), **given)
+    return named_recipe(
+        asked, name or getattr(model_entry(asked).recipes, "FOR_DATASET", {}).get(dataset), **given
+    )

@@ -14,18 +14,26 @@ def find_checkpoint(checkpoint=None, run=None, model=None, weights=None) -> Path
     Raises:
         UserError: no such file, weights, run or finished epoch; or more than one of them.
     """
-    given = [f"--{name}" for name, value in (("checkpoint", checkpoint), ("weights", weights), ("run", run)) if value]
+    given = [
+        f"--{name}"
+        for name, value in (("checkpoint", checkpoint), ("weights", weights), ("run", run))
+        if value
+    ]
     if len(given) > 1:
         raise UserError(f"{' and '.join(given)}: each names a model; give one of them.")
     if weights:
         return weights_file(weights)
     if checkpoint:
         if not Path(checkpoint).is_file():
-            raise UserError(f"{checkpoint}: no such file; give a .keras file with --checkpoint, or a run folder with --run.")
+            raise UserError(
+                f"{checkpoint}: no such file; give a .keras file with --checkpoint, or a run folder with --run."
+            )
         return Path(checkpoint)
     folder = RunFolder.existing(run) if run else RunFolder.newest(model)
     if not folder.best.is_file():
-        raise UserError(f"{folder.path}: no best.keras yet, its first epoch has not ended; go on with: {resume_command(folder)}")
+        raise UserError(
+            f"{folder.path}: no best.keras yet, its first epoch has not ended; go on with: {resume_command(folder)}"
+        )
     return folder.best
 
 

@@ -27,14 +27,22 @@ def choose_contestants(options, recipe_of: Callable[[str], Recipe]) -> dict[str,
         _no_doubles(f"--{flag}", getattr(options, flag) or [])
     if options.models:
         if options.backbones or options.ablate or hasattr(options, "model"):
-            raise UserError("--models: does not go with --model, --backbones or --ablate, which vary one model; drop one side.")
+            raise UserError(
+                "--models: does not go with --model, --backbones or --ablate, which vary one model; drop one side."
+            )
         return {model: recipe_of(model) for model in options.models}
     if not (options.backbones or options.ablate):
-        raise UserError("compare: no contestants; name some with --backbones, --ablate or --models. See: compare --help")
+        raise UserError(
+            "compare: no contestants; name some with --backbones, --ablate or --models. See: compare --help"
+        )
     base = recipe_of(getattr(options, "model", default_model()))
     named = _with_backbones(base, options) if options.backbones else {"": base}
     if options.ablate:
-        named = {_joined(name, part): changed for name, own in named.items() for part, changed in _ablated(own, options.ablate)}
+        named = {
+            _joined(name, part): changed
+            for name, own in named.items()
+            for part, changed in _ablated(own, options.ablate)
+        }
     return named
 
 
@@ -45,9 +53,13 @@ def _joined(name, part):
 def _with_backbones(base, options):
     known = model_entry(base.model).recipes.OPTIONS.get("backbone")
     if known is None:
-        raise UserError(f"--backbones: model {base.model} has no choice of backbones; compare with --models, or another --model.")
+        raise UserError(
+            f"--backbones: model {base.model} has no choice of backbones; compare with --models, or another --model."
+        )
     if hasattr(options, "backbone"):
-        raise UserError(f"--backbone {options.backbone}: does not go with --backbones; drop one of the two.")
+        raise UserError(
+            f"--backbone {options.backbone}: does not go with --backbones; drop one of the two."
+        )
     for name in options.backbones:
         if name not in known[1]:
             raise UserError(f"--backbones {name}: unknown; known: {', '.join(known[1])}.")
@@ -59,13 +71,17 @@ def _ablated(recipe, parts):
     module = model_entry(recipe.model).recipes
     known = getattr(module, "ABLATIONS", None)
     if not known:
-        raise UserError(f"--ablate: model {recipe.model} has no parts to take away; compare with --models, or another --model.")
+        raise UserError(
+            f"--ablate: model {recipe.model} has no parts to take away; compare with --models, or another --model."
+        )
     for part in parts:
         if part not in known:
             raise UserError(f"--ablate {part}: unknown; known: {', '.join(known)}.")
     made = {"full": recipe, **{f"no-{part}": recipe.replace(**known[part]) for part in parts}}
     for part in parts:
         if made[f"no-{part}"] == recipe:
-            raise UserError(f"--ablate {part}: changes nothing, the recipe is without it already; drop it.")
+            raise UserError(
+                f"--ablate {part}: changes nothing, the recipe is without it already; drop it."
+            )
     plain = recipe.replace(**module.PLAIN)
     return [*made.items(), *([] if plain in made.values() else [("plain", plain)])]

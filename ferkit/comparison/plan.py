@@ -76,16 +76,24 @@ def read_plan(folder: Path) -> Plan | None:
     file = folder / RECORD
     if not file.exists():
         if (folder / "recipe.json").exists():
-            raise UserError(f"{folder}: is the folder of a single run, not of a comparison; choose another --folder.")
-        if folder.exists() and (not folder.is_dir() or any(not DRAFT.match(entry.name) for entry in folder.iterdir())):
+            raise UserError(
+                f"{folder}: is the folder of a single run, not of a comparison; choose another --folder."
+            )
+        if folder.exists() and (
+            not folder.is_dir() or any(not DRAFT.match(entry.name) for entry in folder.iterdir())
+        ):
             raise UserError(f"{folder}: exists and holds no comparison; choose another --folder.")
         return None
     try:
         record = json.loads(file.read_text(encoding="utf-8"))
-        contestants = {name: Recipe.from_dict(values) for name, values in record["contestants"].items()}
+        contestants = {
+            name: Recipe.from_dict(values) for name, values in record["contestants"].items()
+        }
         return Plan(contestants, tuple(record["seeds"]), record["dataset"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{file}: cannot be read ({error}); restore it, or choose another --folder.") from error
+        raise UserError(
+            f"{file}: cannot be read ({error}); restore it, or choose another --folder."
+        ) from error
 
 
 def write_plan(folder: Path, plan: Plan):
@@ -98,11 +106,18 @@ def write_plan(folder: Path, plan: Plan):
     if before is not None:
         difference = before.difference(plan)
         if difference:
-            raise UserError(f"{folder}: a comparison {difference}; give the same settings again, or choose another --folder.")
+            raise UserError(
+                f"{folder}: a comparison {difference}; give the same settings again, or choose another --folder."
+            )
         return
     from ferkit.provenance import made_with
 
     contestants = {name: json.loads(recipe.to_json()) for name, recipe in plan.contestants.items()}
-    record = {"contestants": contestants, "seeds": plan.seeds, "dataset": plan.dataset, "made_with": made_with()}
+    record = {
+        "contestants": contestants,
+        "seeds": plan.seeds,
+        "dataset": plan.dataset,
+        "made_with": made_with(),
+    }
     with atomic_path(folder / RECORD) as draft:
         draft.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")

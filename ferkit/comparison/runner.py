@@ -43,7 +43,9 @@ def train_all(folder: Path, plan: Plan, fit: Callable) -> list[dict] | None:
             try:
                 if not fit(recipe, _begun(run, recipe, plan.dataset)):
                     return None
-            except UserError as error:  # the others can still be trained; the next call tries this one again
+            except (
+                UserError
+            ) as error:  # the others can still be trained; the next call tries this one again
                 reason = str(error)
                 print(f"Failed: {reason}")
             # The graph of a step, its model and the images refer to one another: free them before the next. TensorFlow itself
@@ -67,9 +69,15 @@ def run(folder: Path, plan: Plan, manifest) -> int:
     from ferkit.training.trainer import Trainer
 
     # Every model is built before the first is trained: one that cannot be built must not show up after hours.
-    models = {name: seeded_model(recipe, manifest, first_weights=False) for name, recipe in plan.contestants.items()}
+    models = {
+        name: seeded_model(recipe, manifest, first_weights=False)
+        for name, recipe in plan.contestants.items()
+    }
     kept = {name: folded(model) for name, model in models.items()}
-    costs = {name: {"parameters": model.count_params(), "multiply_adds": multiply_adds(model)} for name, model in kept.items()}
+    costs = {
+        name: {"parameters": model.count_params(), "multiply_adds": multiply_adds(model)}
+        for name, model in kept.items()
+    }
     del models, kept
     write_plan(folder, plan)
     splits = {}
@@ -88,7 +96,10 @@ def run(folder: Path, plan: Plan, manifest) -> int:
             return 130
         splits.clear()
         print("\nMeasuring speed ...", flush=True)
-        models = {name: seeded_model(recipe, manifest, first_weights=False) for name, recipe in plan.contestants.items()}
+        models = {
+            name: seeded_model(recipe, manifest, first_weights=False)
+            for name, recipe in plan.contestants.items()
+        }
         for name, speeds in measure_speed(models, plan.contestants).items():
             costs[name] |= speeds
     except KeyboardInterrupt:  # between the trainings, which stop in their own way

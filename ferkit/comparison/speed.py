@@ -19,7 +19,11 @@ def measure_speed(models: dict, recipes: dict) -> dict[str, dict]:
         models: name -> Keras model; training changes it.
         recipes: name -> recipe.
     """
-    works = {(name, kind): work for name, model in models.items() for kind, work in _works(model, recipes[name]).items()}
+    works = {
+        (name, kind): work
+        for name, model in models.items()
+        for kind, work in _works(model, recipes[name]).items()
+    }
     seconds = {key: [] for key in works}
     for work in works.values():
         work()  # traces and compiles
@@ -46,8 +50,14 @@ def _works(model, recipe):
     """One step of training and one of inference, as functions without arguments that return when all is computed."""
     from ferkit.evaluation.inference import LogitsFunction
 
-    pixels, logits = _random_pixels(model, SPEED_BATCH), LogitsFunction(model, model.input_shape[1:])
-    return {"training": training_step(model, recipe, SPEED_BATCH), "inference": lambda: logits(pixels, SPEED_BATCH)}
+    pixels, logits = (
+        _random_pixels(model, SPEED_BATCH),
+        LogitsFunction(model, model.input_shape[1:]),
+    )
+    return {
+        "training": training_step(model, recipe, SPEED_BATCH),
+        "inference": lambda: logits(pixels, SPEED_BATCH),
+    }
 
 
 def training_step(model, recipe, batch_size: int):
@@ -61,7 +71,13 @@ def training_step(model, recipe, batch_size: int):
     rows = tf.range(batch_size)
     labels = rows % model.output_shape[-1]
     pixels = tf.constant(_random_pixels(model, batch_size), tf.float32)
-    batch = pixels, tf.one_hot(labels, model.output_shape[-1]), labels, rows, tf.constant(batch_size)
+    batch = (
+        pixels,
+        tf.one_hot(labels, model.output_shape[-1]),
+        labels,
+        rows,
+        tf.constant(batch_size),
+    )
     totals = tf.zeros(step.totals_size, tf.float64)
     # At a learning rate of 0: random pixels teach nothing, and might make the weights NaN.
     return lambda: step(batch, 0.0, totals).numpy()

@@ -24,13 +24,30 @@ def run_result(name, recipe, run, reason: str) -> dict:
         reason: why it failed; "" when it did not.
     """
     history = run.history()
-    result = {"contestant": name, "seed": recipe.seed, "status": "failed" if reason else "finished", "epochs": len(history)}
-    result |= {"best_epoch": None, **dict.fromkeys(SHARES), "run": str(run.path), "reason": reason, "history": history}
+    result = {
+        "contestant": name,
+        "seed": recipe.seed,
+        "status": "failed" if reason else "finished",
+        "epochs": len(history),
+    }
+    result |= {
+        "best_epoch": None,
+        **dict.fromkeys(SHARES),
+        "run": str(run.path),
+        "reason": reason,
+        "history": history,
+    }
     if reason:
         return result
     best = run.best_epoch(history)
-    texts = {**{key: best[key] for key in SHARES[:3]}, "last_val_accuracy": history[-1]["val_accuracy"]}
-    return result | {"best_epoch": int(best["epoch"]), **{key: float(text) if text else None for key, text in texts.items()}}
+    texts = {
+        **{key: best[key] for key in SHARES[:3]},
+        "last_val_accuracy": history[-1]["val_accuracy"],
+    }
+    return result | {
+        "best_epoch": int(best["epoch"]),
+        **{key: float(text) if text else None for key, text in texts.items()},
+    }
 
 
 def write_comparison(folder: Path, plan, results: list[dict], costs: dict[str, dict]):
@@ -42,7 +59,9 @@ def write_comparison(folder: Path, plan, results: list[dict], costs: dict[str, d
         results: of ``run_result``, one for each run.
         costs: by contestant: parameters, multiply_adds, training_images_per_second, inference_images_per_second.
     """
-    rows = [_summary(name, recipe, results, costs[name]) for name, recipe in plan.contestants.items()]
+    rows = [
+        _summary(name, recipe, results, costs[name]) for name, recipe in plan.contestants.items()
+    ]
     runs = [{key: value for key, value in result.items() if key != "history"} for result in results]
     write_csv(folder / FILES[0], [_rounded(row) for row in rows])
     write_csv(folder / FILES[1], runs)
@@ -61,16 +80,30 @@ def machine() -> str:
     """What the speeds were measured on."""
     import tensorflow as tf
 
-    details = [tf.config.experimental.get_device_details(gpu) for gpu in tf.config.list_physical_devices("GPU")]
+    details = [
+        tf.config.experimental.get_device_details(gpu)
+        for gpu in tf.config.list_physical_devices("GPU")
+    ]
     gpus = [detail.get("device_name", "a GPU") for detail in details]
-    parts = [*gpus, processor_name(), f"{os.cpu_count()} cores", platform.system(), f"TensorFlow {tf.__version__}"]
+    parts = [
+        *gpus,
+        processor_name(),
+        f"{os.cpu_count()} cores",
+        platform.system(),
+        f"TensorFlow {tf.__version__}",
+    ]
     return ", ".join(parts)
 
 
 def _summary(name, recipe, results, cost):
     own = [result for result in results if result["contestant"] == name]
     finished = [result for result in own if result["status"] == "finished"]
-    row = {"contestant": name, "model": recipe.model, "recipe": recipe.name, "epochs": recipe.epochs}
+    row = {
+        "contestant": name,
+        "model": recipe.model,
+        "recipe": recipe.name,
+        "epochs": recipe.epochs,
+    }
     row |= {"runs": len(own), "failed": len(own) - len(finished)}
     for key in SHARES:
         values = [result[key] for result in finished if result[key] is not None]
@@ -82,8 +115,15 @@ def _summary(name, recipe, results, cost):
 
 
 def _rounded(row):
-    digits = {"multiply_adds_millions": 3, "training_images_per_second": 1, "inference_images_per_second": 1}
-    return {key: f"{value:.{digits.get(key, 6)}f}" if isinstance(value, float) else value for key, value in row.items()}
+    digits = {
+        "multiply_adds_millions": 3,
+        "training_images_per_second": 1,
+        "inference_images_per_second": 1,
+    }
+    return {
+        key: f"{value:.{digits.get(key, 6)}f}" if isinstance(value, float) else value
+        for key, value in row.items()
+    }
 
 
 # ---- the table ----------------------------------------------------------------------------------------------------------
@@ -94,13 +134,23 @@ def as_text(plan, rows: list[dict]) -> str:
     shares = ("accuracy %", "clean %", "macro-F1 %", "last epoch %")
     lines = [("contestant", *shares, "parameters", "M mult-adds", "train img/s", "infer img/s")]
     for row in rows:
-        speeds = (f"{row[key]:,.0f}" for key in ("training_images_per_second", "inference_images_per_second"))
+        speeds = (
+            f"{row[key]:,.0f}"
+            for key in ("training_images_per_second", "inference_images_per_second")
+        )
         name = row["contestant"] + (f" ({row['failed']} failed)" if row["failed"] else "")
         sizes = f"{row['parameters']:,}", f"{row['multiply_adds_millions']:,.1f}"
         lines.append((name, *(_share(row, key) for key in SHARES), *sizes, *speeds))
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    table = ["  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]) for line in lines]
-    spread = f"; mean ± sample standard deviation of {len(plan.seeds)} seeds" if len(plan.seeds) > 1 else ""
+    table = [
+        "  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])])
+        for line in lines
+    ]
+    spread = (
+        f"; mean ± sample standard deviation of {len(plan.seeds)} seeds"
+        if len(plan.seeds) > 1
+        else ""
+    )
     images = f"{plan.dataset['rows'].get('val', 0):,} images"
     notes = [
         f"Validation split of {plan.dataset['folder']}, {images}, at the epoch of the best accuracy{spread}.",

@@ -33,7 +33,9 @@ def run_demo(folder: str | Path, epochs: int) -> int:
     page = folder / "index.html"
     with atomic_path(page) as draft:
         draft.write_text(demo_page(steps, folder), encoding="utf-8")
-    print(f"\nDone in {time.monotonic() - started:.0f} s. Open {page}: each step with its picture, and your command for it.")
+    print(
+        f"\nDone in {time.monotonic() - started:.0f} s. Open {page}: each step with its picture, and your command for it."
+    )
     return 0
 
 
@@ -42,9 +44,12 @@ def _draw_faces(folder):
     from ferkit.input_pipeline.dataset import load_split
 
     split = load_split(folder, "train")
-    columns = [split.images[np.flatnonzero(split.labels == number)[:_EACH], :, :, 0] for number in range(len(split.class_names))]
+    columns = [
+        split.images[np.flatnonzero(split.labels == number)[:_EACH], :, :, 0]
+        for number in range(len(split.class_names))
+    ]
     picture = np.concatenate([np.concatenate(list(column), axis=0) for column in columns], axis=1)
     with atomic_path(folder / "faces.png") as draft:
-        Image.fromarray(picture).resize((picture.shape[1] * 2, picture.shape[0] * 2), Image.Resampling.LANCZOS).save(
-            draft, format="PNG"
-        )
+        Image.fromarray(picture).resize(
+            (picture.shape[1] * 2, picture.shape[0] * 2), Image.Resampling.LANCZOS
+        ).save(draft, format="PNG")

@@ -8,7 +8,9 @@ import sys
 import time
 from pathlib import Path
 
-ASTRONAUT = Path(__file__).with_name("astronaut.jpg")  # NASA's portrait of Eileen Collins, public domain; from scikit-image
+ASTRONAUT = Path(__file__).with_name(
+    "astronaut.jpg"
+)  # NASA's portrait of Eileen Collins, public domain; from scikit-image
 
 
 @dataclasses.dataclass
@@ -105,7 +107,17 @@ def demo_steps(folder: Path, run: Path, epochs: int) -> list[Step]:
             "Measure it",
             "On faces that it never saw: with intervals, per class, with and without copies of training faces, and whether it is "
             "right as often as it is sure.",
-            ["evaluate", "-d", data, "--run", str(run), "--split", "test", "--report", str(run / "report-test")],
+            [
+                "evaluate",
+                "-d",
+                data,
+                "--run",
+                str(run),
+                "--split",
+                "test",
+                "--report",
+                str(run / "report-test"),
+            ],
             "python main.py evaluate -d data --run runs/mine --split test --report report",
             [(f"{own}/report-test/confusion.png", "Which expression is taken for which")],
         ),
@@ -113,9 +125,24 @@ def demo_steps(folder: Path, run: Path, epochs: int) -> list[Step]:
             "Ask why",
             "Class activation maps, what happens when places are covered, and the transformer's window; with figures that say "
             "how far the maps can be trusted. This net is a few epochs old: its maps tell little yet.",
-            ["explain", "-d", data, "--run", str(run), "--split", "test", "--per-class", "1", "--to", str(folder / "explained")],
+            [
+                "explain",
+                "-d",
+                data,
+                "--run",
+                str(run),
+                "--split",
+                "test",
+                "--per-class",
+                "1",
+                "--to",
+                str(folder / "explained"),
+            ],
             "python main.py explain photo.jpg",
-            [("explained/gallery-happy.png", "A drawn happy face"), ("explained/gallery-surprise.png", "A drawn surprised face")],
+            [
+                ("explained/gallery-happy.png", "A drawn happy face"),
+                ("explained/gallery-surprise.png", "A drawn surprised face"),
+            ],
         ),
         Step(
             "Predict on a photo",
@@ -135,7 +162,18 @@ def demo_steps(folder: Path, run: Path, epochs: int) -> list[Step]:
             "Export it",
             "For a product: preprocessing and calibration inside, read back in its own runtime and compared with Keras before "
             "the command says success. LiteRT and ONNX are other formats.",
-            ["export", "--run", str(run), "--format", "savedmodel", "--output", str(folder / "exported"), "--force", "-d", data],
+            [
+                "export",
+                "--run",
+                str(run),
+                "--format",
+                "savedmodel",
+                "--output",
+                str(folder / "exported"),
+                "--force",
+                "-d",
+                data,
+            ],
             "python main.py export --weights deep_emotion-fer2013 --format onnx --output face.onnx",
         ),
         Step(

@@ -14,12 +14,20 @@ from ferkit.input_pipeline.dataset import Split
 
 _AVERAGED = {"none": "", "flip": ", mirror averaging", "ten-crop": ", ten-crop averaging"}
 _SIDE = 11 / 12
-_STARTS = ((0, 0), (0, 1 - _SIDE), (1 - _SIDE, 0), (1 - _SIDE, 1 - _SIDE), ((1 - _SIDE) / 2, (1 - _SIDE) / 2))
+_STARTS = (
+    (0, 0),
+    (0, 1 - _SIDE),
+    (1 - _SIDE, 0),
+    (1 - _SIDE, 1 - _SIDE),
+    ((1 - _SIDE) / 2, (1 - _SIDE) / 2),
+)
 # (top, left, bottom, right) as shares of the image
 TEN_CROP_BOXES = [(top, left, top + _SIDE, left + _SIDE) for top, left in _STARTS]
 
 
-def split_logits(model, split: Split, tta: str = "none", batch_size: int | None = None) -> np.ndarray:
+def split_logits(
+    model, split: Split, tta: str = "none", batch_size: int | None = None
+) -> np.ndarray:
     """Logits ``(rows, classes)``; with test-time averaging, the log of the mean probability over the views of an image.
 
     Arguments are those of ``view_logits``.
@@ -32,7 +40,9 @@ def in_one(views: np.ndarray) -> np.ndarray:
     return views[0] if len(views) == 1 else np.log(averaged(views) + 1e-12)
 
 
-def view_logits(model, split: Split, tta: str = "none", batch_size: int | None = None) -> np.ndarray:
+def view_logits(
+    model, split: Split, tta: str = "none", batch_size: int | None = None
+) -> np.ndarray:
     """Logits of every view of an image that test-time averaging asks for, ``(views, rows, classes)``; but for ten-crop the
     whole image is the first.
 
@@ -46,17 +56,23 @@ def view_logits(model, split: Split, tta: str = "none", batch_size: int | None =
     function = LogitsFunction(model, split.images.shape[1:])
     boxes = TEN_CROP_BOXES if tta == "ten-crop" else [WHOLE]
     mirrors = (False,) if tta == "none" else (False, True)
-    return np.stack([function(split.images, batch_size, mirror, box) for box in boxes for mirror in mirrors])
+    return np.stack(
+        [function(split.images, batch_size, mirror, box) for box in boxes for mirror in mirrors]
+    )
 
 
-def evaluate(model, split: Split, tta: str = "none", batch_size: int | None = None) -> tuple[dict, np.ndarray]:
+def evaluate(
+    model, split: Split, tta: str = "none", batch_size: int | None = None
+) -> tuple[dict, np.ndarray]:
     """Every figure of ``metrics.measure``, and the probabilities ``(rows, classes)``.
 
     Raises:
         UserError: the split has no labels.
     """
     if (split.labels < 0).any():
-        raise UserError(f"{split.name} split: has no labels to measure against; write predictions with --submission FILE.")
+        raise UserError(
+            f"{split.name} split: has no labels to measure against; write predictions with --submission FILE."
+        )
     logits = split_logits(model, split, tta, batch_size)
     return {**measure(logits, split), "tta": tta}, softmax(logits)
 
@@ -82,7 +98,9 @@ def as_text(figures: dict) -> str:
         f"  {'class':<12}{'precision':>10}{'recall':>10}{'F1':>10}{'images':>9}",
     ]
     for name, own in figures["per_class"].items():
-        lines.append(f"  {name:<12}{own['precision']:>10.2%}{own['recall']:>10.2%}{own['f1']:>10.2%}{own['support']:>9,}")
+        lines.append(
+            f"  {name:<12}{own['precision']:>10.2%}{own['recall']:>10.2%}{own['f1']:>10.2%}{own['support']:>9,}"
+        )
     return "\n".join(lines)
 
 

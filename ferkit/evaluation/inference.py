@@ -27,7 +27,11 @@ class LogitsFunction:
 
     def __init__(self, model, image_shape):
         size = model.input_shape[1:3]
-        signature = [tf.TensorSpec((None, *image_shape), tf.uint8), tf.TensorSpec((), tf.bool), tf.TensorSpec((4,), tf.float32)]
+        signature = [
+            tf.TensorSpec((None, *image_shape), tf.uint8),
+            tf.TensorSpec((), tf.bool),
+            tf.TensorSpec((4,), tf.float32),
+        ]
 
         @tf.function(input_signature=signature)
         def logits(images, mirror, box):
@@ -36,7 +40,9 @@ class LogitsFunction:
             rows = tf.shape(images)[0]
 
             def cut():
-                return tf.image.crop_and_resize(images, tf.tile(box[None], (rows, 1)), tf.range(rows), size)
+                return tf.image.crop_and_resize(
+                    images, tf.tile(box[None], (rows, 1)), tf.range(rows), size
+                )
 
             images = tf.cond(tf.reduce_all(box == WHOLE), lambda: images, cut)
             return tf.cast(model(images, training=False), tf.float32)
@@ -48,4 +54,7 @@ class LogitsFunction:
         batch_size = batch_size or max(16, min(256, PIXELS_AT_ONCE // self._pixels))
         box = tf.constant(box, tf.float32)
         starts = range(0, len(images), batch_size)
-        return tf.concat([self._logits(images[start : start + batch_size], mirror, box) for start in starts], axis=0).numpy()
+        return tf.concat(
+            [self._logits(images[start : start + batch_size], mirror, box) for start in starts],
+            axis=0,
+        ).numpy()

@@ -18,7 +18,9 @@ def averaged(views: np.ndarray) -> np.ndarray:
 
 def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
     """Counts ``(classes, classes)``: row = true class, column = predicted class."""
-    return np.bincount(labels * classes + predicted, minlength=classes * classes).reshape(classes, classes)
+    return np.bincount(labels * classes + predicted, minlength=classes * classes).reshape(
+        classes, classes
+    )
 
 
 def per_class(confusion: np.ndarray, class_names) -> dict:
@@ -40,7 +42,9 @@ def per_class(confusion: np.ndarray, class_names) -> dict:
     }
 
 
-def calibration_bins(probabilities: np.ndarray, labels: np.ndarray, bins: int = CALIBRATION_BINS) -> np.ndarray:
+def calibration_bins(
+    probabilities: np.ndarray, labels: np.ndarray, bins: int = CALIBRATION_BINS
+) -> np.ndarray:
     """Per bin of confidence: (count, mean confidence, accuracy), ``(bins, 3)``; equal widths over (0, 1]."""
     confidence = probabilities.max(axis=1)
     right = probabilities.argmax(axis=1) == labels
@@ -52,7 +56,9 @@ def calibration_bins(probabilities: np.ndarray, labels: np.ndarray, bins: int = 
     return np.stack([count, mean_confidence, accuracy], axis=1)
 
 
-def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int = CALIBRATION_BINS) -> float:
+def expected_calibration_error(
+    probabilities: np.ndarray, labels: np.ndarray, bins: int = CALIBRATION_BINS
+) -> float:
     """Mean gap between confidence and accuracy over bins of confidence (Guo et al., arXiv 1706.04599, equation 3)."""
     count, confidence, accuracy = calibration_bins(probabilities, labels, bins).T
     return float(np.sum(count * np.abs(confidence - accuracy)) / max(count.sum(), 1))
@@ -61,10 +67,14 @@ def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray, bi
 def negative_log_likelihood(logits: np.ndarray, labels: np.ndarray) -> float:
     """Mean cross-entropy in nats."""
     shifted = logits - logits.max(axis=1, keepdims=True)
-    return float(np.mean(np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(labels)), labels]))
+    return float(
+        np.mean(np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(labels)), labels])
+    )
 
 
-def bootstrap_intervals(confusion: np.ndarray, draws: int = 2000, seed: int = 0) -> dict[str, list[float]]:
+def bootstrap_intervals(
+    confusion: np.ndarray, draws: int = 2000, seed: int = 0
+) -> dict[str, list[float]]:
     """95 % intervals by the bootstrap: rows drawn with replacement, as many as there are; percentiles 2.5 and 97.5.
 
     Every figure here is a function of the confusion matrix, and the matrix of rows so drawn is multinomial: so that is drawn.
@@ -91,7 +101,10 @@ def bootstrap_intervals(confusion: np.ndarray, draws: int = 2000, seed: int = 0)
         "balanced_accuracy": recall.sum(axis=1) / occurs.sum(axis=1),
         "macro_f1": (f1 * occurs).sum(axis=1) / occurs.sum(axis=1),
     }
-    return {name: [float(edge) for edge in np.percentile(values, (2.5, 97.5))] for name, values in figures.items()}
+    return {
+        name: [float(edge) for edge in np.percentile(values, (2.5, 97.5))]
+        for name, values in figures.items()
+    }
 
 
 def measure(logits: np.ndarray, split) -> dict:
@@ -123,7 +136,9 @@ def measure(logits: np.ndarray, split) -> dict:
     def interval(rows):
         if share(rows) is None:
             return None
-        return bootstrap_intervals(confusion_matrix(labels[rows], predicted[rows], len(split.class_names)))["accuracy"]
+        return bootstrap_intervals(
+            confusion_matrix(labels[rows], predicted[rows], len(split.class_names))
+        )["accuracy"]
 
     whole = bootstrap_intervals(confusion)
     return {

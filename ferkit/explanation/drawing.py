@@ -8,10 +8,14 @@ from ferkit.explanation.occlusion import occlusion_maps
 PANEL, GAP, TITLE = 168, 8, 20
 PAPER, INK, SOFT = (255, 255, 255), (30, 30, 30), (110, 110, 110)
 # From cold to hot; brightness rises throughout, so that it reads in gray as well.
-HEAT = np.array([[13, 8, 80], [110, 20, 130], [205, 50, 75], [250, 145, 30], [252, 250, 165]], np.float64)
+HEAT = np.array(
+    [[13, 8, 80], [110, 20, 130], [205, 50, 75], [250, 145, 30], [252, 250, 165]], np.float64
+)
 
 
-def explanation_panels(model, faces: np.ndarray, classes, explainer=None) -> list[list[tuple[str, np.ndarray]]]:
+def explanation_panels(
+    model, faces: np.ndarray, classes, explainer=None
+) -> list[list[tuple[str, np.ndarray]]]:
     """For each face its titled panels: the face, Grad-CAM, Grad-CAM++, occlusion, and the model's own: heads or window.
 
     Args:
@@ -33,9 +37,13 @@ def explanation_panels(model, faces: np.ndarray, classes, explainer=None) -> lis
         own.append(("Grad-CAM", overlay(shade, maps["grad-cam"]["features"][number])))
         own.append(("Grad-CAM++", overlay(shade, maps["grad-cam++"]["features"][number])))
         fall = covered[number]
-        own.append((f"covered: up to -{fall.max():.0%}", overlay(shade, fall / max(fall.max(), 1e-9))))
+        own.append(
+            (f"covered: up to -{fall.max():.0%}", overlay(shade, fall / max(fall.max(), 1e-9)))
+        )
         for name in explainer.names[1:]:
-            own.append((name.replace("head", "head "), overlay(shade, maps["grad-cam"][name][number])))
+            own.append(
+                (name.replace("head", "head "), overlay(shade, maps["grad-cam"][name][number]))
+            )
         panels.append(own)
     for title, pictures in _own_pictures(model, faces):
         for own, picture in zip(panels, pictures, strict=True):
@@ -70,7 +78,9 @@ def overlay(shade: np.ndarray, values: np.ndarray) -> np.ndarray:
     import cv2
 
     height, width = shade.shape[:2]
-    heat = np.clip(cv2.resize(values.astype(np.float64), (width, height), interpolation=cv2.INTER_LINEAR), 0, 1)
+    heat = np.clip(
+        cv2.resize(values.astype(np.float64), (width, height), interpolation=cv2.INTER_LINEAR), 0, 1
+    )
     colour = heat_colours(heat)
     gray = shade.mean(axis=2, keepdims=True)
     cover = 0.15 + 0.5 * heat[..., None]

@@ -10,7 +10,9 @@ from ferkit.explanation.grad_cam import Explainer
 SHARES = np.linspace(0.0, 1.0, 17)  # of the pixels that are taken away or put back
 
 
-def randomization(explainer: Explainer, faces: np.ndarray, classes, method: str = "grad-cam", shuffles: int = 1) -> float:
+def randomization(
+    explainer: Explainer, faces: np.ndarray, classes, method: str = "grad-cam", shuffles: int = 1
+) -> float:
     """Mean rank correlation of maps before and after all kernels are shuffled (Adebayo et al., arXiv 1810.03292): 0 is good.
 
     The model is left as it was.
@@ -27,7 +29,9 @@ def randomization(explainer: Explainer, faces: np.ndarray, classes, method: str 
     try:
         for seed in range(shuffles):
             numbers = np.random.default_rng(seed)
-            model.set_weights([numbers.permutation(w.ravel()).reshape(w.shape) if w.ndim > 1 else w for w in kept])
+            model.set_weights(
+                [numbers.permutation(w.ravel()).reshape(w.shape) if w.ndim > 1 else w for w in kept]
+            )
             after = explainer.maps(faces, classes, method)["features"]
             correlations += [_rank_correlation(a, b) for a, b in zip(before, after, strict=True)]
     finally:
@@ -43,7 +47,9 @@ def _rank_correlation(one, other):
     return float(np.corrcoef(*ranks)[0, 1])
 
 
-def deletion_and_insertion(model, faces: np.ndarray, maps: np.ndarray, classes, seed: int = 0) -> dict[str, dict]:
+def deletion_and_insertion(
+    model, faces: np.ndarray, maps: np.ndarray, classes, seed: int = 0
+) -> dict[str, dict]:
     """The class's mean probability while pixels are blurred, the most important first, and while they are put back.
 
     A map that means something makes deletion fall faster, and insertion rise faster, than a random order of places. The random
@@ -66,13 +72,20 @@ def deletion_and_insertion(model, faces: np.ndarray, maps: np.ndarray, classes, 
     noise = np.stack([cv2.GaussianBlur(one, (0, 0), size / 8) for one in noise])
     curves = {}
     for name, values in (("", maps), ("_random", noise)):
-        order = np.argsort(np.argsort(-values.reshape(len(faces), -1), axis=1, kind="stable"), axis=1).reshape(maps.shape)
-        for kind, (first, second) in (("deletion", (blurred, faces)), ("insertion", (faces, blurred))):
+        order = np.argsort(
+            np.argsort(-values.reshape(len(faces), -1), axis=1, kind="stable"), axis=1
+        ).reshape(maps.shape)
+        for kind, (first, second) in (
+            ("deletion", (blurred, faces)),
+            ("insertion", (faces, blurred)),
+        ):
             points = []
             for share in SHARES:
                 chosen = (order < share * size * size)[..., None]
                 logits = function(np.where(chosen, first, second))
-                points.append(softmax(logits.astype(np.float64))[np.arange(len(faces)), classes].mean())
+                points.append(
+                    softmax(logits.astype(np.float64))[np.arange(len(faces)), classes].mean()
+                )
             curve = [float(p) for p in points]
             curves[kind + name] = {"curve": curve, "area": float(np.trapezoid(curve, SHARES))}
     return curves

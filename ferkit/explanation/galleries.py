@@ -26,11 +26,15 @@ def class_number(class_names, name: str | None) -> int | None:
         UserError: no such class.
     """
     if name is not None and name not in class_names:
-        raise UserError(f"--class {name}: no class of this model; it has: {', '.join(class_names)}.")
+        raise UserError(
+            f"--class {name}: no class of this model; it has: {', '.join(class_names)}."
+        )
     return None if name is None else list(class_names).index(name)
 
 
-def explain_photos(recognizer, files: list[Path], folder: str | Path, name: str | None = None) -> int:
+def explain_photos(
+    recognizer, files: list[Path], folder: str | Path, name: str | None = None
+) -> int:
     """A sheet for every photo with a face, in `folder`; how many photos could not be read.
 
     Args:
@@ -39,7 +43,11 @@ def explain_photos(recognizer, files: list[Path], folder: str | Path, name: str 
         folder: where NAME-explained.png are written.
         name: the class that is explained; None: the label of each face.
     """
-    wanted, explainer, unreadable = class_number(recognizer.class_names, name), Explainer(recognizer.model), 0
+    wanted, explainer, unreadable = (
+        class_number(recognizer.class_names, name),
+        Explainer(recognizer.model),
+        0,
+    )
     for file in tqdm(files, unit="photo", disable=len(files) < 3, leave=False):
         try:
             photo = read_photo(file)
@@ -55,14 +63,21 @@ def explain_photos(recognizer, files: list[Path], folder: str | Path, name: str 
         probabilities = recognizer.probabilities(faces)
         classes = probabilities.argmax(axis=1) if wanted is None else np.full(len(faces), wanted)
         panels = explanation_panels(recognizer.model, faces, classes, explainer)
-        words = [_words(recognizer.class_names, p, c) for p, c in zip(probabilities, classes, strict=True)]
+        words = [
+            _words(recognizer.class_names, p, c)
+            for p, c in zip(probabilities, classes, strict=True)
+        ]
         path = Path(folder) / f"{Path(file).stem}-explained.png"
-        save_sheet(path, draw_sheet(list(zip(words, panels, strict=True)), f"{Path(file).name}: why"))
+        save_sheet(
+            path, draw_sheet(list(zip(words, panels, strict=True)), f"{Path(file).name}: why")
+        )
         tqdm.write(f"{file}: {len(faces)} explained in {path}")
     return unreadable
 
 
-def explain_split(model, split, folder: str | Path, per_class: int, name: str | None = None, seed: int = 0) -> dict:
+def explain_split(
+    model, split, folder: str | Path, per_class: int, name: str | None = None, seed: int = 0
+) -> dict:
     """A gallery: a sheet for every class of a split, of faces drawn by `seed`; and the figures of the checks.
 
     Args:
@@ -87,10 +102,14 @@ def explain_split(model, split, folder: str | Path, per_class: int, name: str | 
         probabilities = softmax(function(faces).astype(np.float64))
         classes = probabilities.argmax(axis=1) if wanted is None else np.full(len(rows), wanted)
         told = zip(rows, probabilities, classes, strict=True)
-        words = [_words(split.class_names, p, c, f"row {row}, labelled {label}: ") for row, p, c in told]
+        words = [
+            _words(split.class_names, p, c, f"row {row}, labelled {label}: ") for row, p, c in told
+        ]
         panels = explanation_panels(model, faces, classes, explainer)
         path = Path(folder) / f"gallery-{label}.png"
-        save_sheet(path, draw_sheet(list(zip(words, panels, strict=True)), f"{split.name} split, {label}"))
+        save_sheet(
+            path, draw_sheet(list(zip(words, panels, strict=True)), f"{split.name} split, {label}")
+        )
         tqdm.write(f"{label}: {path}")
     return checked(model, split, numbers, explainer)
 
@@ -105,7 +124,9 @@ def checked(model, split, numbers, explainer) -> dict:
         maps = explainer.maps(faces, classes, method)["features"]
         curves = deletion_and_insertion(model, faces, maps, classes)
         figures[method] = {key: curve["area"] for key, curve in curves.items()}
-        figures[method]["randomization"] = randomization(explainer, faces, classes, method, SHUFFLES)
+        figures[method]["randomization"] = randomization(
+            explainer, faces, classes, method, SHUFFLES
+        )
     return figures
 
 
@@ -116,7 +137,9 @@ def as_text(figures: dict, count: int) -> str:
         f"  {'':<11} deletion (less is better)  insertion (more is better)  rank correlation with shuffled weights (0 is good)",
     ]
     for method, own in figures.items():
-        deletion, insertion = (f"{own[kind]:.3f} ({own[f'{kind}_random']:.3f})" for kind in ("deletion", "insertion"))
+        deletion, insertion = (
+            f"{own[kind]:.3f} ({own[f'{kind}_random']:.3f})" for kind in ("deletion", "insertion")
+        )
         lines.append(f"  {method:<11} {deletion:<26} {insertion:<27} {own['randomization']:+.2f}")
     return "\n".join(lines)
 
@@ -130,4 +153,8 @@ def save_sheet(path: Path, sheet: np.ndarray):
 def _words(names, probabilities, explained, before=""):
     best = int(np.argmax(probabilities))
     said = f"{before}the model says {names[best]}, {probabilities[best]:.0%}"
-    return said if explained == best else f"{said}; explained: {names[explained]}, {probabilities[explained]:.0%}"
+    return (
+        said
+        if explained == best
+        else f"{said}; explained: {names[explained]}, {probabilities[explained]:.0%}"
+    )

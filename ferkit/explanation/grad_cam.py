@@ -53,7 +53,9 @@ class Explainer:
         classes = np.broadcast_to(np.asarray(classes, np.int32), (len(faces),))
         found, gradients = self._gradients(pixels, tf.constant(classes))
         combine = _grad_cam if method == "grad-cam" else _grad_cam_plus_plus
-        return {name: self._placed(pixels, combine(found[name], gradients[name])) for name in self.names}
+        return {
+            name: self._placed(pixels, combine(found[name], gradients[name])) for name in self.names
+        }
 
     def _gradients(self, pixels, classes):
         with tf.GradientTape() as tape:
@@ -61,7 +63,10 @@ class Explainer:
             found, logits = self._traced(pixels)
             score = tf.reduce_sum(tf.gather(tf.cast(logits, tf.float32), classes, batch_dims=1))
         gradients = tape.gradient(score, found)
-        return ({name: value.numpy().astype(np.float64) for name, value in some.items()} for some in (found, gradients))
+        return (
+            {name: value.numpy().astype(np.float64) for name, value in some.items()}
+            for some in (found, gradients)
+        )
 
     def _placed(self, pixels, values):
         """Cells ``(n, h, w)`` as maps of the face's size, the strongest place 1."""
@@ -78,16 +83,28 @@ class Explainer:
         maker, middle_gray = self._package.map_maker(self.model)
         shape = tuple(maker.inputs[0].shape[1:])
         spread = 40.0 if middle_gray else 40.0 / 127.5
-        noise = tf.constant(np.random.default_rng(0).normal(middle_gray, spread, (_PROBES, *shape)), tf.float32)
+        noise = tf.constant(
+            np.random.default_rng(0).normal(middle_gray, spread, (_PROBES, *shape)), tf.float32
+        )
         with tf.GradientTape() as tape:
             tape.watch(noise)
             cells = maker(noise, training=False)
             middle = [size // 2 for size in cells.shape[1:3]]
             seen = tf.reduce_sum(tf.abs(cells[:, middle[0], middle[1]]))
-        strength = tf.reduce_sum(tf.abs(tape.gradient(seen, noise)), axis=(0, 3)).numpy().astype(np.float64)
-        step = [pixels / size for pixels, size in zip(shape[:2], _strides(cells.shape[1:3], shape[:2]), strict=True)]
+        strength = (
+            tf.reduce_sum(tf.abs(tape.gradient(seen, noise)), axis=(0, 3))
+            .numpy()
+            .astype(np.float64)
+        )
+        step = [
+            pixels / size
+            for pixels, size in zip(shape[:2], _strides(cells.shape[1:3], shape[:2]), strict=True)
+        ]
         total = max(strength.sum(), 1e-12)
-        centre = [(strength.sum(axis=1 - axis) @ np.arange(strength.shape[axis])) / total for axis in (0, 1)]
+        centre = [
+            (strength.sum(axis=1 - axis) @ np.arange(strength.shape[axis])) / total
+            for axis in (0, 1)
+        ]
         return [c - m * s for c, m, s in zip(centre, middle, step, strict=True)], step
 
 

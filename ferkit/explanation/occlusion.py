@@ -26,7 +26,11 @@ def occlusion_maps(model, faces: np.ndarray, classes) -> np.ndarray:
     function, size = LogitsFunction(model, faces.shape[1:]), faces.shape[1]
     patch, step = max(1, round(size * PATCH / 48)), max(1, round(size * STEP / 48))
     starts = list(range(1 - patch + step, size, step))
-    boxes = [(max(y, 0), min(y + patch, size), max(x, 0), min(x + patch, size)) for y in starts for x in starts]
+    boxes = [
+        (max(y, 0), min(y + patch, size), max(x, 0), min(x + patch, size))
+        for y in starts
+        for x in starts
+    ]
     maps = []
     for face, label in zip(faces, np.broadcast_to(np.asarray(classes), (len(faces),)), strict=True):
         covered = np.repeat(face[None], len(boxes) + 1, axis=0)

@@ -44,7 +44,10 @@ def compare(model, exported, images, labels=None) -> Agreement:
     """
     expected = softmax(LogitsFunction(model, images.shape[1:])(images, ROWS_AT_ONCE))
     starts = range(0, len(images), ROWS_AT_ONCE)
-    fitted = (fit_images(images[start : start + ROWS_AT_ONCE], model.input_shape[1:]).numpy() for start in starts)
+    fitted = (
+        fit_images(images[start : start + ROWS_AT_ONCE], model.input_shape[1:]).numpy()
+        for start in starts
+    )
     received = np.concatenate([exported(batch) for batch in fitted])
     largest = [_largest(received, expected)]
     for size in BATCHES:
@@ -59,7 +62,9 @@ def compare(model, exported, images, labels=None) -> Agreement:
 
 def _largest(received, expected):
     if received.shape != expected.shape:
-        raise UserError(f"the exported file gave shape {received.shape} where Keras gives {expected.shape}.")
+        raise UserError(
+            f"the exported file gave shape {received.shape} where Keras gives {expected.shape}."
+        )
     return np.abs(received - expected).max()
 
 
@@ -82,8 +87,14 @@ def check(faces: Agreement, measured: Agreement | None, int8: bool):
     bound = INT8_TOLERANCE if int8 else TOLERANCE
     for agreement in (faces, measured):
         if agreement and not agreement.largest <= bound:
-            advice = " without labelled images; measure the accuracy in its place with -d DIR" if int8 else ""
-            raise UserError(f"probabilities up to {agreement.largest:.2g} from Keras's, and {bound:g} is allowed{advice}.")
+            advice = (
+                " without labelled images; measure the accuracy in its place with -d DIR"
+                if int8
+                else ""
+            )
+            raise UserError(
+                f"probabilities up to {agreement.largest:.2g} from Keras's, and {bound:g} is allowed{advice}."
+            )
 
 
 def drawn_faces() -> np.ndarray:

@@ -29,7 +29,9 @@ class Exported:
     measured: Agreement | None
 
 
-def export_model(model, checkpoint: Path, wanted: Format, output: str | Path, split=None) -> Exported:
+def export_model(
+    model, checkpoint: Path, wanted: Format, output: str | Path, split=None
+) -> Exported:
     """Write a model in another format.
 
     Args:
@@ -56,15 +58,21 @@ def export_model(model, checkpoint: Path, wanted: Format, output: str | Path, sp
             check(faces, measured, wanted.int8)
         except OSError:
             raise
-        except Exception as error:  # converters and runtimes raise whatever an operation they lack leads to
+        except (
+            Exception
+        ) as error:  # converters and runtimes raise whatever an operation they lack leads to
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-            raise UserError(f"{checkpoint.name} as {wanted.name}: {reason} Nothing was written.") from error
+            raise UserError(
+                f"{checkpoint.name} as {wanted.name}: {reason} Nothing was written."
+            ) from error
         size = _size(draft)
     return Exported(output, size, faces, measured)
 
 
 def _write(model, checkpoint, wanted, draft):
-    wanted.implementation().write(ExportGraph(model), draft, about_export(model, checkpoint, wanted), wanted.int8)
+    wanted.implementation().write(
+        ExportGraph(model), draft, about_export(model, checkpoint, wanted), wanted.int8
+    )
 
 
 def _size(path):

@@ -72,10 +72,18 @@ def _check_output(path, wanted, force):
     if not path.name:
         raise UserError(f"--output {path}: not a name for a file or a folder; give one.")
     if path.is_dir() and not wanted.is_folder:
-        raise UserError(f"--output {path}: is a folder, and {wanted.name} is one file; give its name, such as {path / 'model'}.")
+        raise UserError(
+            f"--output {path}: is a folder, and {wanted.name} is one file; give its name, such as {path / 'model'}."
+        )
     if path.exists() and not path.is_dir() and wanted.is_folder:
-        raise UserError(f"--output {path}: is a file, and {wanted.name} is a folder; give another name.")
+        raise UserError(
+            f"--output {path}: is a file, and {wanted.name} is a folder; give another name."
+        )
     if path.is_dir() and any(path.iterdir()) and not (path / "saved_model.pb").is_file():
-        raise UserError(f"--output {path}: a folder that holds something else than a SavedModel; give another name.")
+        raise UserError(
+            f"--output {path}: a folder that holds something else than a SavedModel; give another name."
+        )
     if path.exists() and not force:
-        raise UserError(f"--output {path}: exists already; add --force to replace it, or give another name.")
+        raise UserError(
+            f"--output {path}: exists already; add --force to replace it, or give another name."
+        )

@@ -18,7 +18,9 @@ def write(graph, path, about, int8=False):
         int8: store the large kernels in 8 bits, with a scale for each output channel; small ones, biases and all activations
             stay float32.
     """
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([graph.serve.get_concrete_function()], graph)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions(
+        [graph.serve.get_concrete_function()], graph
+    )
     # An operation that LiteRT lacks must fail here, and not on a phone.
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     if int8:

@@ -31,7 +31,10 @@ def validation_split(model, checkpoint: Path, data: str | None):
     manifest = read_manifest(folder)
     if tuple(manifest.class_names) != tuple(model.class_names):
         if data is None:
-            return None, f"the dataset in {folder}/ has other classes; give one that fits with -d DIR."
+            return (
+                None,
+                f"the dataset in {folder}/ has other classes; give one that fits with -d DIR.",
+            )
         raise UserError(
             f"{folder}: has the classes {', '.join(manifest.class_names)}, and {checkpoint} knows "
             f"{', '.join(model.class_names)}; give another dataset."

@@ -30,7 +30,9 @@ def about_export(model, checkpoint: Path, wanted) -> dict[str, str]:
         f"- Weights: {weights}. Made by: {made['command']}",
         f"- With: commit {made['commit']}, {json.dumps(made['packages'])}",
         "",
-        "What follows is the card of the weights, with the figures of the Keras file." if card.is_file() else NO_CARD,
+        "What follows is the card of the weights, with the figures of the Keras file."
+        if card.is_file()
+        else NO_CARD,
         "",
     ]
     text = card.read_text(encoding="utf-8") if card.is_file() else ""

@@ -21,12 +21,17 @@ def write(graph, path, about, int8=False):
     import tf2onnx
 
     model, _ = tf2onnx.convert.from_function(
-        graph.serve, input_signature=graph.serve.input_signature, opset=OPSET, custom_op_handlers=HANDLERS
+        graph.serve,
+        input_signature=graph.serve.input_signature,
+        opset=OPSET,
+        custom_op_handlers=HANDLERS,
     )
     for value in (model.graph.input[0], model.graph.output[0]):
         value.type.tensor_type.shape.dim[0].dim_param = "batch"
     onnx.helper.set_model_props(model, about)
-    onnx.checker.check_model(model)  # tf2onnx leaves in what it cannot translate, and raises nothing
+    onnx.checker.check_model(
+        model
+    )  # tf2onnx leaves in what it cannot translate, and raises nothing
     path.write_bytes(model.SerializeToString())
 
 
@@ -36,7 +41,9 @@ def load(path):
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = usable_cores()
-    session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(
+        path.read_bytes(), options, providers=["CPUExecutionProvider"]
+    )
     return lambda images: session.run([OUTPUT], {INPUT: images})[0]
 
 
@@ -47,7 +54,9 @@ def _erfc(context, node, name, args):
     context.remove_node(node.name)
     one = context.make_const(f"{name}_one", np.array(1.0, np.float32))
     erf = context.make_node("Erf", inputs, shapes=[shape], dtypes=[dtype])
-    context.make_node("Sub", [one.output[0], erf.output[0]], outputs=[output], shapes=[shape], dtypes=[dtype])
+    context.make_node(
+        "Sub", [one.output[0], erf.output[0]], outputs=[output], shapes=[shape], dtypes=[dtype]
+    )
 
 
 HANDLERS = {"Erfc": (_erfc, [])}

@@ -23,9 +23,14 @@ class ExportGraph(tf.Module):
     def __init__(self, model):
         super().__init__()
         model = exportable(model)
-        self.kept = [variable.value for variable in model.variables]  # a SavedModel stores what its module holds
+        self.kept = [
+            variable.value for variable in model.variables
+        ]  # a SavedModel stores what its module holds
 
-        @tf.function(input_signature=[tf.TensorSpec((None, *model.input_shape[1:]), tf.float32, name=INPUT)], autograph=False)
+        @tf.function(
+            input_signature=[tf.TensorSpec((None, *model.input_shape[1:]), tf.float32, name=INPUT)],
+            autograph=False,
+        )
         def serve(image):
             return {OUTPUT: tf.nn.softmax(tf.cast(model(image, training=False), tf.float32))}
 

@@ -30,7 +30,9 @@ def augment(images, draws, recipe):
         flip and a crop acts, pixels are copied exactly.
     """
     images = tf.convert_to_tensor(images)
-    augmented = tf.numpy_function(lambda images, draws: _augment(images, draws, recipe), [images, draws], tf.float32)
+    augmented = tf.numpy_function(
+        lambda images, draws: _augment(images, draws, recipe), [images, draws], tf.float32
+    )
     return tf.ensure_shape(augmented, images.shape)
 
 
@@ -61,15 +63,23 @@ def _affine(numbers, recipe, height, width):
     angle = active * _signed(numbers, "rotation") * math.radians(recipe.rotation)
     mirror = np.where(numbers["flip"] < 0.5, -1.0, 1.0) if recipe.flip else np.ones_like(angle)
     # Input steps for one output step: above 1 the face becomes smaller.
-    scale = (1.0 + active * _signed(numbers, "zoom") * recipe.zoom) / (1.0 - active * numbers["shrink"] * recipe.shrink)
+    scale = (1.0 + active * _signed(numbers, "zoom") * recipe.zoom) / (
+        1.0 - active * numbers["shrink"] * recipe.shrink
+    )
     slope = active * _signed(numbers, "shear") * recipe.shear
-    cosine, sine = (np.array([function(a) for a in angle.tolist()]) * scale for function in (math.cos, math.sin))
+    cosine, sine = (
+        np.array([function(a) for a in angle.tolist()]) * scale for function in (math.cos, math.sin)
+    )
     # Output offset (u, v) -> input offset: mirror, then shear along x, then rotate and zoom.
     xx, xy = cosine * mirror, cosine * slope - sine
     yx, yy = sine * mirror, sine * slope + cosine
     centre_x, centre_y = (width - 1) / 2.0, (height - 1) / 2.0
-    moved_x = active * _signed(numbers, "shift_x") * (recipe.shift * width) + _whole(numbers["crop_x"], recipe.crop)
-    moved_y = active * _signed(numbers, "shift_y") * (recipe.shift * height) + _whole(numbers["crop_y"], recipe.crop)
+    moved_x = active * _signed(numbers, "shift_x") * (recipe.shift * width) + _whole(
+        numbers["crop_x"], recipe.crop
+    )
+    moved_y = active * _signed(numbers, "shift_y") * (recipe.shift * height) + _whole(
+        numbers["crop_y"], recipe.crop
+    )
     x0 = centre_x - xx * centre_x - xy * centre_y + moved_x
     y0 = centre_y - yx * centre_x - yy * centre_y + moved_y
     return np.stack([xx, xy, x0, yx, yy, y0], axis=1).reshape(-1, 2, 3)
@@ -108,7 +118,13 @@ def _warp_together(images, matrices, out):
     y += (height * np.arange(count, dtype=np.float32))[:, None, None]
     strip = images.reshape(count * height, width, channels).astype(np.float32)
     maps = x.reshape(count * height, width), y.reshape(count * height, width)
-    cv2.remap(strip, *maps, cv2.INTER_LINEAR, out.reshape(count * height, width, channels), cv2.BORDER_REPLICATE)
+    cv2.remap(
+        strip,
+        *maps,
+        cv2.INTER_LINEAR,
+        out.reshape(count * height, width, channels),
+        cv2.BORDER_REPLICATE,
+    )
 
 
 def _light(images, numbers, recipe):

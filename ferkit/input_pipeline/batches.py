@@ -37,7 +37,9 @@ class TrainingBatches:
     """
 
     def __init__(self, split, recipe, input_shape, worker=(0, 1), drop_below=1, answers=None):
-        cv2.setNumThreads(1)  # batches run side by side already; OpenCV's own threads only waited for each other, on all cores
+        cv2.setNumThreads(
+            1
+        )  # batches run side by side already; OpenCV's own threads only waited for each other, on all cores
         self._labels, self._recipe = split.labels, recipe
         rows = len(self._plan(0).rows)
         self.steps = rows // recipe.batch_size + (rows % recipe.batch_size >= max(drop_below, 1))
@@ -52,12 +54,18 @@ class TrainingBatches:
         kinds = {"rows": tf.int32, "keys": tf.int32, "draws": tf.float32, "shares": tf.float32}
         shapes = {"draws": (None, len(DRAWS)), "shares": (None, 2)}
 
-        @tf.function(input_signature=[tf.TensorSpec(shapes.get(name, (None,)), kind) for name, kind in kinds.items()])
+        @tf.function(
+            input_signature=[
+                tf.TensorSpec(shapes.get(name, (None,)), kind) for name, kind in kinds.items()
+            ]
+        )
         def make(rows, keys, draws, shares):
             count = tf.shape(rows)[0]
             own = tf.range(*share_of(count, *worker))
             if recipe.mixup or recipe.cutmix:
-                images, targets, labels = _mixed_rows(take, targets_of, rows, draws, shares, own, recipe)
+                images, targets, labels = _mixed_rows(
+                    take, targets_of, rows, draws, shares, own, recipe
+                )
             else:
                 rows = tf.gather(rows, own)
                 images = augment(take(rows), tf.gather(draws, own), recipe)
@@ -69,7 +77,9 @@ class TrainingBatches:
 
     def _plan(self, number):
         recipe = self._recipe
-        return epoch_plan(self._labels, recipe.sampling, recipe.seed, number, recipe.mixup, recipe.cutmix)
+        return epoch_plan(
+            self._labels, recipe.sampling, recipe.seed, number, recipe.mixup, recipe.cutmix
+        )
 
     def epoch(self, number, first_step=0):
         """A dataset of the epoch's batches from step `first_step` on.
@@ -81,8 +91,12 @@ class TrainingBatches:
         """
         plan, size = self._plan(number), self._recipe.batch_size
         part = slice(first_step * size, self.steps * size)
-        batches = _in_batches([plan.rows[part], plan.keys[part], plan.draws[part], plan.shares[part]], size)
-        batches = batches.map(self._make, num_parallel_calls=BATCHES_AT_ONCE, deterministic=True).prefetch(BATCHES_AT_ONCE)
+        batches = _in_batches(
+            [plan.rows[part], plan.keys[part], plan.draws[part], plan.shares[part]], size
+        )
+        batches = batches.map(
+            self._make, num_parallel_calls=BATCHES_AT_ONCE, deterministic=True
+        ).prefetch(BATCHES_AT_ONCE)
         # Nothing is left to tune, and the end of an epoch waited for the tuner's timer: 2 to 60 seconds, measured.
         options = tf.data.Options()
         options.autotune.enabled = False
@@ -92,9 +106,13 @@ class TrainingBatches:
 def _in_batches(arrays, size):
     """A dataset of slices of `size` rows, the last one smaller; ``Dataset.batch`` would make a tensor of every row first."""
     whole = len(arrays[0]) // size * size
-    batches = tf.data.Dataset.from_tensor_slices(tuple(a[:whole].reshape(-1, size, *a.shape[1:]) for a in arrays))
+    batches = tf.data.Dataset.from_tensor_slices(
+        tuple(a[:whole].reshape(-1, size, *a.shape[1:]) for a in arrays)
+    )
     if whole < len(arrays[0]):
-        batches = batches.concatenate(tf.data.Dataset.from_tensors(tuple(a[whole:] for a in arrays)))
+        batches = batches.concatenate(
+            tf.data.Dataset.from_tensors(tuple(a[whole:] for a in arrays))
+        )
     return batches
 
 
@@ -106,11 +124,17 @@ def _mixed_rows(take, targets_of, rows, draws, shares, own, recipe):
     needed = mine | tf.reverse(mine & is_mixed(draws, recipe), axis=[0])
     places = tf.where(needed)[:, 0]
     images = augment(take(tf.gather(rows, places)), tf.gather(draws, places), recipe)
-    held = tf.maximum(tf.cumsum(tf.cast(needed, tf.int32)) - 1, 0)  # place in the batch -> place in images
+    held = tf.maximum(
+        tf.cumsum(tf.cast(needed, tf.int32)) - 1, 0
+    )  # place in the batch -> place in images
 
     partners = count - 1 - own
-    own_images, other_images = (tf.gather(images, tf.gather(held, side)) for side in (own, partners))
-    images, share = mix(own_images, other_images, tf.gather(draws, own), tf.gather(shares, own), recipe)
+    own_images, other_images = (
+        tf.gather(images, tf.gather(held, side)) for side in (own, partners)
+    )
+    images, share = mix(
+        own_images, other_images, tf.gather(draws, own), tf.gather(shares, own), recipe
+    )
     own_targets, own_plain, labels = targets_of(tf.gather(rows, own))
     other_targets, other_plain, _ = targets_of(tf.gather(rows, partners))
     share = share[:, None]

@@ -40,7 +40,13 @@ class Split:
         return len(self.images)
 
 
-def load_split(folder: str | Path, name: str, manifest: Manifest | None = None, size: int = 0, channels: int = 0) -> Split:
+def load_split(
+    folder: str | Path,
+    name: str,
+    manifest: Manifest | None = None,
+    size: int = 0,
+    channels: int = 0,
+) -> Split:
     """Read a split: images that set-up wrote are decoded once, images left in their place are read as they are needed.
 
     Args:
@@ -76,7 +82,11 @@ def _votes(texts, manifest):
     """Texts such as "4;0;0;1;3;2;0;0;0;0" as int32 ``(rows, 10)``; an empty one is zeros."""
     none = ";".join("0" * len(VOTE_NAMES))
     try:
-        return np.array([(text or none).split(";") for text in texts]).astype(np.int32).reshape(-1, len(VOTE_NAMES))
+        return (
+            np.array([(text or none).split(";") for text in texts])
+            .astype(np.int32)
+            .reshape(-1, len(VOTE_NAMES))
+        )
     except ValueError:
         raise DataError(
             f"{manifest.folder / MANIFEST}: column votes is not {len(VOTE_NAMES)} whole numbers a row. Run set-up again."
@@ -99,5 +109,7 @@ def input_shape(manifest: Manifest, size: int = 0, channels: int = 0) -> tuple[i
     sizes = manifest.description.get("image_size")
     if not sizes or sizes[0] != sizes[1]:
         what = f"are {sizes[0]}x{sizes[1]} pixels" if sizes else "have several sizes"
-        raise DataError(f"{manifest.folder}: its images {what}, and models take squares of one size. Give --image_size N.")
+        raise DataError(
+            f"{manifest.folder}: its images {what}, and models take squares of one size. Give --image_size N."
+        )
     return sizes[0], sizes[1], channels

@@ -37,7 +37,14 @@ def _generator(seed, epoch, stream):
     return np.random.Generator(np.random.Philox(key=[seed, epoch * 16 + stream]))
 
 
-def epoch_plan(labels: np.ndarray, sampling: str, seed: int, epoch: int, mixup: float = 0.0, cutmix: float = 0.0) -> EpochPlan:
+def epoch_plan(
+    labels: np.ndarray,
+    sampling: str,
+    seed: int,
+    epoch: int,
+    mixup: float = 0.0,
+    cutmix: float = 0.0,
+) -> EpochPlan:
     """The plan of an epoch, counted from 0.
 
     Args:
@@ -49,11 +56,15 @@ def epoch_plan(labels: np.ndarray, sampling: str, seed: int, epoch: int, mixup: 
         epoch: 0 or more.
         mixup, cutmix: alpha of the Beta(alpha, alpha) that the shares are drawn from; 0: all shares are 1.
     """
-    rows = {"shuffle": _once, "oversample": _oversampled, "inverse_frequency": _drawn}[sampling](labels, seed, epoch)
+    rows = {"shuffle": _once, "oversample": _oversampled, "inverse_frequency": _drawn}[sampling](
+        labels, seed, epoch
+    )
     numbers = _generator(seed, epoch, _ROWS)
     draws = [numbers.random((len(rows), len(_FIRST_DRAWS)), dtype=np.float32)]
     for stream, names in ((_WARP, _WARP_DRAWS), (_CROP, _CROP_DRAWS), (_MIX, _MIX_DRAWS)):
-        draws.append(_generator(seed, epoch, stream).random((len(rows), len(names)), dtype=np.float32))
+        draws.append(
+            _generator(seed, epoch, stream).random((len(rows), len(names)), dtype=np.float32)
+        )
     draws = np.concatenate(draws, axis=1)
     keys = numbers.integers(0, 2**31, len(rows), dtype=np.int32)
     shares = np.ones((len(rows), 2), np.float32)
@@ -71,7 +82,9 @@ def _once(labels, seed, epoch):
 def _drawn(labels, seed, epoch):
     """Row indices drawn with replacement, each with a chance of one over its class's rows."""
     chances = 1.0 / np.bincount(labels)[labels]
-    return _generator(seed, epoch, _SAMPLE).choice(len(labels), len(labels), p=chances / chances.sum())
+    return _generator(seed, epoch, _SAMPLE).choice(
+        len(labels), len(labels), p=chances / chances.sum()
+    )
 
 
 def _oversampled(labels, seed, epoch):
@@ -81,5 +94,8 @@ def _oversampled(labels, seed, epoch):
     largest = max(len(own) for own in members)
     parts = []
     for own in members:
-        parts += [np.tile(own, largest // len(own)), numbers.choice(own, largest % len(own), replace=False)]
+        parts += [
+            np.tile(own, largest // len(own)),
+            numbers.choice(own, largest % len(own), replace=False),
+        ]
     return np.concatenate(parts)

@@ -10,8 +10,15 @@ def fingerprint_of(manifest):
     """
     columns = manifest.table[["split", "label", "source", "source_row"]]
     digest = hashlib.sha256(columns.to_csv(index=False, lineterminator="\n").encode()).hexdigest()
-    rows = {str(split): int(count) for split, count in manifest.table["split"].value_counts().items()}
-    return {"folder": str(manifest.folder), "rows_sha256": digest, "rows": rows, "classes": list(manifest.class_names)}
+    rows = {
+        str(split): int(count) for split, count in manifest.table["split"].value_counts().items()
+    }
+    return {
+        "folder": str(manifest.folder),
+        "rows_sha256": digest,
+        "rows": rows,
+        "classes": list(manifest.class_names),
+    }
 
 
 def _in_words(fingerprint):

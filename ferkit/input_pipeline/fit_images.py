@@ -15,7 +15,11 @@ def fit_images(images, input_shape):
     """
     images = tf.cast(images, tf.float32)
     if images.shape[-1] != input_shape[-1]:
-        images = tf.image.grayscale_to_rgb(images) if input_shape[-1] == 3 else tf.image.rgb_to_grayscale(images)
+        images = (
+            tf.image.grayscale_to_rgb(images)
+            if input_shape[-1] == 3
+            else tf.image.rgb_to_grayscale(images)
+        )
     if tuple(images.shape[1:3]) != tuple(input_shape[:2]):
         images = tf.image.resize(images, input_shape[:2], antialias=True)
     return images

@@ -45,9 +45,13 @@ def _mix(images, partners, draws, shares, chosen, recipe):
     cuts = kind < 0.5 if recipe.mixup and recipe.cutmix else np.full(len(images), recipe.cutmix > 0)
     for row in np.flatnonzero(chosen):
         if cuts[row]:
-            rows, columns = cut_box(height, width, float(shares[row, 1]), float(cut_x[row]), float(cut_y[row]))
+            rows, columns = cut_box(
+                height, width, float(shares[row, 1]), float(cut_x[row]), float(cut_y[row])
+            )
             images[row, rows, columns] = partners[row, rows, columns]
-            own[row] = 1.0 - (rows.stop - rows.start) * (columns.stop - columns.start) / (height * width)
+            own[row] = 1.0 - (rows.stop - rows.start) * (columns.stop - columns.start) / (
+                height * width
+            )
         else:
             own[row] = shares[row, 0]
             images[row] = own[row] * images[row] + (1 - own[row]) * partners[row]

@@ -50,7 +50,10 @@ class ModelEntry:
         return importlib.import_module(f"{self.package}.visualization").PICTURES
 
 
-_ENTRIES = (ModelEntry("deep_emotion", "deep_emotion", "DeepEmotion"), ModelEntry("dan", "dan_tf", "DAN"))
+_ENTRIES = (
+    ModelEntry("deep_emotion", "deep_emotion", "DeepEmotion"),
+    ModelEntry("dan", "dan_tf", "DAN"),
+)
 MODELS = {entry.name: entry for entry in _ENTRIES}
 DEFAULT_MODEL = "deep_emotion"
 
@@ -69,7 +72,10 @@ def model_entry(name):
 def entry_of_model(model):
     """The entry whose class this Keras model is an instance of, or None."""
     for entry in MODELS.values():
-        if type(model).__module__.split(".")[0] == entry.package and type(model).__name__ == entry.class_name:
+        if (
+            type(model).__module__.split(".")[0] == entry.package
+            and type(model).__name__ == entry.class_name
+        ):
             return entry
     return None
 

@@ -34,10 +34,14 @@ def load_model(path: str | Path, model: str | None = None, class_names=None):
         loaded = keras.models.load_model(path, compile=False)
     except Exception as error:  # Keras raises whatever the damaged or foreign content leads to
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-        raise UserError(f"{path}: cannot be loaded ({reason}); it is damaged or not a model of this program.") from error
+        raise UserError(
+            f"{path}: cannot be loaded ({reason}); it is damaged or not a model of this program."
+        ) from error
     entry = entry_of_model(loaded)
     if entry is None:
-        raise UserError(f"{path}: a Keras model, but none of this program's; train one with: python main.py train")
+        raise UserError(
+            f"{path}: a Keras model, but none of this program's; train one with: python main.py train"
+        )
     if model and entry.name != model:
         raise UserError(
             f"{path}: holds a {entry.name} model, and --model {model} was asked for; drop --model or take another file."

@@ -28,7 +28,9 @@ def model_file(name_or_path: str) -> Path:
     if not name_or_path.endswith(".keras"):
         return weights_file(name_or_path)
     if not Path(name_or_path).is_file():
-        raise UserError(f"{name_or_path}: no such file; give a .keras file, or one of: {', '.join(shipped_weights())}.")
+        raise UserError(
+            f"{name_or_path}: no such file; give a .keras file, or one of: {', '.join(shipped_weights())}."
+        )
     return Path(name_or_path)
 
 
@@ -38,7 +40,10 @@ def is_weights_folder(folder: str | Path) -> bool:
 
 
 def _folders():
-    return [Path(importlib.util.find_spec(entry.package).origin).parent / "weights" for entry in MODELS.values()]
+    return [
+        Path(importlib.util.find_spec(entry.package).origin).parent / "weights"
+        for entry in MODELS.values()
+    ]
 
 
 def weights_file(name: str) -> Path:
@@ -51,5 +56,7 @@ def weights_file(name: str) -> Path:
     if name not in known:
         hint = " A file is given with --checkpoint." if name.endswith(".keras") else ""
         there = ", ".join(known) or "none"
-        raise UserError(f"--weights {name}: no such weights{nearest(name, known)}; there are: {there}.{hint}")
+        raise UserError(
+            f"--weights {name}: no such weights{nearest(name, known)}; there are: {there}.{hint}"
+        )
     return known[name]

@@ -5,7 +5,15 @@ import numpy as np
 from ferkit.recognition.recognizer import UNSURE
 
 # One colour a class, told apart with most kinds of colour blindness (Okabe and Ito, 2008); further classes start over.
-COLOURS = ((213, 94, 0), (0, 158, 115), (204, 121, 167), (240, 228, 66), (0, 114, 178), (230, 159, 0), (86, 180, 233))
+COLOURS = (
+    (213, 94, 0),
+    (0, 158, 115),
+    (204, 121, 167),
+    (240, 228, 66),
+    (0, 114, 178),
+    (230, 159, 0),
+    (86, 180, 233),
+)
 INK, PAPER = (255, 255, 255), (24, 24, 24)
 
 
@@ -73,7 +81,10 @@ def _draw_bars(draw, one, names, size, height):
         draw.rectangle((start, place, start + 4 * line, place + line), outline=(255, 255, 255, 90))
         share = one.probabilities[name]
         if share * 4 * line >= 1:
-            draw.rectangle((start, place, start + share * 4 * line, place + line), fill=(*colour_of(names, name), 255))
+            draw.rectangle(
+                (start, place, start + share * 4 * line, place + line),
+                fill=(*colour_of(names, name), 255),
+            )
 
 
 def _font(height):

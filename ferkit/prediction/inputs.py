@@ -27,14 +27,22 @@ def found_files(given: list[str]) -> list[Path]:
     for text in given:
         path = Path(text)
         if path.is_dir():
-            found = [file for file in sorted(path.rglob("*")) if file.suffix.lower() in SUFFIXES + VIDEO_SUFFIXES]
+            found = [
+                file
+                for file in sorted(path.rglob("*"))
+                if file.suffix.lower() in SUFFIXES + VIDEO_SUFFIXES
+            ]
             found = [file for file in found if file.is_file()]
             if not found:
                 raise UserError(
                     f"{text}: no photo or video in this folder or below; known are {', '.join(SUFFIXES + VIDEO_SUFFIXES)}."
                 )
         elif not path.exists() and glob.has_magic(text):
-            found = [file for file in map(Path, sorted(glob.glob(text, recursive=True))) if file.is_file()]
+            found = [
+                file
+                for file in map(Path, sorted(glob.glob(text, recursive=True)))
+                if file.is_file()
+            ]
             if not found:
                 raise UserError(f"{text}: nothing matches this pattern.")
         else:

@@ -41,7 +41,12 @@ class Prediction:
     """
 
     def __init__(
-        self, recognizer, rows, pictures: str | Path | None = None, smoothing: float | None = None, seconds: float | None = None
+        self,
+        recognizer,
+        rows,
+        pictures: str | Path | None = None,
+        smoothing: float | None = None,
+        seconds: float | None = None,
     ):
         self.seconds = seconds
         self.recognizer, self.rows = recognizer, rows
@@ -76,7 +81,11 @@ class Prediction:
                 read.append((file, read_photo(file)))
             except PhotoError as error:
                 read.append((file, error))
-        found = iter(self.recognizer.predict_many([photo for _, photo in read if not isinstance(photo, PhotoError)]))
+        found = iter(
+            self.recognizer.predict_many(
+                [photo for _, photo in read if not isinstance(photo, PhotoError)]
+            )
+        )
         for file, photo in read:
             self.photos += 1
             if isinstance(photo, PhotoError):
@@ -100,11 +109,15 @@ class Prediction:
             tqdm.write(f"{file}: {described(one, number if len(expressions) > 1 else None)}")
         if self.pictures:
             kept = file.suffix.lower() in (".jpg", ".jpeg")
-            self._save(annotate(photo, expressions), self._free_name(file, ".jpg" if kept else ".png"))
+            self._save(
+                annotate(photo, expressions), self._free_name(file, ".jpg" if kept else ".png")
+            )
 
     def _save(self, picture, path):
         with atomic_path(path) as draft:
-            Image.fromarray(picture).save(draft, format="JPEG" if path.suffix == ".jpg" else "PNG", quality=92)
+            Image.fromarray(picture).save(
+                draft, format="JPEG" if path.suffix == ".jpg" else "PNG", quality=92
+            )
 
     def _free_name(self, file, suffix):
         """A file of that name in the folder of pictures; photos of one name from several folders are numbered."""
@@ -115,7 +128,11 @@ class Prediction:
     def summary(self, weights) -> str:
         """What was done, in a line."""
         what = f"{self.photos:,} {_plural('input', self.photos)}: {self.faces:,} {_plural('face', self.faces)}"
-        missing = [f"{n:,} {word}" for n, word in ((self.without, "without a face"), (self.unreadable, "unreadable")) if n]
+        missing = [
+            f"{n:,} {word}"
+            for n, word in ((self.without, "without a face"), (self.unreadable, "unreadable"))
+            if n
+        ]
         return f"{', '.join([what, *missing])}. Model: {weights}"
 
     # ---- videos ---------------------------------------------------------------------------------------------------------
@@ -131,7 +148,11 @@ class Prediction:
             self._unreadable(source, error)
             return
         stem = Path(video.name.replace(" ", "-"))
-        paths = {kind: self._free_name(stem, kind) for kind in (".mp4", ".png")} if self.pictures else {}
+        paths = (
+            {kind: self._free_name(stem, kind) for kind in (".mp4", ".png")}
+            if self.pictures
+            else {}
+        )
         timeline = Timeline(self.recognizer.class_names)
         try:
             self._frames(video, timeline, paths.get(".mp4"))
@@ -142,10 +163,20 @@ class Prediction:
             tqdm.write(f"{video.name}: plot {paths['.png']}")
 
     def _frames(self, video, timeline, path):
-        tracker, began, count, faces, told = Tracker(**self.smoothing), time.monotonic(), 0, 0, -CAMERA_LINE_SECONDS
+        tracker, began, count, faces, told = (
+            Tracker(**self.smoothing),
+            time.monotonic(),
+            0,
+            0,
+            -CAMERA_LINE_SECONDS,
+        )
         with contextlib.ExitStack() as stack:
             writer = stack.enter_context(VideoWriter(path, video.rate)) if path else None
-            bar = stack.enter_context(tqdm(total=video.count or None, unit="frame", desc=Path(video.name).name, leave=False))
+            bar = stack.enter_context(
+                tqdm(
+                    total=video.count or None, unit="frame", desc=Path(video.name).name, leave=False
+                )
+            )
             frames = stack.enter_context(contextlib.closing(video.frames()))
             for frame, expressions in self._answered(frames, FRAMES_AT_ONCE if video.count else 1):
                 numbered = tracker.follow(expressions, frame.time)
@@ -157,7 +188,9 @@ class Prediction:
                 if writer:
                     writer.write(annotate(frame.image, [one for _, one in numbered]))
                 if frame.time - told >= CAMERA_LINE_SECONDS and not video.count:
-                    words = "; ".join(described(one, number) for number, one in numbered) or "no face"
+                    words = (
+                        "; ".join(described(one, number) for number, one in numbered) or "no face"
+                    )
                     tqdm.write(f"{video.name}, {frame.time:.0f} s: {words}")
                     told = frame.time
                 count, faces = count + 1, faces + len(numbered)
@@ -168,12 +201,16 @@ class Prediction:
         self.without += not faces
         speed = count / max(time.monotonic() - began, 1e-9)
         broken = f", {video.broken} broken frames left out" if video.broken else ""
-        tqdm.write(f"{video.name}: {count:,} frames{broken}, {speed:.1f} frames/s; {timeline.summary()}")
+        tqdm.write(
+            f"{video.name}: {count:,} frames{broken}, {speed:.1f} frames/s; {timeline.summary()}"
+        )
 
     def _answered(self, frames, at_once):
         """Frames with their faces; those of a file are read some at a time, those of a camera as they come."""
         while some := list(itertools.islice(frames, at_once)):
-            yield from zip(some, self.recognizer.predict_many([frame.image for frame in some]), strict=True)
+            yield from zip(
+                some, self.recognizer.predict_many([frame.image for frame in some]), strict=True
+            )
 
 
 def _plural(word, count):
@@ -188,4 +225,6 @@ def described(expression, number: int | None = None) -> str:
     who = f"face {number}: " if number else ""
     unsure = " (unsure)" if expression.confidence < UNSURE else ""
     rest = f" ({others})" if others else ""
-    return f"{who}{ranked[0][0]} {ranked[0][1]:.0%}{unsure}{rest} at {left},{top} to {right},{bottom}"
+    return (
+        f"{who}{ranked[0][0]} {ranked[0][1]:.0%}{unsure}{rest} at {left},{top} to {right},{bottom}"
+    )

@@ -27,7 +27,13 @@ def face_row(source, expression, frame=None, time=None, face=None) -> dict:
 
 def empty_row(source, status, frame=None, time=None, reason=None) -> dict:
     """The row of an input, or of a frame, that gave no face."""
-    row = {"source": str(source), "frame": frame, "time": None if time is None else round(time, 3), "face": None, "box": None}
+    row = {
+        "source": str(source),
+        "frame": frame,
+        "time": None if time is None else round(time, 3),
+        "face": None,
+        "box": None,
+    }
     row |= {"score": None, "probabilities": None, "label": None, "status": status}
     return row | ({"reason": reason} if reason else {})
 
@@ -41,18 +47,31 @@ class RowWriter:
     """
 
     def __init__(self, csv_file: str | Path | None, json_file: str | Path | None, class_names):
-        self._files, self._classes, self._stack = (csv_file, json_file), tuple(class_names), contextlib.ExitStack()
+        self._files, self._classes, self._stack = (
+            (csv_file, json_file),
+            tuple(class_names),
+            contextlib.ExitStack(),
+        )
         self._csv = self._json = None
 
     def __enter__(self):
         with contextlib.ExitStack() as stack:
             csv_file, json_file = self._files
             if csv_file:
-                out = stack.enter_context(open(stack.enter_context(atomic_path(csv_file)), "w", newline="", encoding="utf-8"))
+                out = stack.enter_context(
+                    open(
+                        stack.enter_context(atomic_path(csv_file)),
+                        "w",
+                        newline="",
+                        encoding="utf-8",
+                    )
+                )
                 self._csv = csv.writer(out)
                 self._csv.writerow(self.columns)
             if json_file:
-                self._json = stack.enter_context(open(stack.enter_context(atomic_path(json_file)), "w", encoding="utf-8"))
+                self._json = stack.enter_context(
+                    open(stack.enter_context(atomic_path(json_file)), "w", encoding="utf-8")
+                )
                 self._json.write("[")
                 self._first = True
             self._stack = stack.pop_all()
@@ -71,9 +90,14 @@ class RowWriter:
 
     def write(self, row: dict):
         if self._csv:
-            box, named = row["box"] or [None] * 4, row["probabilities"] or dict.fromkeys(self._classes)
+            box, named = (
+                row["box"] or [None] * 4,
+                row["probabilities"] or dict.fromkeys(self._classes),
+            )
             start = [row[key] for key in ("source", "frame", "time", "face")]
-            self._csv.writerow([*start, *box, row["score"], *named.values(), row["label"], row["status"]])
+            self._csv.writerow(
+                [*start, *box, row["score"], *named.values(), row["label"], row["status"]]
+            )
         if self._json:
             self._json.write(("\n " if self._first else ",\n ") + json.dumps(row))
             self._first = False

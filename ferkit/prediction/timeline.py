@@ -97,6 +97,13 @@ class Timeline:
         axes[0].set_title(title)
         axes[-1].set_xlabel("time in s")
         handles, labels = axes[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False, fontsize=9)
+        figure.legend(
+            handles,
+            labels,
+            loc="outside lower center",
+            ncols=len(labels),
+            frameon=False,
+            fontsize=9,
+        )
         with atomic_path(path) as draft:
             figure.savefig(draft, format="png", dpi=110)

@@ -54,7 +54,11 @@ class Tracker:
         """
         self._tracks = [track for track in self._tracks if time - track.time <= FORGET_SECONDS]
         pairs = sorted(
-            ((overlap(track.box, one.box), t, e) for t, track in enumerate(self._tracks) for e, one in enumerate(expressions)),
+            (
+                (overlap(track.box, one.box), t, e)
+                for t, track in enumerate(self._tracks)
+                for e, one in enumerate(expressions)
+            ),
             reverse=True,
         )
         chosen, taken = {}, set()
@@ -75,7 +79,9 @@ class Tracker:
             track.probabilities = {name: kept * old[name] + (1 - kept) * new[name] for name in new}
             track.box, track.time = one.box, time
         smoothed = track.probabilities
-        return track.number, dataclasses.replace(one, probabilities=dict(smoothed), label=max(smoothed, key=smoothed.get))
+        return track.number, dataclasses.replace(
+            one, probabilities=dict(smoothed), label=max(smoothed, key=smoothed.get)
+        )
 
 
 def overlap(one, other) -> float:

@@ -53,10 +53,17 @@ class Video:
             opened = self._capture.isOpened()
             read, self._first = self._capture.read() if opened else (False, None)
         if not read and is_camera:
-            raise UserError(f"--camera {source}: no camera there, or another program has it; try another number.")
+            raise UserError(
+                f"--camera {source}: no camera there, or another program has it; try another number."
+            )
         if not read:
-            raise UserError(f"{source}: no video that can be decoded; convert it to .mp4 (H.264), for example with ffmpeg.")
-        rate, count = self._capture.get(cv2.CAP_PROP_FPS), self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
+            raise UserError(
+                f"{source}: no video that can be decoded; convert it to .mp4 (H.264), for example with ffmpeg."
+            )
+        rate, count = (
+            self._capture.get(cv2.CAP_PROP_FPS),
+            self._capture.get(cv2.CAP_PROP_FRAME_COUNT),
+        )
         self.rate = float(rate) if np.isfinite(rate) and 0 < rate < 1000 else USUAL_RATE
         self.count = int(count) if np.isfinite(count) and 0 < count < 1e9 and not is_camera else 0
         self.broken = 0
@@ -115,9 +122,13 @@ class VideoWriter:
             height, width = image.shape[:2]
             size = width // 2 * 2, height // 2 * 2  # what the format takes
             self._size = size
-            self._writer = cv2.VideoWriter(str(self._draft), cv2.VideoWriter_fourcc(*"mp4v"), self._rate, size)
+            self._writer = cv2.VideoWriter(
+                str(self._draft), cv2.VideoWriter_fourcc(*"mp4v"), self._rate, size
+            )
             if not self._writer.isOpened():
-                raise UserError(f"{self.path}: OpenCV here cannot write .mp4; leave --annotate out for videos.")
+                raise UserError(
+                    f"{self.path}: OpenCV here cannot write .mp4; leave --annotate out for videos."
+                )
         width, height = self._size
         self._writer.write(np.ascontiguousarray(image[:height, :width, ::-1]))
 

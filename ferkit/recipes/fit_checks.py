@@ -12,10 +12,14 @@ def check_devices_fit(recipe, devices):
             f"{recipe.accumulate} parts; give at least {fewest}."
         )
     if recipe.precision == "float16" and devices.replicas > 1:
-        raise UserError("--precision float16: its loss scale works on one device only; take bfloat16 on several.")
+        raise UserError(
+            "--precision float16: its loss scale works on one device only; take bfloat16 on several."
+        )
 
 
 def check_batch_fits(recipe, manifest):
     rows = len(manifest.split("train"))
     if recipe.batch_size > rows:
-        raise UserError(f"--batch_size {recipe.batch_size}: larger than the dataset's {rows:,} train rows; give at most {rows}.")
+        raise UserError(
+            f"--batch_size {recipe.batch_size}: larger than the dataset's {rows:,} train rows; give at most {rows}."
+        )

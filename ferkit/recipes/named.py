@@ -18,7 +18,9 @@ def named_recipe(model: str, name: str | None = None, **changes: Any) -> Recipe:
     module = model_entry(model).recipes
     name = name or module.DEFAULT
     if name not in module.RECIPES:
-        raise UserError(f"--recipe {name}: model {model} has no such recipe; it has: {', '.join(module.RECIPES)}.")
+        raise UserError(
+            f"--recipe {name}: model {model} has no such recipe; it has: {', '.join(module.RECIPES)}."
+        )
     return Recipe(model=model, name=name, **module.RECIPES[name]).replace(**changes)
 
 
@@ -33,8 +35,12 @@ def read_recipe(path: str | Path) -> Recipe:
         values = values.get("recipe", values)
         return Recipe.from_dict(values)
     except FileNotFoundError as error:
-        raise UserError(f"--recipe {path}: no such file; give a run's recipe.json, or the name of a recipe.") from error
+        raise UserError(
+            f"--recipe {path}: no such file; give a run's recipe.json, or the name of a recipe."
+        ) from error
     except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise UserError(f"--recipe {path}: cannot be read as a recipe ({error}); give a run's recipe.json.") from error
+        raise UserError(
+            f"--recipe {path}: cannot be read as a recipe ({error}); give a run's recipe.json."
+        ) from error
     except UserError as error:
         raise UserError(f"{path}: {error}") from error

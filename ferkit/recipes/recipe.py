@@ -19,7 +19,8 @@ PRECISIONS = ("float32", "bfloat16", "float16")
 def _field(default, help_text, choices=None, low=None, high=None, above=None):
     """A recipe field with what its flag and its check need: bounds are inclusive but `above`."""
     return dataclasses.field(
-        default=default, metadata={"help": help_text, "choices": choices, "low": low, "high": high, "above": above}
+        default=default,
+        metadata={"help": help_text, "choices": choices, "low": low, "high": high, "above": above},
     )
 
 
@@ -38,48 +39,108 @@ class Recipe:
     model: str = "deep_emotion"
     name: str = "custom"
     model_options: dict[str, Any] = dataclasses.field(default_factory=dict)
-    image_size: int = _field(0, "pixels of the model's input along a side; 0: as the dataset has it", low=0, high=4096)
+    image_size: int = _field(
+        0, "pixels of the model's input along a side; 0: as the dataset has it", low=0, high=4096
+    )
     channels: int = _field(0, "1 gray, 3 colour; 0: as the dataset has it", choices=(0, 1, 3))
     epochs: int = _field(100, "passes over the training rows", low=1)
     batch_size: int = _field(128, "rows a step", low=1)
     learning_rate: float = _field(0.001, "step size of the optimizer", above=0.0, high=100.0)
-    optimizer: str = _field("adam", "sgd is with Nesterov momentum, momentum without", choices=OPTIMIZERS)
+    optimizer: str = _field(
+        "adam", "sgd is with Nesterov momentum, momentum without", choices=OPTIMIZERS
+    )
     momentum: float = _field(0.9, "of sgd and momentum", low=0.0, high=0.9999)
-    weight_decay: float = _field(0.0, "decoupled, a step; spares biases and normalization", low=0.0, high=1.0)
-    l2: float = _field(0.0, "weight decay as L2 in the gradient of all weights (PyTorch's SGD)", low=0.0, high=1.0)
+    weight_decay: float = _field(
+        0.0, "decoupled, a step; spares biases and normalization", low=0.0, high=1.0
+    )
+    l2: float = _field(
+        0.0, "weight decay as L2 in the gradient of all weights (PyTorch's SGD)", low=0.0, high=1.0
+    )
     clip_norm: float = _field(0.0, "largest norm of the whole gradient; 0: any", low=0.0)
-    accumulate: int = _field(1, "parts that a batch is computed in, one after another: less memory", low=1)
-    precision: str = _field("float32", "what layers compute in; weights stay float32", choices=PRECISIONS)
-    ema: float = _field(0.0, "momentum of averaged weights, which are then measured and kept; 0: none", low=0.0, high=0.99999)
-    schedule: str = _field("constant", "how the learning rate falls over the epochs", choices=SCHEDULES)
-    decay: float = _field(0.5, "factor of the schedules step, exponential and plateau", above=0.0, high=1.0)
-    decay_epochs: float = _field(10.0, "epochs to one more factor; plateau: epochs without a better one", above=0.0)
+    accumulate: int = _field(
+        1, "parts that a batch is computed in, one after another: less memory", low=1
+    )
+    precision: str = _field(
+        "float32", "what layers compute in; weights stay float32", choices=PRECISIONS
+    )
+    ema: float = _field(
+        0.0,
+        "momentum of averaged weights, which are then measured and kept; 0: none",
+        low=0.0,
+        high=0.99999,
+    )
+    schedule: str = _field(
+        "constant", "how the learning rate falls over the epochs", choices=SCHEDULES
+    )
+    decay: float = _field(
+        0.5, "factor of the schedules step, exponential and plateau", above=0.0, high=1.0
+    )
+    decay_epochs: float = _field(
+        10.0, "epochs to one more factor; plateau: epochs without a better one", above=0.0
+    )
     min_learning_rate: float = _field(0.0, "no schedule falls below this", low=0.0, high=100.0)
-    warmup_epochs: float = _field(0.0, "epochs over which the learning rate rises from zero", low=0.0)
-    early_stopping: int = _field(0, "stop after so many epochs without a better one; 0: never", low=0)
-    label_smoothing: float = _field(0.0, "share of the target spread over all classes", low=0.0, high=0.9)
-    soft_labels: float = _field(0.0, "share of the target that FER+ votes decide (setup --ferplus)", low=0.0, high=1.0)
-    votes: str = _field("shares", "of FER+: as counted, or the label that goes with such votes", choices=VOTES)
-    teacher: str = _field("", "trained models whose answers are targets too: .keras files or names of weights, with commas")
-    teacher_share: float = _field(0.5, "share of the target that the teachers decide, where there are any", low=0.0, high=1.0)
-    start_from: str = _field("", "weights to begin with: a .keras file or a name of weights; empty: new ones")
-    sampling: str = _field("shuffle", "every row once, all classes as often as the largest, or equal odds", choices=SAMPLINGS)
-    class_weights: str = _field("none", "balanced: rare classes count more in the loss", choices=CLASS_WEIGHTS)
-    mixup: float = _field(0.0, "alpha of mixup: blend two images and their targets; 0: none", low=0.0, high=10.0)
-    cutmix: float = _field(0.0, "alpha of CutMix: paste a part of another image; 0: none", low=0.0, high=10.0)
-    mix_share: float = _field(1.0, "share of images that mixup or CutMix acts on", low=0.0, high=1.0)
+    warmup_epochs: float = _field(
+        0.0, "epochs over which the learning rate rises from zero", low=0.0
+    )
+    early_stopping: int = _field(
+        0, "stop after so many epochs without a better one; 0: never", low=0
+    )
+    label_smoothing: float = _field(
+        0.0, "share of the target spread over all classes", low=0.0, high=0.9
+    )
+    soft_labels: float = _field(
+        0.0, "share of the target that FER+ votes decide (setup --ferplus)", low=0.0, high=1.0
+    )
+    votes: str = _field(
+        "shares", "of FER+: as counted, or the label that goes with such votes", choices=VOTES
+    )
+    teacher: str = _field(
+        "",
+        "trained models whose answers are targets too: .keras files or names of weights, with commas",
+    )
+    teacher_share: float = _field(
+        0.5, "share of the target that the teachers decide, where there are any", low=0.0, high=1.0
+    )
+    start_from: str = _field(
+        "", "weights to begin with: a .keras file or a name of weights; empty: new ones"
+    )
+    sampling: str = _field(
+        "shuffle",
+        "every row once, all classes as often as the largest, or equal odds",
+        choices=SAMPLINGS,
+    )
+    class_weights: str = _field(
+        "none", "balanced: rare classes count more in the loss", choices=CLASS_WEIGHTS
+    )
+    mixup: float = _field(
+        0.0, "alpha of mixup: blend two images and their targets; 0: none", low=0.0, high=10.0
+    )
+    cutmix: float = _field(
+        0.0, "alpha of CutMix: paste a part of another image; 0: none", low=0.0, high=10.0
+    )
+    mix_share: float = _field(
+        1.0, "share of images that mixup or CutMix acts on", low=0.0, high=1.0
+    )
     flip: bool = _field(False, "mirror half of the images")
     crop: int = _field(0, "shift by whole pixels, up to this many: pad and crop", low=0, high=512)
-    warp_share: float = _field(1.0, "share of images that rotation, shift, zoom and shear act on", low=0.0, high=1.0)
+    warp_share: float = _field(
+        1.0, "share of images that rotation, shift, zoom and shear act on", low=0.0, high=1.0
+    )
     rotation: float = _field(0.0, "rotate by up to this many degrees", low=0.0, high=180.0)
     shift: float = _field(0.0, "shift by up to this share of the size", low=0.0, high=1.0)
     zoom: float = _field(0.0, "zoom in or out by up to this share", low=0.0, high=0.9)
     shrink: float = _field(0.0, "make the face smaller by up to this share", low=0.0, high=0.9)
     shear: float = _field(0.0, "shear by up to this slope", low=0.0, high=1.0)
-    brightness: float = _field(0.0, "brighten or darken by up to this share of the range", low=0.0, high=1.0)
+    brightness: float = _field(
+        0.0, "brighten or darken by up to this share of the range", low=0.0, high=1.0
+    )
     contrast: float = _field(0.0, "scale contrast by up to this share", low=0.0, high=1.0)
-    erase: float = _field(0.0, "share of images that get a random gray rectangle", low=0.0, high=1.0)
-    erase_most: float = _field(0.25, "largest share of the area that is erased; the smallest is 0.02", above=0.02, high=1.0)
+    erase: float = _field(
+        0.0, "share of images that get a random gray rectangle", low=0.0, high=1.0
+    )
+    erase_most: float = _field(
+        0.25, "largest share of the area that is erased; the smallest is 0.02", above=0.02, high=1.0
+    )
     seed: int = _field(0, "decides weights, order, augmentation and dropout", low=0, high=2**31 - 1)
 
     def __post_init__(self):
@@ -98,7 +159,9 @@ class Recipe:
             kind, choices, _ = options[name]
             _check_type(name, kind, value)
             if choices and value not in choices:
-                raise UserError(f"--{name} {value}: not a choice; choose from {', '.join(map(str, choices))}.")
+                raise UserError(
+                    f"--{name} {value}: not a choice; choose from {', '.join(map(str, choices))}."
+                )
 
     def replace(self, **changes: Any) -> "Recipe":
         """A copy with other values; keys that are options of the model go to ``model_options``."""
@@ -116,5 +179,7 @@ class Recipe:
         known = [field.name for field in dataclasses.fields(cls)]
         unknown = sorted(set(values) - set(known))
         if unknown:
-            raise UserError(f"recipe: unknown field {unknown[0]!r}{nearest(unknown[0], known)}; mend or remove it.")
+            raise UserError(
+                f"recipe: unknown field {unknown[0]!r}{nearest(unknown[0], known)}; mend or remove it."
+            )
         return cls(**values)

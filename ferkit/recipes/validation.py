@@ -25,7 +25,9 @@ _CONTRADICTIONS = (
         "--class_weights {class_weights} and --sampling {sampling}: both balance the classes; drop one of the two.",
     ),
     (
-        lambda r: r.schedule == "plateau" and r.early_stopping and r.early_stopping <= r.decay_epochs,
+        lambda r: (
+            r.schedule == "plateau" and r.early_stopping and r.early_stopping <= r.decay_epochs
+        ),
         "--early_stopping {early_stopping}: stops before --schedule plateau first acts, after --decay_epochs {decay_epochs:g} "
         "epochs without a better one; give more.",
     ),
@@ -40,10 +42,14 @@ def _check_type(name, kind, value):
 
 
 def _check(field, value):
-    _check_type(field.name, field.type if isinstance(field.type, type) else type(field.default), value)
+    _check_type(
+        field.name, field.type if isinstance(field.type, type) else type(field.default), value
+    )
     limits = field.metadata
     if limits["choices"] and value not in limits["choices"]:
-        raise UserError(f"--{field.name} {value}: not a choice; choose from {', '.join(map(str, limits['choices']))}.")
+        raise UserError(
+            f"--{field.name} {value}: not a choice; choose from {', '.join(map(str, limits['choices']))}."
+        )
     bounds = [
         (limits["low"], lambda v, b: v >= b, "at least"),
         (limits["above"], lambda v, b: v > b, "greater than"),
@@ -52,4 +58,6 @@ def _check(field, value):
     wanted = [f"{word} {bound:g}" for bound, _, word in bounds if bound is not None]
     # A NaN fails every comparison, so it is refused here as well.
     if any(bound is not None and not holds(value, bound) for bound, holds, _ in bounds):
-        raise UserError(f"--{field.name} {value}: out of range; give a number {' and '.join(wanted)}.")
+        raise UserError(
+            f"--{field.name} {value}: out of range; give a number {' and '.join(wanted)}."
+        )

@@ -4,10 +4,14 @@ import numpy as np
 
 # Where eyes (the one on the picture's left first), nose and mouth corners lie in FER2013's images, as shares of the side: medians
 # over 1,133 images of Training in which YuNet finds a face (benchmarks/alignment.py). Left and right are made symmetric.
-TRAINING_LANDMARKS = np.array([[0.323, 0.390], [0.677, 0.390], [0.500, 0.600], [0.357, 0.748], [0.643, 0.748]])
+TRAINING_LANDMARKS = np.array(
+    [[0.323, 0.390], [0.677, 0.390], [0.500, 0.600], [0.357, 0.748], [0.643, 0.748]]
+)
 
 
-def cut_face(photo: np.ndarray, face, size: int, margin: float = 0.0, align: bool = True) -> np.ndarray:
+def cut_face(
+    photo: np.ndarray, face, size: int, margin: float = 0.0, align: bool = True
+) -> np.ndarray:
     """A face as a square, upright where its landmarks are known.
 
     Args:
@@ -31,7 +35,9 @@ def crop_matrix(face, size: int, margin: float = 0.0, align: bool = True) -> np.
     if align and face.landmarks is not None:
         return similarity(face.landmarks, _with_margin(TRAINING_LANDMARKS, margin) * size)
     left, top, right, bottom = face.box
-    scale = size / max((bottom - top) * (1.0 + margin), 1e-6)  # in training images the box is as high as the image
+    scale = size / max(
+        (bottom - top) * (1.0 + margin), 1e-6
+    )  # in training images the box is as high as the image
     centre = np.array([(left + right) / 2, (top + bottom) / 2])
     return np.column_stack([np.eye(2) * scale, size / 2 - centre * scale])
 
@@ -66,7 +72,10 @@ def _warp(photo, matrix, size):
     # Only the part that is seen is averaged.
     low = np.floor(reached.min(axis=0)).astype(int) - 2
     high = np.ceil(reached.max(axis=0)).astype(int) + 3
-    low, high = np.clip(low, 0, [photo.shape[1] - 1, photo.shape[0] - 1]), np.clip(high, 1, [photo.shape[1], photo.shape[0]])
+    low, high = (
+        np.clip(low, 0, [photo.shape[1] - 1, photo.shape[0] - 1]),
+        np.clip(high, 1, [photo.shape[1], photo.shape[0]]),
+    )
     high = np.maximum(high, low + 1)
     part = np.ascontiguousarray(photo[low[1] : high[1], low[0] : high[0]])
     matrix = matrix.copy()
@@ -79,5 +88,9 @@ def _warp(photo, matrix, size):
         part = cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA)
         # From centre to centre: x_small = (x + 0.5) * shrink - 0.5.
         unshrink = np.diag(1 / shrink)
-        matrix = np.column_stack([matrix[:, :2] @ unshrink, matrix[:, 2] + matrix[:, :2] @ (0.5 / shrink - 0.5)])
-    return cv2.warpAffine(part, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        matrix = np.column_stack(
+            [matrix[:, :2] @ unshrink, matrix[:, 2] + matrix[:, :2] @ (0.5 / shrink - 0.5)]
+        )
+    return cv2.warpAffine(
+        part, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )

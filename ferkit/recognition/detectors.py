@@ -12,8 +12,12 @@ DETECTORS = ("auto", "yunet", "none")
 YUNET = Path(__file__).with_name("face_detection_yunet_2023mar.onnx")
 YUNET_HASH = "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4"
 LONGEST_SIDE = 640  # photos are made smaller for the detector, never larger
-SMALL_SIDE = 320  # and once more where nothing was found: YuNet overlooks faces that fill a large picture
-LEAST_SIDE = 10  # pixels; YuNet was made for faces from 10 on, and OpenCV 4.10 returns no numbers for less
+SMALL_SIDE = (
+    320  # and once more where nothing was found: YuNet overlooks faces that fill a large picture
+)
+LEAST_SIDE = (
+    10  # pixels; YuNet was made for faces from 10 on, and OpenCV 4.10 returns no numbers for less
+)
 LEAST_SCORE = 0.7
 OVERLAP = 0.3
 
@@ -74,16 +78,24 @@ class YuNet:
 
         path = Path(model or YUNET)
         if not path.is_file():
-            raise UserError(f"{path}: no such file; give YuNet's .onnx with --detector-model, or drop that to use what ships.")
+            raise UserError(
+                f"{path}: no such file; give YuNet's .onnx with --detector-model, or drop that to use what ships."
+            )
         if model is None and hashlib.sha256(path.read_bytes()).hexdigest() != YUNET_HASH:
-            raise UserError(f"{path}: damaged, its sha256 is another; install again, or give the file with --detector-model.")
+            raise UserError(
+                f"{path}: damaged, its sha256 is another; install again, or give the file with --detector-model."
+            )
         _errors_only(cv2)
         try:
-            self._net = cv2.FaceDetectorYN.create(str(path), "", (SMALL_SIDE, SMALL_SIDE), least_score, OVERLAP, 5000)
+            self._net = cv2.FaceDetectorYN.create(
+                str(path), "", (SMALL_SIDE, SMALL_SIDE), least_score, OVERLAP, 5000
+            )
             self._detect(np.zeros((64, 64, 3), np.uint8))
         except cv2.error as error:
             reason = (str(error.err or error).strip().splitlines() or ["unknown"])[0][:120]
-            raise UserError(f"{path}: not a YuNet model that OpenCV can read ({reason}); fetch it again.") from error
+            raise UserError(
+                f"{path}: not a YuNet model that OpenCV can read ({reason}); fetch it again."
+            ) from error
 
     def __call__(self, photo: np.ndarray) -> list[Face]:
         """The faces of an RGB photo, the surest first."""
@@ -108,7 +120,9 @@ class YuNet:
         for row in found[np.argsort(-found[:, -1])]:
             (left, top), (right, bottom) = row[:2] * back, (row[:2] + row[2:4]) * back
             marks = row[4:14].reshape(5, 2).astype(np.float64) * back
-            faces.append(Face((float(left), float(top), float(right), float(bottom)), float(row[-1]), marks))
+            faces.append(
+                Face((float(left), float(top), float(right), float(bottom)), float(row[-1]), marks)
+            )
         return faces
 
     def _detect(self, image):

@@ -11,7 +11,20 @@ from ferkit.errors import UserError
 MOST_PIXELS = 120_000_000  # larger ones are refused before they are decoded: 360 MB of RGB
 BEHIND_TRANSPARENT = (127, 127, 127)
 # What a folder is searched for; a file named by the user may be called anything.
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm", ".jp2", ".avif")
+SUFFIXES = (
+    ".jpg",
+    ".jpeg",
+    ".png",
+    ".bmp",
+    ".gif",
+    ".webp",
+    ".tif",
+    ".tiff",
+    ".pgm",
+    ".ppm",
+    ".jp2",
+    ".avif",
+)
 
 
 class PhotoError(UserError):
@@ -26,7 +39,9 @@ class TooManyPixelsError(PhotoError):
     """Refused before it was decoded."""
 
 
-def read_photo(source: "str | Path | bytes | np.ndarray", most_pixels: int = MOST_PIXELS, formats=None) -> np.ndarray:
+def read_photo(
+    source: "str | Path | bytes | np.ndarray", most_pixels: int = MOST_PIXELS, formats=None
+) -> np.ndarray:
     """A photo as uint8 ``(height, width, 3)``, red green blue, upright as its EXIF flag says.
 
     Of an animated file the first picture counts. Transparent places become mid-gray. 16-bit and floating-point pixels are scaled
@@ -49,11 +64,15 @@ def read_photo(source: "str | Path | bytes | np.ndarray", most_pixels: int = MOS
     content = source if isinstance(source, bytes) else _content(Path(source))
     if not content:
         raise PhotoError(f"{name}: empty, 0 bytes; copy it again.")
-    if ImageFile.LOAD_TRUNCATED_IMAGES:  # somebody's global switch would let half a photo pass for a whole one
+    if (
+        ImageFile.LOAD_TRUNCATED_IMAGES
+    ):  # somebody's global switch would let half a photo pass for a whole one
         ImageFile.LOAD_TRUNCATED_IMAGES = False
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of a decompression bomb, which is refused below, and of odd metadata
+            warnings.simplefilter(
+                "ignore"
+            )  # of a decompression bomb, which is refused below, and of odd metadata
             with Image.open(io.BytesIO(content), formats=formats) as photo:
                 width, height = photo.size
                 if width * height > most_pixels:
@@ -62,9 +81,13 @@ def read_photo(source: "str | Path | bytes | np.ndarray", most_pixels: int = MOS
                 photo.load()
                 return _as_rgb(ImageOps.exif_transpose(photo))
     except UnidentifiedImageError as error:
-        raise NoPhotoError(f"{name}: no photo in a format that can be read ({len(content):,} bytes).") from error
+        raise NoPhotoError(
+            f"{name}: no photo in a format that can be read ({len(content):,} bytes)."
+        ) from error
     except Image.DecompressionBombError as error:
-        raise TooManyPixelsError(f"{name}: more than {most_pixels // 1_000_000} million pixels; make it smaller.") from error
+        raise TooManyPixelsError(
+            f"{name}: more than {most_pixels // 1_000_000} million pixels; make it smaller."
+        ) from error
     except PhotoError:
         raise
     except Exception as error:  # what Pillow raises for damaged files depends on the format: AVIF's RuntimeError, for one
@@ -114,7 +137,11 @@ def _eight_bits(pixels):
 def _from_array(array):
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[:, :, 0]
-    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (3, 4)) or 0 in array.shape:
+    if (
+        array.ndim not in (2, 3)
+        or (array.ndim == 3 and array.shape[2] not in (3, 4))
+        or 0 in array.shape
+    ):
         raise PhotoError(
             f"an array of shape {array.shape}: expected (height, width), or (height, width, 1, 3 or 4), red green blue."
         )
@@ -122,7 +149,9 @@ def _from_array(array):
         array = np.round(array / 257.0).astype(np.uint8)
     elif array.dtype.kind == "f":
         if not np.isfinite(array).all() or array.min() < 0.0 or array.max() > 1.0:
-            raise PhotoError("a floating-point array: expected values in [0, 1]; convert 0..255 to uint8.")
+            raise PhotoError(
+                "a floating-point array: expected values in [0, 1]; convert 0..255 to uint8."
+            )
         array = np.round(array * 255.0).astype(np.uint8)
     elif array.dtype == bool:
         array = array.astype(np.uint8) * 255
@@ -132,5 +161,7 @@ def _from_array(array):
         return np.repeat(array[:, :, None], 3, axis=2)
     if array.shape[2] == 4:
         share = array[:, :, 3:] / 255.0
-        return np.round(array[:, :, :3] * share + np.array(BEHIND_TRANSPARENT) * (1.0 - share)).astype(np.uint8)
+        return np.round(
+            array[:, :, :3] * share + np.array(BEHIND_TRANSPARENT) * (1.0 - share)
+        ).astype(np.uint8)
     return np.ascontiguousarray(array)

@@ -57,7 +57,13 @@ class Recognizer:
     """
 
     def __init__(
-        self, weights="deep_emotion-fer2013", detector="auto", detector_model=None, margin=0.0, align=True, mirror=False
+        self,
+        weights="deep_emotion-fer2013",
+        detector="auto",
+        detector_model=None,
+        margin=0.0,
+        align=True,
+        mirror=False,
     ):
         from ferkit.tensorflow_runtime import import_tensorflow
 
@@ -94,7 +100,11 @@ class Recognizer:
         """The same for several photos, whose faces go through the model together."""
         photos = [read_photo(photo) for photo in photos]
         faces = [self.detector(photo) for photo in photos]
-        crops = [self.crop(photo, face) for photo, found in zip(photos, faces, strict=True) for face in found]
+        crops = [
+            self.crop(photo, face)
+            for photo, found in zip(photos, faces, strict=True)
+            for face in found
+        ]
         probabilities = iter(self.probabilities(crops))
         return [[self._expression(face, next(probabilities)) for face in found] for found in faces]
 

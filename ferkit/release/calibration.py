@@ -24,7 +24,10 @@ def fit_temperature(views: np.ndarray, labels: np.ndarray) -> float:
 
     def loss(log_temperature):
         sets = [views[:1], views] if len(views) > 1 else [views]
-        chosen = [averaged(some / np.exp(log_temperature))[np.arange(len(labels)), labels] for some in sets]
+        chosen = [
+            averaged(some / np.exp(log_temperature))[np.arange(len(labels)), labels]
+            for some in sets
+        ]
         return -sum(np.log(p + 1e-12).mean() for p in chosen)
 
     low, high = _LOWEST, _HIGHEST
@@ -49,7 +52,10 @@ def held_out_errors(views: np.ndarray, labels: np.ndarray, seed: int = 0) -> tup
         halves = order[: len(order) // 2], order[len(order) // 2 :]
         for fitted, measured in (halves, halves[::-1]):
             temperature = fit_temperature(views[:, fitted], labels[fitted])
-            shown = averaged(views[:1, measured] / temperature), averaged(views[:, measured] / temperature)
+            shown = (
+                averaged(views[:1, measured] / temperature),
+                averaged(views[:, measured] / temperature),
+            )
             errors.append([expected_calibration_error(one, labels[measured]) for one in shown])
     return tuple(float(error) for error in np.mean(errors, axis=0))
 
@@ -68,7 +74,12 @@ def errors_if_perfect(views: np.ndarray, seed: int = 0) -> tuple[float, float]:
         half = numbers.permutation(views.shape[1])[: views.shape[1] // 2]
         draws = numbers.random((len(half), 1))
         drawn = [(p[half].cumsum(axis=1)[:, :-1] < draws).sum(axis=1) for p in shown]
-        errors.append([expected_calibration_error(p[half], labels) for p, labels in zip(shown, drawn, strict=True)])
+        errors.append(
+            [
+                expected_calibration_error(p[half], labels)
+                for p, labels in zip(shown, drawn, strict=True)
+            ]
+        )
     return tuple(float(error) for error in np.mean(errors, axis=0))
 
 

@@ -24,7 +24,11 @@ def halve(path: str | Path):
     import numpy as np
 
     source = zipfile.ZipFile(path)
-    with source, atomic_path(path) as draft, zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED) as target:
+    with (
+        source,
+        atomic_path(path) as draft,
+        zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED) as target,
+    ):
         for name in source.namelist():
             content = source.read(name)
             if name == _WEIGHTS:
@@ -38,7 +42,9 @@ def halve(path: str | Path):
                         values = item[()]
                         if values.ndim > 1 and values.dtype == np.float32:
                             if np.abs(values).max(initial=0) > np.finfo(np.float16).max:
-                                raise ValueError(f"{place}: values up to {np.abs(values).max():g}, too large for float16")
+                                raise ValueError(
+                                    f"{place}: values up to {np.abs(values).max():g}, too large for float16"
+                                )
                             values = values.astype(np.float16)
                         half.create_dataset(place, data=values).attrs.update(item.attrs)
 

@@ -52,7 +52,10 @@ def model_card(figures: dict) -> str:
         figures: of ``release.release``.
     """
     name, split = figures["name"], figures["split"]
-    steps = [*reversed(figures["training_before"]), *([figures["training"]] if figures["training"] else [])]
+    steps = [
+        *reversed(figures["training_before"]),
+        *([figures["training"]] if figures["training"] else []),
+    ]
     given = f"--weights {name}" if figures["ships"] else f"--checkpoint {name}.keras"
     parts = [
         f"# {name}",
@@ -91,11 +94,16 @@ def _what(figures):
 def _measured_on(figures):
     public = figures["data"]["dataset"] == "fer2013" and figures["data"]["val_from"] == "source"
     where = f"the {figures['split']} split{' (PublicTest)' if public else ''}"
-    return f"On {where}: {figures['plain']['count']:,} images. In brackets 95 % bootstrap intervals."
+    return (
+        f"On {where}: {figures['plain']['count']:,} images. In brackets 95 % bootstrap intervals."
+    )
 
 
 def _shares(figures):
-    rows = [[title, *(_with_interval(figures[view], key) for view in ("plain", "flip"))] for title, key in SHARES]
+    rows = [
+        [title, *(_with_interval(figures[view], key) for view in ("plain", "flip"))]
+        for title, key in SHARES
+    ]
     return _table(["", "one view", "averaged over mirror images (`--tta flip`)"], rows)
 
 
@@ -108,7 +116,11 @@ def _with_interval(figures, key):
 
 def _per_class(classes):
     rows = [
-        [label, *(f"{own[key]:.1%}" for key in ("precision", "recall", "f1")), f"{own['support']:,}"]
+        [
+            label,
+            *(f"{own[key]:.1%}" for key in ("precision", "recall", "f1")),
+            f"{own['support']:,}",
+        ]
         for label, own in classes.items()
     ]
     return _table(["class", "precision", "recall", "F1", "images"], rows)
@@ -158,13 +170,19 @@ def _trainings(steps):
 
 
 def _sections(training):
-    rows = [[f"{title.lower()}: {key}", value] for title, section in training.items() for key, value in section.items()]
+    rows = [
+        [f"{title.lower()}: {key}", value]
+        for title, section in training.items()
+        for key, value in section.items()
+    ]
     return _table(["", ""], rows)
 
 
 def _table(heads, rows):
     lines = [heads, ["---"] * len(heads), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+    return "\n".join(
+        "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines
+    )
 
 
 def _wrapped(text):
@@ -172,4 +190,6 @@ def _wrapped(text):
 
 
 def _bullets(texts):
-    return "\n".join(textwrap.fill(text, WIDTH, initial_indent="- ", subsequent_indent="  ") for text in texts)
+    return "\n".join(
+        textwrap.fill(text, WIDTH, initial_indent="- ", subsequent_indent="  ") for text in texts
+    )

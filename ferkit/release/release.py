@@ -13,7 +13,12 @@ from ferkit.input_pipeline.dataset import load_split
 from ferkit.models.saved_model import load_model
 from ferkit.models.shipped_weights import is_weights_folder
 from ferkit.provenance import made_with, processor_name
-from ferkit.release.calibration import errors_if_perfect, fit_temperature, fold_temperature, held_out_errors
+from ferkit.release.calibration import (
+    errors_if_perfect,
+    fit_temperature,
+    fold_temperature,
+    held_out_errors,
+)
 from ferkit.release.half_precision import halve
 from ferkit.release.model_card import model_card
 from ferkit.reporting.html_report import training_sections
@@ -22,7 +27,9 @@ from ferkit.training.run_folder import RunFolder
 SPLIT = "val"
 
 
-def release(checkpoint: Path, data: str | Path, name: str, folder: str | Path, manifest, half: bool = True) -> tuple[Path, dict]:
+def release(
+    checkpoint: Path, data: str | Path, name: str, folder: str | Path, manifest, half: bool = True
+) -> tuple[Path, dict]:
     """Write NAME.keras, its figures NAME.json and its model card NAME.md.
 
     The model is calibrated: the temperature that the validation split asks for is folded into its last layer. Its kernels are
@@ -56,7 +63,9 @@ def release(checkpoint: Path, data: str | Path, name: str, folder: str | Path, m
             try:
                 halve(draft)
             except ValueError as error:
-                raise UserError(f"{checkpoint}: {error}; keep it in full with --half False.") from error
+                raise UserError(
+                    f"{checkpoint}: {error}; keep it in full with --half False."
+                ) from error
         stored = load_model(draft)
         stored_views = view_logits(stored, split, "flip")
         figures = {
@@ -92,7 +101,11 @@ def _write(path, text):
 
 def _made_here():
     made = made_with()
-    return {**{key: value for key, value in made.items() if key != "packages"}, "processor": processor_name(), **made["packages"]}
+    return {
+        **{key: value for key, value in made.items() if key != "packages"},
+        "processor": processor_name(),
+        **made["packages"],
+    }
 
 
 def _data(manifest):
@@ -123,7 +136,9 @@ def _training_before(checkpoint, model):
     run, steps = RunFolder(Path(checkpoint).parent), []
     while run.begun and (start := run.record()["recipe"].get("start_from")):
         run = RunFolder(Path(start).parent)
-        steps.append(_training(start, model) or {"How": {"weights": f"{start}, whose training is not known"}})
+        steps.append(
+            _training(start, model) or {"How": {"weights": f"{start}, whose training is not known"}}
+        )
     return steps
 
 
@@ -133,5 +148,7 @@ def _training(checkpoint, model):
     if not run.begun:
         return None
     sections, history = training_sections(run.record(), model), run.history()
-    sections["Trained"]["epoch"] = f"{run.best_epoch(history)['epoch']} of {len(history)} done, the best on {SPLIT}"
+    sections["Trained"]["epoch"] = (
+        f"{run.best_epoch(history)['epoch']} of {len(history)} done, the best on {SPLIT}"
+    )
     return sections

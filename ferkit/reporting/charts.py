@@ -37,7 +37,12 @@ def draw_confusion(confusion, class_names):
         text = f"{shares[row, column]:.0%}\n{counts[row, column]:,}"
         color = "white" if shares[row, column] > 0.65 else "#222"
         axes.text(column, row, text, ha="center", va="center", fontsize=8, color=color)
-    axes.set(xticks=range(len(class_names)), yticks=range(len(class_names)), xlabel="predicted", ylabel="true")
+    axes.set(
+        xticks=range(len(class_names)),
+        yticks=range(len(class_names)),
+        xlabel="predicted",
+        ylabel="true",
+    )
     axes.set_xticklabels(class_names, rotation=45, ha="right")
     axes.set_yticklabels(class_names)
     return figure
@@ -49,9 +54,17 @@ def draw_per_class(figures):
     figure = _figure(2 + len(names), 4)
     axes = figure.subplots()
     place = np.arange(len(names))
-    for index, (key, color) in enumerate((("precision", "#9ecae1"), ("recall", "#4292c6"), ("f1", "#08306b"))):
+    for index, (key, color) in enumerate(
+        (("precision", "#9ecae1"), ("recall", "#4292c6"), ("f1", "#08306b"))
+    ):
         heights = [figures["per_class"][name][key] for name in names]
-        axes.bar(place + (index - 1) * 0.27, heights, 0.25, label="F1" if key == "f1" else key, color=color)
+        axes.bar(
+            place + (index - 1) * 0.27,
+            heights,
+            0.25,
+            label="F1" if key == "f1" else key,
+            color=color,
+        )
     axes.set_xticks(place, [f"{name}\n{figures['per_class'][name]['support']:,}" for name in names])
     axes.set(ylim=(0, 1), ylabel="share")
     _tidy(axes)
@@ -66,7 +79,9 @@ def draw_calibration(probabilities, labels):
     figure = _figure(6, 6)
     upper, lower = figure.subplots(2, 1, height_ratios=(3, 1), sharex=True)
     upper.plot([0, 1], [0, 1], "--", color="#999", label="as sure as right")
-    upper.plot(confidence[used], accuracy[used], "o-", color="#08519c", label="this model", clip_on=False)
+    upper.plot(
+        confidence[used], accuracy[used], "o-", color="#08519c", label="this model", clip_on=False
+    )
     upper.set(ylabel="accuracy", xlim=(0, 1), ylim=(0, 1))
     upper.legend(loc="upper left", frameon=False)
     lower.bar((np.arange(len(count)) + 0.5) / len(count), count, 0.9 / len(count), color="#9ecae1")
@@ -89,7 +104,11 @@ def draw_curves(history):
     layout = [["loss", "accuracy"], *([["rate", "rate"]] if with_rate else [])]
     panels = figure.subplot_mosaic(layout, height_ratios=(3, 1)[: len(layout)])
     _draw_columns(panels["loss"], history, {"loss": "train", "val_loss": "validation"})
-    shares = {"accuracy": "train", "val_accuracy": "validation", "val_accuracy_clean": "validation, copies of train left out"}
+    shares = {
+        "accuracy": "train",
+        "val_accuracy": "validation",
+        "val_accuracy_clean": "validation, copies of train left out",
+    }
     _draw_columns(panels["accuracy"], history, shares)
     panels["loss"].set(xlabel="epoch", ylabel="loss")
     panels["accuracy"].set(xlabel="epoch", ylabel="accuracy")
@@ -104,7 +123,14 @@ def draw_curves(history):
     for axes in panels.values():
         axes.axvline(int(best["epoch"]), color="#D55E00", linestyle=":", linewidth=1.2, zorder=1)
         _tidy(axes)
-    panels["accuracy"].plot(int(best["epoch"]), float(best["val_accuracy"]), "o", color="#D55E00", markersize=7, zorder=4)
+    panels["accuracy"].plot(
+        int(best["epoch"]),
+        float(best["val_accuracy"]),
+        "o",
+        color="#D55E00",
+        markersize=7,
+        zorder=4,
+    )
     title = f"Best: epoch {best['epoch']} of {len(history)}, validation accuracy {float(best['val_accuracy']):.2%}"
     figure.suptitle(title, fontsize=11, color="#222", x=0.01, ha="left")
     return figure
@@ -121,9 +147,20 @@ def _draw_columns(axes, history, columns):
         color, line = styles.get(label, ("#08519c", "--"))
         marker = "o" if len(epochs) < 20 else ""
         values = [float(row[column]) for row in history]
-        axes.plot(epochs, values, line, label=label, color=color, marker=marker, markersize=3.5, linewidth=1.4)
+        axes.plot(
+            epochs,
+            values,
+            line,
+            label=label,
+            color=color,
+            marker=marker,
+            markersize=3.5,
+            linewidth=1.4,
+        )
     if len(epochs) < 2:
         axes.set(xlim=(epochs[0] - 0.5, epochs[0] + 0.5))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     if any(columns.values()):
-        axes.legend(fontsize=8, edgecolor="none", framealpha=0.9)  # above the line of the best epoch
+        axes.legend(
+            fontsize=8, edgecolor="none", framealpha=0.9
+        )  # above the line of the best epoch

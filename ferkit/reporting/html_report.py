@@ -10,7 +10,13 @@ import numpy as np
 
 from ferkit.files import atomic_path
 from ferkit.recipes.recipe import Recipe
-from ferkit.reporting.charts import draw_calibration, draw_confusion, draw_curves, draw_per_class, figure_png
+from ferkit.reporting.charts import (
+    draw_calibration,
+    draw_confusion,
+    draw_curves,
+    draw_per_class,
+    figure_png,
+)
 
 # Charts are drawn on white; on a dark page their lightness is turned round and their hues stay. Photographs stay as they are.
 STYLE = """
@@ -101,7 +107,11 @@ def _charts(figures, probabilities, labels, history):
     confusion = draw_confusion(figures["confusion"], figures["class_names"])
     yield "confusion.png", "Confusion: which expression is taken for which", confusion
     yield "per_class.png", "Per class", draw_per_class(figures)
-    yield "calibration.png", "Calibration: is it right as often as it is sure?", draw_calibration(probabilities, labels)
+    yield (
+        "calibration.png",
+        "Calibration: is it right as often as it is sure?",
+        draw_calibration(probabilities, labels),
+    )
 
 
 def _keep_picture(folder, stem, picture):
@@ -128,18 +138,32 @@ def training_sections(record: dict, model) -> dict[str, dict[str, str]]:
     recipe, dataset, made = (record.get(key, {}) for key in ("recipe", "dataset", "made_with"))
     height, width, channels = model.input_shape[1:]
     trained = {"model": recipe.get("model", "unknown"), "recipe": recipe.get("name", "unknown")}
-    trained |= {"parameters": f"{model.count_params():,}", "input": f"{height} x {width} pixels, {_colours(channels)}"}
+    trained |= {
+        "parameters": f"{model.count_params():,}",
+        "input": f"{height} x {width} pixels, {_colours(channels)}",
+    }
     rows = {f"{split} images": f"{count:,}" for split, count in dataset.get("rows", {}).items()}
-    on = {"dataset": dataset.get("folder", "unknown"), **rows, "classes": ", ".join(getattr(model, "class_names", ()))}
+    on = {
+        "dataset": dataset.get("folder", "unknown"),
+        **rows,
+        "classes": ", ".join(getattr(model, "class_names", ())),
+    }
     made = {"seed": recipe.get("seed"), **made, **made.get("packages", {})}
     made = {key: value for key, value in made.items() if key != "packages" and value is not None}
-    made |= {f"after epoch {one['after_epoch']}": _went_on(one) for one in record.get("continued", [])}
+    made |= {
+        f"after epoch {one['after_epoch']}": _went_on(one) for one in record.get("continued", [])
+    }
     sections = {"Trained": trained, "How": _differences(recipe), "On": on, "With": made}
-    return {title: {key: str(text) for key, text in section.items()} for title, section in sections.items()}
+    return {
+        title: {key: str(text) for key, text in section.items()}
+        for title, section in sections.items()
+    }
 
 
 def _went_on(changes):
-    return "went on with " + ", ".join(f"{key} {value}" for key, value in changes.items() if key != "after_epoch")
+    return "went on with " + ", ".join(
+        f"{key} {value}" for key, value in changes.items() if key != "after_epoch"
+    )
 
 
 def _colours(channels):
@@ -154,7 +178,9 @@ def _differences(recipe):
         field = fields.get(key)
         if key in ("model", "name", "model_options", "seed") or (field and value == field.default):
             continue
-        texts[key] = f"{value} ({field.metadata['help']})" if field and "help" in field.metadata else value
+        texts[key] = (
+            f"{value} ({field.metadata['help']})" if field and "help" in field.metadata else value
+        )
     return texts
 
 
@@ -205,12 +231,19 @@ def _summary(figures):
     if clean is None:
         names = {key: text for key, text in names.items() if not key.startswith("accuracy_")}
     classes = [
-        _row(name, *(_percent(own[key]) for key in ("precision", "recall", "f1")), f"{own['support']:,}")
+        _row(
+            name,
+            *(_percent(own[key]) for key in ("precision", "recall", "f1")),
+            f"{own['support']:,}",
+        )
         for name, own in figures["per_class"].items()
     ]
     heads = _row("class", "precision", "recall", "F1", "images", tag="th")
     shares = [_row("", "", "95 % interval", tag="th")]
-    shares += [_row(text, _percent(figures[key]), _interval(figures.get(f"{key}_interval"))) for key, text in names.items()]
+    shares += [
+        _row(text, _percent(figures[key]), _interval(figures.get(f"{key}_interval")))
+        for key, text in names.items()
+    ]
     return ["<h2>How well</h2>", _table(shares), _table([heads, *classes])]
 
 

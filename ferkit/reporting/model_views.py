@@ -18,7 +18,9 @@ def model_pictures(model, faces: np.ndarray) -> dict[str, np.ndarray]:
     if not entry or not len(faces):
         return {}
     made = {name: draw(model, faces) for name, draw in entry.pictures.items()}
-    return {name: picture_grid(pictures, columns=2) for name, pictures in made.items() if len(pictures)}
+    return {
+        name: picture_grid(pictures, columns=2) for name, pictures in made.items() if len(pictures)
+    }
 
 
 def picture_grid(pictures: np.ndarray, columns: int = 4) -> np.ndarray:

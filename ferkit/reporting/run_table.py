@@ -17,7 +17,18 @@ SORTS = ("best", "name", "started")
 SHARES = ("val_accuracy", "val_accuracy_clean", "val_macro_f1")
 COLUMNS = ("run", "model", "recipe", "seed", "status", "best_epoch", *SHARES, "val_loss")
 COLUMNS += ("epochs_done", "started", "commit", "reason")
-TITLES = ("run", "model", "recipe", "seed", "status", "best", "accuracy", "clean", "macro F1", "val loss")
+TITLES = (
+    "run",
+    "model",
+    "recipe",
+    "seed",
+    "status",
+    "best",
+    "accuracy",
+    "clean",
+    "macro F1",
+    "val loss",
+)
 TITLES += ("epochs", "started", "commit")
 LEFT = ("run", "model", "recipe", "status", "started", "commit")
 UNREADABLE = "unreadable"
@@ -40,10 +51,14 @@ def list_runs(folder: str | Path, sort: str = "best") -> list[dict]:
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise UserError(f"{folder}: no such folder; name the one that holds your runs, or train first: python main.py train.")
+        raise UserError(
+            f"{folder}: no such folder; name the one that holds your runs, or train first: python main.py train."
+        )
     rows = [_row(path, folder) for path in _run_folders(folder)]
     if not rows:
-        raise UserError(f"{folder}: no run below it (no recipe.json); train one with --run, or name another folder.")
+        raise UserError(
+            f"{folder}: no run below it (no recipe.json); train one with --run, or name another folder."
+        )
     rows.sort(key=lambda row: row["run"])
     if sort == "best":
         rows.sort(key=_rank)
@@ -58,9 +73,13 @@ def as_text(rows: list[dict]) -> str:
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     table = ["  ".join(map(_aligned, line, TITLES, widths)).rstrip() for line in lines]
     with_changes = any((row["commit"] or "").endswith("+") for row in rows)
-    kinds = collections.Counter("unfinished" if row["status"].startswith("epoch ") else row["status"] for row in rows)
+    kinds = collections.Counter(
+        "unfinished" if row["status"].startswith("epoch ") else row["status"] for row in rows
+    )
     notes = [
-        f"{len(rows)} run{'s' * (len(rows) > 1)}: " + ", ".join(f"{count} {kind}" for kind, count in kinds.items()) + ".",
+        f"{len(rows)} run{'s' * (len(rows) > 1)}: "
+        + ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+        + ".",
         "Figures of the validation split at each run's best epoch; clean: without images that copy a train image.",
         *(["+ behind a commit: files had been changed since it."] if with_changes else []),
         *(f"Unreadable: {row['run']}: {row['reason']}" for row in rows if row["reason"]),
@@ -99,8 +118,20 @@ def _row(path, folder):
     row = dict.fromkeys(COLUMNS) | {"run": name, "status": UNREADABLE, "reason": ""}
     try:
         return row | _described(RunFolder(path))
-    except (UserError, OSError, ValueError, LookupError, TypeError, AttributeError, csv.Error) as error:
-        reason = str(error) if isinstance(error, UserError) else f"recipe.json or history.csv is damaged ({_words(error)})"
+    except (
+        UserError,
+        OSError,
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        csv.Error,
+    ) as error:
+        reason = (
+            str(error)
+            if isinstance(error, UserError)
+            else f"recipe.json or history.csv is damaged ({_words(error)})"
+        )
         return row | {"reason": reason}
 
 
@@ -118,7 +149,10 @@ def _described(run):
     row |= {"started": made.get("started"), "commit": _short(made.get("commit"))}
     if history:
         best = run.best_epoch(history)
-        row |= {"best_epoch": int(best["epoch"]), **{key: _number(best.get(key)) for key in (*SHARES, "val_loss")}}
+        row |= {
+            "best_epoch": int(best["epoch"]),
+            **{key: _number(best.get(key)) for key in (*SHARES, "val_loss")},
+        }
     return row
 
 

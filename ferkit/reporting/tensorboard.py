@@ -35,12 +35,16 @@ class TensorBoardLog:
         >>> log.epoch(1, {"train/loss": 1.8, "validation/accuracy": 0.31}, confusion, batch)
     """
 
-    def __init__(self, folder: str | Path, model, class_names, faces: np.ndarray, pictures_every: int = 1):
+    def __init__(
+        self, folder: str | Path, model, class_names, faces: np.ndarray, pictures_every: int = 1
+    ):
         self.folder, self.model, self.pictures_every = Path(folder), model, pictures_every
         self.class_names, self.faces = tuple(class_names), np.array(faces[:MOST_FACES])
         self._writer = None
 
-    def epoch(self, number: int, scalars: dict[str, float], confusion: np.ndarray, shown: np.ndarray):
+    def epoch(
+        self, number: int, scalars: dict[str, float], confusion: np.ndarray, shown: np.ndarray
+    ):
         """Write one epoch down, to be seen at once.
 
         Args:
@@ -52,7 +56,10 @@ class TensorBoardLog:
         Raises:
             UserError: the event file cannot be written.
         """
-        values = [tf.compat.v1.Summary.Value(tag=name, simple_value=float(value)) for name, value in scalars.items()]
+        values = [
+            tf.compat.v1.Summary.Value(tag=name, simple_value=float(value))
+            for name, value in scalars.items()
+        ]
         if number == 1 or number % self.pictures_every == 0:
             values += self._pictures(confusion, shown)
         try:
@@ -73,19 +80,28 @@ class TensorBoardLog:
         drawn = figure_png(draw_confusion(confusion, self.class_names), dpi=80)
         values = [_image_value("validation/confusion", drawn)]
         if len(shown):
-            values.append(_image_value("train/faces as the model is shown them", _png(picture_grid(shown[:MOST_FACES]))))
+            values.append(
+                _image_value(
+                    "train/faces as the model is shown them", _png(picture_grid(shown[:MOST_FACES]))
+                )
+            )
         return values + [
-            _image_value(f"model/{name}", _png(grid)) for name, grid in model_pictures(self.model, self.faces).items()
+            _image_value(f"model/{name}", _png(grid))
+            for name, grid in model_pictures(self.model, self.faces).items()
         ]
 
     def _open(self, step):
         self.folder.mkdir(parents=True, exist_ok=True)
-        stem = f"events.out.tfevents.{int(time.time())}.{platform.node() or 'localhost'}.{os.getpid()}"
+        stem = (
+            f"events.out.tfevents.{int(time.time())}.{platform.node() or 'localhost'}.{os.getpid()}"
+        )
         taken = len(list(self.folder.glob(f"{stem}.*")))
         self._writer = tf.io.TFRecordWriter(str(self.folder / f"{stem}.{taken}"))
         self._write(file_version="brain.Event:2")
         # Of an epoch that was written but not saved before a crash, TensorBoard then shows the second version only.
-        self._write(step=step, session_log=tf.compat.v1.SessionLog(status=tf.compat.v1.SessionLog.START))
+        self._write(
+            step=step, session_log=tf.compat.v1.SessionLog(status=tf.compat.v1.SessionLog.START)
+        )
 
     def _write(self, **content):
         self._writer.write(tf.compat.v1.Event(wall_time=time.time(), **content).SerializeToString())
@@ -99,7 +115,9 @@ def _png(picture):
 
 def _image_value(tag, png):
     width, height = Image.open(io.BytesIO(png)).size
-    image = tf.compat.v1.Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=png)
+    image = tf.compat.v1.Summary.Image(
+        height=height, width=width, colorspace=3, encoded_image_string=png
+    )
     return tf.compat.v1.Summary.Value(tag=tag, image=image)
 
 

@@ -36,9 +36,15 @@ def api_page(openapi: dict, origin: str = "http://127.0.0.1:8000") -> str:
     """
     info = openapi["info"]
     operations = [
-        _operation(path, method, operation) for path, methods in openapi["paths"].items() for method, operation in methods.items()
+        _operation(path, method, operation)
+        for path, methods in openapi["paths"].items()
+        for method, operation in methods.items()
     ]
-    used = {name: schema for name, schema in openapi["components"]["schemas"].items() if "Validation" not in name}
+    used = {
+        name: schema
+        for name, schema in openapi["components"]["schemas"].items()
+        if "Validation" not in name
+    }
     return PAGE.format(
         title=escape(info["title"]),
         description=escape(info["description"]),
@@ -49,14 +55,22 @@ def api_page(openapi: dict, origin: str = "http://127.0.0.1:8000") -> str:
 
 
 def _operation(path, method, operation):
-    parts = [f"<section><h2><code>{method.upper()} {escape(path)}</code></h2><p>{escape(operation['summary'])}.</p>"]
+    parts = [
+        f"<section><h2><code>{method.upper()} {escape(path)}</code></h2><p>{escape(operation['summary'])}.</p>"
+    ]
     if "requestBody" in operation:
-        kinds = ", ".join(f"<code>{escape(kind)}</code>" for kind in operation["requestBody"]["content"])
+        kinds = ", ".join(
+            f"<code>{escape(kind)}</code>" for kind in operation["requestBody"]["content"]
+        )
         parts.append(f"<p>Takes a photo as {kinds}.</p>")
     if operation.get("parameters"):
         rows = [(f"?{one['name']}=", one.get("description", "")) for one in operation["parameters"]]
         parts.append(_table(("parameter", ""), rows))
-    rows = [(status, _answer(one)) for status, one in sorted(operation["responses"].items()) if one["description"]]
+    rows = [
+        (status, _answer(one))
+        for status, one in sorted(operation["responses"].items())
+        if one["description"]
+    ]
     return "".join([*parts, _table(("status", "answer"), rows), "</section>"])
 
 
@@ -68,8 +82,9 @@ def _answer(response):
 
 def _schema(name, schema):
     rows = [(field, _described(own)) for field, own in schema.get("properties", {}).items()]
-    return f'<section id="{escape(name)}"><h2>{escape(name)}</h2><p>{escape(schema.get("description", ""))}</p>' + (
-        _table(("field", ""), rows) + "</section>"
+    return (
+        f'<section id="{escape(name)}"><h2>{escape(name)}</h2><p>{escape(schema.get("description", ""))}</p>'
+        + (_table(("field", ""), rows) + "</section>")
     )
 
 
@@ -89,5 +104,8 @@ def _kind(schema):
 
 def _table(heads, rows):
     head = "".join(f'<th scope="col">{escape(one)}</th>' for one in heads)
-    body = "".join(f'<tr><th scope="row"><code>{escape(key)}</code></th><td>{escape(text)}</td></tr>' for key, text in rows)
+    body = "".join(
+        f'<tr><th scope="row"><code>{escape(key)}</code></th><td>{escape(text)}</td></tr>'
+        for key, text in rows
+    )
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

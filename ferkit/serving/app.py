@@ -35,19 +35,32 @@ WRONG = {
     503: "Too busy to answer in time, or stopping.",
 }
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
-_FORM_SCHEMA = {"type": "object", "required": [FIELD], "properties": {FIELD: {"type": "string", "format": "binary"}}}
+_FORM_SCHEMA = {
+    "type": "object",
+    "required": [FIELD],
+    "properties": {FIELD: {"type": "string", "format": "binary"}},
+}
 _BODY = {
     "requestBody": {
         "required": True,
-        "content": {"image/*": _BINARY, "application/octet-stream": _BINARY, FORM: {"schema": _FORM_SCHEMA}},
+        "content": {
+            "image/*": _BINARY,
+            "application/octet-stream": _BINARY,
+            FORM: {"schema": _FORM_SCHEMA},
+        },
     }
 }
 Detector = Annotated[
     Literal[DETECTORS] | None,
-    Query(description="Who finds the faces; none: the photo is one cropped face. Default: as the server was started."),
+    Query(
+        description="Who finds the faces; none: the photo is one cropped face. Default: as the server was started."
+    ),
 ]
 ClassName = Annotated[
-    str | None, Query(alias="class", max_length=100, description="Explain this class. Default: each face's label.")
+    str | None,
+    Query(
+        alias="class", max_length=100, description="Explain this class. Default: each face's label."
+    ),
 ]
 
 
@@ -66,7 +79,14 @@ def make_app(service: Service, metrics: Metrics, detector: str = "auto", names=(
         yield
         await asyncio.to_thread(service.close)
 
-    app = FastAPI(title="Facial expressions", description=ABOUT, version="1", docs_url=None, redoc_url=None, lifespan=lifespan)
+    app = FastAPI(
+        title="Facial expressions",
+        description=ABOUT,
+        version="1",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+    )
     direct = _add_api(app, service, detector)
     _add_state(app, service, metrics, detector)
     add_pages(app, {"/docs": api_page(app.openapi())})
@@ -76,12 +96,17 @@ def make_app(service: Service, metrics: Metrics, detector: str = "auto", names=(
 
 def _add_api(app, service, default_detector):
     """Describe the two paths that take photos; path -> what answers it."""
-    intake, wrong = Intake(service.limits), {status: {"model": Refusal, "description": why} for status, why in WRONG.items()}
+    intake, wrong = (
+        Intake(service.limits),
+        {status: {"model": Refusal, "description": why} for status, why in WRONG.items()},
+    )
 
     async def answered(request, kind):
         try:
             service.check_room()
-            detector, class_name = _parameters(request.query_params, kind, service.recognizer.class_names)
+            detector, class_name = _parameters(
+                request.query_params, kind, service.recognizer.class_names
+            )
         except RequestError as problem:
             await intake.refuse(request, problem)
         async with intake.photo(request) as content:
@@ -136,7 +161,11 @@ def _parameters(query, kind, class_names):
 def _add_state(app, service, metrics, detector):
     about = {"models": [_about(service.recognizer, detector)], "limits": vars(service.limits)}
 
-    @app.get("/v1/models", summary="What answers here, how well, and the limits", responses={200: {"model": Models}})
+    @app.get(
+        "/v1/models",
+        summary="What answers here, how well, and the limits",
+        responses={200: {"model": Models}},
+    )
     async def models():
         return json_response(about)
 

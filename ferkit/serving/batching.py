@@ -28,12 +28,25 @@ class Batcher:
     """
 
     def __init__(
-        self, functions: dict[str, Callable], most: dict[str, int], most_rows: int = 1024, measured=None, threads: int = 1
+        self,
+        functions: dict[str, Callable],
+        most: dict[str, int],
+        most_rows: int = 1024,
+        measured=None,
+        threads: int = 1,
     ):
         self._functions, self._most, self._most_rows = functions, most, most_rows
         self._measured = measured or (lambda *_: None)
-        self._jobs, self._changed, self._closed, self._answering = [], threading.Condition(), False, threading.Lock()
-        self._threads = [threading.Thread(target=self._run, name=f"model{k}", daemon=True) for k in range(threads)]
+        self._jobs, self._changed, self._closed, self._answering = (
+            [],
+            threading.Condition(),
+            False,
+            threading.Lock(),
+        )
+        self._threads = [
+            threading.Thread(target=self._run, name=f"model{k}", daemon=True)
+            for k in range(threads)
+        ]
         for thread in self._threads:
             thread.start()
 
@@ -55,7 +68,11 @@ class Batcher:
             job.future.set_result([])
             return job.future
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or not self._jobs or self.waiting + len(rows) <= self._most_rows)
+            self._changed.wait_for(
+                lambda: (
+                    self._closed or not self._jobs or self.waiting + len(rows) <= self._most_rows
+                )
+            )
             if self._closed:
                 raise RuntimeError("the server is stopping")
             self._jobs.append(job)

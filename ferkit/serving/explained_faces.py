@@ -42,7 +42,9 @@ def heat_picture(values: np.ndarray) -> np.ndarray:
     """A map as uint8 ``(SIDE, SIDE, 4)``, blue green red alpha: hot where it is strong, clear where it is 0."""
     import cv2
 
-    heat = np.clip(cv2.resize(values.astype(np.float64), (SIDE, SIDE), interpolation=cv2.INTER_LINEAR), 0, 1)
+    heat = np.clip(
+        cv2.resize(values.astype(np.float64), (SIDE, SIDE), interpolation=cv2.INTER_LINEAR), 0, 1
+    )
     picture = np.dstack([heat_colours(heat)[:, :, ::-1], 255 * MOST_COVER * heat**0.7])
     return picture.round().astype(np.uint8)
 

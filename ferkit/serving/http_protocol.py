@@ -61,7 +61,9 @@ class Connection(HttpToolsProtocol):
 
     def on_body(self, body):
         super().on_body(body)
-        if self.cycle.response_complete and self._timer is None:  # answered already: the rest is let through for a while
+        if (
+            self.cycle.response_complete and self._timer is None
+        ):  # answered already: the rest is let through for a while
             self._timer = self.loop.call_later(self.limits.drain_seconds, self.transport.abort)
 
     def on_message_complete(self):
@@ -81,7 +83,9 @@ class Connection(HttpToolsProtocol):
             self._timer = self.loop.call_later(self.limits.header_seconds, self._too_slow)
 
     def _too_slow(self):
-        self._refuse(408, f"the request's headers did not arrive within {self.limits.header_seconds:g} s.")
+        self._refuse(
+            408, f"the request's headers did not arrive within {self.limits.header_seconds:g} s."
+        )
 
     def _stop_timer(self):
         if self._timer is not None:

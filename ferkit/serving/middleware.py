@@ -57,7 +57,10 @@ class Guard:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 own = {name for name, _ in message["headers"]}
-                message["headers"] = [*message["headers"], *(pair for pair in _HEADERS if pair[0] not in own)]
+                message["headers"] = [
+                    *message["headers"],
+                    *(pair for pair in _HEADERS if pair[0] not in own),
+                ]
             await send(message)
 
         try:
@@ -69,17 +72,27 @@ class Guard:
             if not status:
                 await problem_response(500, FAILED)(scope, receive, send_on)
         finally:
-            self._metrics.request(self._path(scope), status or CLIENT_GONE, time.perf_counter() - started)
+            self._metrics.request(
+                self._path(scope), status or CLIENT_GONE, time.perf_counter() - started
+            )
 
     def _refusal(self, scope):
         headers = dict(scope["headers"])
         host = headers.get(b"host", b"").decode("latin-1").lower()
         if not self._known(host):
-            return problem_response(421, "this Host is no name of this server; start it with --allow-host NAME to add one.")
+            return problem_response(
+                421,
+                "this Host is no name of this server; start it with --allow-host NAME to add one.",
+            )
         if scope["method"] in ("GET", "HEAD"):
             return None
-        site, origin = headers.get(b"sec-fetch-site"), headers.get(b"origin", b"").decode("latin-1").lower()
-        if site not in (None, b"same-origin", b"none") or (origin and origin.partition("://")[2] != host):
+        site, origin = (
+            headers.get(b"sec-fetch-site"),
+            headers.get(b"origin", b"").decode("latin-1").lower(),
+        )
+        if site not in (None, b"same-origin", b"none") or (
+            origin and origin.partition("://")[2] != host
+        ):
             return problem_response(403, "requests from another site's pages are refused.")
         return None
 
@@ -102,4 +115,6 @@ def _is_address(name):
 def _log(error):
     """One line: what and where. Never the request, whose content is private, nor the error's words, which may quote it."""
     place = traceback.extract_tb(error.__traceback__)[-1]
-    log.error("error: a request failed: %s in %s:%d", type(error).__name__, place.filename, place.lineno)
+    log.error(
+        "error: a request failed: %s in %s:%d", type(error).__name__, place.filename, place.lineno
+    )

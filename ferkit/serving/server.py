@@ -25,9 +25,13 @@ def check_installed():
     """Raises:
     UserError: a package that only serve needs is missing.
     """
-    missing = [package for module, package in NEEDED.items() if importlib.util.find_spec(module) is None]
+    missing = [
+        package for module, package in NEEDED.items() if importlib.util.find_spec(module) is None
+    ]
     if missing:
-        raise UserError(f"serve needs {', '.join(missing)}: python -m pip install {' '.join(NEEDED.values())}")
+        raise UserError(
+            f"serve needs {', '.join(missing)}: python -m pip install {' '.join(NEEDED.values())}"
+        )
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -43,7 +47,9 @@ def listen(host: str, port: int) -> socket.socket:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(address, family=family, backlog=2048)
     except socket.gaierror as error:
-        raise UserError(f"--host {host}: no such host ({error.strerror}); give 127.0.0.1, or 0.0.0.0 for all.") from error
+        raise UserError(
+            f"--host {host}: no such host ({error.strerror}); give 127.0.0.1, or 0.0.0.0 for all."
+        ) from error
     except OSError as error:
         advice = {
             "EADDRINUSE": "something listens there already; stop that, or give another --port",
@@ -54,7 +60,12 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def make_server(
-    recognizer, detector="auto", detector_model=None, names=(), limits: Limits | None = None, warm=("predict", "explain")
+    recognizer,
+    detector="auto",
+    detector_model=None,
+    names=(),
+    limits: Limits | None = None,
+    warm=("predict", "explain"),
 ):
     """A uvicorn server with everything in it, ready to ``run(sockets=[listener])``.
 
@@ -77,7 +88,9 @@ def make_server(
     for reader in ("python_multipart", "PIL"):
         logging.getLogger(reader).setLevel(logging.CRITICAL)  # they quote damaged forms and photos
     limits, metrics = limits or Limits(), Metrics()
-    service = Service(recognizer, limits, metrics, lambda name: detection.make_detector(name, detector_model))
+    service = Service(
+        recognizer, limits, metrics, lambda name: detection.make_detector(name, detector_model)
+    )
     service.warm_up(warm)
     app = make_app(service, metrics, detector, names)
     config = uvicorn.Config(
@@ -113,15 +126,23 @@ def serve(load_recognizer, host: str, port: int, detector="auto", detector_model
         recognizer = load_recognizer()
         names = [*names, host] if host else names
         server = make_server(recognizer, detector, detector_model, names)
-        print(f"{recognizer.file.stem} is ready after {time.monotonic() - started:.0f} s: {_url(listener, host)}", flush=True)
-        print("The API is described at /docs. Ctrl-C stops; what is under way is answered first.", flush=True)
+        print(
+            f"{recognizer.file.stem} is ready after {time.monotonic() - started:.0f} s: {_url(listener, host)}",
+            flush=True,
+        )
+        print(
+            "The API is described at /docs. Ctrl-C stops; what is under way is answered first.",
+            flush=True,
+        )
         run_until_stopped(server, listener)
     print("Stopped.")
 
 
 def run_until_stopped(server, listener):
     """Run; uvicorn hands on the signal that ended it, which is no failure here."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler) if _in_main_thread() else None
+    before = (
+        signal.signal(signal.SIGTERM, signal.default_int_handler) if _in_main_thread() else None
+    )
     try:
         server.run(sockets=[listener])
     except KeyboardInterrupt:

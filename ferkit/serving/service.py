@@ -16,7 +16,16 @@ from ferkit.serving.responses import ClientGoneError, RequestError
 from ferkit.serving.schema import face_answer
 from ferkit.tensorflow_runtime import usable_cores
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM")  # decoded in this process, in memory
+FORMATS = (
+    "JPEG",
+    "PNG",
+    "WEBP",
+    "GIF",
+    "BMP",
+    "TIFF",
+    "AVIF",
+    "PPM",
+)  # decoded in this process, in memory
 EXPLAINED_TOGETHER = 4  # faces whose maps are made in one go
 
 
@@ -75,8 +84,12 @@ class Service:
             threads=usable_cores(),
         )
         self._readers = ThreadPoolExecutor(limits.readers, thread_name_prefix="reader")
-        metrics.watch("fer_requests_waiting", "Requests that wait or are worked on.", lambda: self.waiting)
-        metrics.watch("fer_faces_waiting", "Faces that wait for the model.", lambda: self._batcher.waiting)
+        metrics.watch(
+            "fer_requests_waiting", "Requests that wait or are worked on.", lambda: self.waiting
+        )
+        metrics.watch(
+            "fer_faces_waiting", "Faces that wait for the model.", lambda: self._batcher.waiting
+        )
 
     def warm_up(self, kinds=("predict", "explain")):
         """Have everything traced before the first request."""
@@ -95,7 +108,9 @@ class Service:
         RequestError: 429, as many tasks are waiting as may.
         """
         if self.waiting >= self.limits.waiting:
-            raise RequestError(429, f"busy: {self.waiting} requests are waiting; try again in a second.")
+            raise RequestError(
+                429, f"busy: {self.waiting} requests are waiting; try again in a second."
+            )
 
     async def answer(self, task: Task) -> dict:
         """What the API answers to a task; see ``schema.Prediction`` and ``schema.Explanation``.
@@ -112,9 +127,13 @@ class Service:
                 found, answers = await asyncio.wrap_future(done)
                 if task.kind == "predict":
                     return self._as_answer(found, answers, face_answer)
-                return await asyncio.wrap_future(self._readers.submit(self._as_answer, found, answers, explained_answer))
+                return await asyncio.wrap_future(
+                    self._readers.submit(self._as_answer, found, answers, explained_answer)
+                )
         except TimeoutError as error:
-            raise RequestError(503, f"not answered within {self.limits.seconds:g} s: too busy; try again.") from error
+            raise RequestError(
+                503, f"not answered within {self.limits.seconds:g} s: too busy; try again."
+            ) from error
         finally:
             task.given_up = True
             self.waiting -= 1
@@ -145,17 +164,29 @@ class Service:
             rows = [self.recognizer.crop(photo, face) for face in faces[:most]]
         except cv2.error as error:
             height, width = photo.shape[:2]
-            raise RequestError(422, f"the photo: {width} x {height} pixels, which cannot be searched for faces.") from error
+            raise RequestError(
+                422, f"the photo: {width} x {height} pixels, which cannot be searched for faces."
+            ) from error
         if task.kind == "explain":
             rows = [(row, task.class_name) for row in rows]
-        return _Found(photo.shape[1::-1], faces, self._batcher.submit(task.kind, [] if task.given_up else rows))
+        return _Found(
+            photo.shape[1::-1],
+            faces,
+            self._batcher.submit(task.kind, [] if task.given_up else rows),
+        )
 
     def _photo(self, task):
         content, task.content = task.content, b""
         try:
             return read_photo(content, self.limits.pixels, FORMATS)
         except PhotoError as error:
-            status = 415 if isinstance(error, NoPhotoError) else 413 if isinstance(error, TooManyPixelsError) else 422
+            status = (
+                415
+                if isinstance(error, NoPhotoError)
+                else 413
+                if isinstance(error, TooManyPixelsError)
+                else 422
+            )
             words = str(error).replace("the bytes given", "the photo", 1)
             hint = f" Formats: {', '.join(FORMATS)}." if status == 415 else ""
             raise RequestError(status, words + hint) from error
@@ -180,15 +211,25 @@ class Service:
         crops = np.stack([crop for crop, _ in rows])
         probabilities = self.recognizer.probabilities(crops)
         names, labels = list(self.recognizer.class_names), probabilities.argmax(axis=1)
-        classes = [label if name is None else names.index(name) for (_, name), label in zip(rows, labels, strict=True)]
+        classes = [
+            label if name is None else names.index(name)
+            for (_, name), label in zip(rows, labels, strict=True)
+        ]
         maps = self._explainer.maps(crops, np.array(classes))["features"]
         return list(zip(crops, probabilities, classes, maps, strict=True))
 
     def _as_answer(self, found, answers, one_answer):
-        faces = [one_answer(self.recognizer, face, *answer) for face, answer in zip(found.faces, answers, strict=False)]
+        faces = [
+            one_answer(self.recognizer, face, *answer)
+            for face, answer in zip(found.faces, answers, strict=False)
+        ]
         width, height = found.size
         head = {"model": self.recognizer.file.stem, "width": width, "height": height}
-        return head | {"faces_found": len(found.faces), "faces_left_out": len(found.faces) - len(faces), "faces": faces}
+        return head | {
+            "faces_found": len(found.faces),
+            "faces_left_out": len(found.faces) - len(faces),
+            "faces": faces,
+        }
 
 
 def _hand_on(answers, found, done):

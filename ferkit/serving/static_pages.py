@@ -20,7 +20,9 @@ def add_pages(app, made: dict[str, str]):
     contents = {path: ((folder / name).read_bytes(), kind) for path, (name, kind) in FILES.items()}
     contents |= {path: (page.encode("utf-8"), "text/html") for path, page in made.items()}
     for path, (content, kind) in contents.items():
-        app.add_api_route(path, _sender(content, kind), methods=["GET", "HEAD"], include_in_schema=False)
+        app.add_api_route(
+            path, _sender(content, kind), methods=["GET", "HEAD"], include_in_schema=False
+        )
 
 
 def _sender(content, kind):

@@ -80,11 +80,14 @@ class Intake:
                     if body.count > allowed:
                         raise _too_large(self.limits.bytes)
                     if self.held > self.limits.waiting_bytes:
-                        raise RequestError(429, "too many photos are being received; try again in a second.")
+                        raise RequestError(
+                            429, "too many photos are being received; try again in a second."
+                        )
                     chunks.append(chunk)
         except TimeoutError as error:
             raise RequestError(
-                408, f"the photo did not arrive within {self.limits.upload_seconds:g} s; send it again."
+                408,
+                f"the photo did not arrive within {self.limits.upload_seconds:g} s; send it again.",
             ) from error
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
@@ -132,7 +135,10 @@ def _boundary(content_type):
     if kind == FORM:
         boundary = options.get(b"boundary")
         if not boundary:
-            raise RequestError(400, "multipart without a boundary in its Content-Type; let your HTTP client set that header.")
+            raise RequestError(
+                400,
+                "multipart without a boundary in its Content-Type; let your HTTP client set that header.",
+            )
         return boundary
     if not kind or kind == "application/octet-stream" or kind.startswith("image/"):
         return None
@@ -155,7 +161,10 @@ def form_file(content: bytes, boundary: bytes) -> bytes:
     if not reader.ended:
         raise RequestError(400, "the multipart form is cut off before its end; send it again.")
     if len(reader.files) != 1:
-        raise RequestError(400, f"the form has {len(reader.files) or 'no'} fields named `{FIELD}`; send one photo a request.")
+        raise RequestError(
+            400,
+            f"the form has {len(reader.files) or 'no'} fields named `{FIELD}`; send one photo a request.",
+        )
     return b"".join(reader.files[0])
 
 
@@ -175,7 +184,10 @@ class _FormReader:
         self._parts += 1
         self._wanted = False
         if self._parts > MOST_PARTS:
-            raise RequestError(400, f"the form has more than {MOST_PARTS} fields; send the photo alone, as `{FIELD}`.")
+            raise RequestError(
+                400,
+                f"the form has more than {MOST_PARTS} fields; send the photo alone, as `{FIELD}`.",
+            )
 
     def _header_field(self, data, start, end):
         self._name += data[start:end]

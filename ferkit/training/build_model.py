@@ -42,7 +42,11 @@ def take_over(model, recipe: Recipe):
             f"--start_from {recipe.start_from}: takes images of {height}x{height}x{channels}, this training gives it "
             f"{'x'.join(map(str, given))}; add --image_size {height} --channels {channels}."
         )
-    last = [] if tuple(source.class_names) == tuple(model.class_names) else model.get_layer(LAST_LAYER).weights
+    last = (
+        []
+        if tuple(source.class_names) == tuple(model.class_names)
+        else model.get_layer(LAST_LAYER).weights
+    )
     kept = {id(weight) for weight in last}
     pairs = list(zip(model.weights, source.weights, strict=False))
     fits = len(model.weights) == len(source.weights)
@@ -62,7 +66,9 @@ def precision(recipe: Recipe):
     import keras
 
     before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("float32" if recipe.precision == "float32" else f"mixed_{recipe.precision}")
+    keras.config.set_dtype_policy(
+        "float32" if recipe.precision == "float32" else f"mixed_{recipe.precision}"
+    )
     try:
         yield
     finally:
@@ -73,10 +79,18 @@ def training_splits(manifest, model):
     """The train and the val split, as the model takes them."""
     from ferkit.input_pipeline.dataset import load_split
 
-    return tuple(load_split(manifest.folder, name, manifest, *model.input_shape[2:]) for name in ("train", "val"))
+    return tuple(
+        load_split(manifest.folder, name, manifest, *model.input_shape[2:])
+        for name in ("train", "val")
+    )
 
 
-def build_model(recipe: Recipe, shape: tuple[int, int, int], class_names: tuple[str, ...], first_weights: bool = True):
+def build_model(
+    recipe: Recipe,
+    shape: tuple[int, int, int],
+    class_names: tuple[str, ...],
+    first_weights: bool = True,
+):
     """A new model of the recipe.
 
     Args:
@@ -88,7 +102,12 @@ def build_model(recipe: Recipe, shape: tuple[int, int, int], class_names: tuple[
     Raises:
         UserError: the model cannot be built so, or the weights cannot be had.
     """
-    options = {"class_names": class_names, "image_size": shape[0], "channels": shape[2], **recipe.model_options}
+    options = {
+        "class_names": class_names,
+        "image_size": shape[0],
+        "channels": shape[2],
+        **recipe.model_options,
+    }
     try:
         model = model_entry(recipe.model).model_class(**options)
         if first_weights and hasattr(model, "load_first_weights"):

@@ -32,7 +32,11 @@ class Checkpoints:
     def files(self) -> list[Path]:
         """The checkpoints there are, newest first."""
         there = self.folder.iterdir() if self.folder.is_dir() else ()
-        return sorted((path for path in there if _NAME.fullmatch(path.name)), key=lambda path: path.name, reverse=True)
+        return sorted(
+            (path for path in there if _NAME.fullmatch(path.name)),
+            key=lambda path: path.name,
+            reverse=True,
+        )
 
     def save(self, position: dict, arrays: dict[str, np.ndarray]):
         """Write a checkpoint, flushed to the disk, then let go of all but the last two.
@@ -59,7 +63,9 @@ class Checkpoints:
             UserError: there are files, and none is whole, or what is there is an older version's.
         """
         files = self.files()
-        if not files and (self.folder / "state.npz").exists():  # to start over would overwrite that run
+        if (
+            not files and (self.folder / "state.npz").exists()
+        ):  # to start over would overwrite that run
             raise UserError(
                 f"{self.folder / 'state.npz'}: a checkpoint of an older version, which this one cannot resume; evaluate the "
                 "run's best.keras, or start a new run."
@@ -91,7 +97,15 @@ class _DamagedError(Exception):
     pass
 
 
-_DAMAGE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError)
+_DAMAGE = (
+    OSError,
+    ValueError,
+    KeyError,
+    EOFError,
+    zipfile.BadZipFile,
+    zlib.error,
+    NotImplementedError,
+)
 
 
 def _read(path):

@@ -30,12 +30,20 @@ class Devices:
     def __init__(self, strategy, worker=0, workers=1, addresses=()):
         import tensorflow as tf
 
-        self.strategy, self.worker, self.workers, self.addresses = strategy, worker, workers, tuple(addresses)
+        self.strategy, self.worker, self.workers, self.addresses = (
+            strategy,
+            worker,
+            workers,
+            tuple(addresses),
+        )
         self.replicas = strategy.num_replicas_in_sync
         self.local_replicas = self.replicas // workers
         self.chief = worker == 0
         signature = [tf.TensorSpec((None,), tf.float64)]
-        self._sum = tf.function(lambda values: strategy.run(self._sum_on_a_replica, args=(values,)), input_signature=signature)
+        self._sum = tf.function(
+            lambda values: strategy.run(self._sum_on_a_replica, args=(values,)),
+            input_signature=signature,
+        )
 
     @property
     def scope(self):
@@ -52,7 +60,9 @@ class Devices:
     def _sum_on_a_replica(self, values):
         import tensorflow as tf
 
-        own = tf.identity(values) if self.local_replica() == 0 else tf.zeros_like(values)  # placed on this device
+        own = (
+            tf.identity(values) if self.local_replica() == 0 else tf.zeros_like(values)
+        )  # placed on this device
         return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, own)
 
     def sum_over_workers(self, array: np.ndarray) -> np.ndarray:
@@ -67,11 +77,16 @@ class Devices:
         """The chief's arrays on every worker, which must have arrays of the same shapes."""
         if self.workers == 1:
             return values
-        flat = np.concatenate([np.asarray(value, np.float64).ravel() for value in values] or [np.zeros(0)])
+        flat = np.concatenate(
+            [np.asarray(value, np.float64).ravel() for value in values] or [np.zeros(0)]
+        )
         flat = self.sum_over_workers(flat if self.chief else np.zeros_like(flat))
         ends = np.cumsum([np.size(value) for value in values])[:-1]
         parts = np.split(flat, ends)
-        return [part.reshape(np.shape(value)).astype(value.dtype) for part, value in zip(parts, values, strict=True)]
+        return [
+            part.reshape(np.shape(value)).astype(value.dtype)
+            for part, value in zip(parts, values, strict=True)
+        ]
 
     def text_from_chief(self, text: str) -> str:
         """The chief's text on every worker."""
@@ -106,7 +121,9 @@ def open_devices(strategy: str = "one", count: int | None = None) -> Devices:
         UserError: too many devices, or TF_CONFIG missing or malformed.
     """
     if strategy != "mirrored" and count is not None:
-        raise UserError(f"--devices {count}: goes with --strategy mirrored only; add that, or drop --devices.")
+        raise UserError(
+            f"--devices {count}: goes with --strategy mirrored only; add that, or drop --devices."
+        )
     if strategy == "one":
         import_tensorflow()
         return one_device()
@@ -125,17 +142,22 @@ def _local_devices(tf, count):
         raise UserError(f"--devices {count}: out of range; give a number at least 1.")
     if gpus:
         if count and count > len(gpus):
-            raise UserError(f"--devices {count}: this machine has {len(gpus)} GPUs; give at most that.")
+            raise UserError(
+                f"--devices {count}: this machine has {len(gpus)} GPUs; give at most that."
+            )
         return [f"GPU:{number}" for number in range(count or len(gpus))]
     processor = tf.config.list_physical_devices("CPU")[0]
-    tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * (count or 1))
+    tf.config.set_logical_device_configuration(
+        processor, [tf.config.LogicalDeviceConfiguration()] * (count or 1)
+    )
     return [f"CPU:{number}" for number in range(count or 1)]
 
 
 def _multiworker(tf, addresses, worker):
     others = [address for number, address in enumerate(addresses) if number != worker]
     print(
-        f"Worker {worker} of {len(addresses)}, {addresses[worker]}; waiting for {', '.join(others) or 'nobody'} ...", flush=True
+        f"Worker {worker} of {len(addresses)}, {addresses[worker]}; waiting for {', '.join(others) or 'nobody'} ...",
+        flush=True,
     )
     try:
         strategy = tf.distribute.MultiWorkerMirroredStrategy()
@@ -155,7 +177,9 @@ def read_cluster(text: str | None) -> tuple[list[str], int]:
         UserError: missing or malformed; says what is expected.
     """
     if not text:
-        raise UserError(f"TF_CONFIG: not set, and --strategy multiworker needs it on every machine: {_EXAMPLE}")
+        raise UserError(
+            f"TF_CONFIG: not set, and --strategy multiworker needs it on every machine: {_EXAMPLE}"
+        )
     try:
         config = json.loads(text)
         cluster, task = config["cluster"], config["task"]
@@ -164,15 +188,25 @@ def read_cluster(text: str | None) -> tuple[list[str], int]:
         number = index + (len(cluster.get("chief", [])) if kind == "worker" else 0)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         what = f"lacks {error}" if isinstance(error, KeyError) else f"cannot be read ({error})"
-        raise UserError(f"TF_CONFIG: {what}; received {text[:100]!r}, expected for example {_EXAMPLE}") from error
+        raise UserError(
+            f"TF_CONFIG: {what}; received {text[:100]!r}, expected for example {_EXAMPLE}"
+        ) from error
     if kind not in ("worker", "chief") or set(cluster) - {"worker", "chief"}:
-        raise UserError(f"TF_CONFIG: only workers (and a chief) train here; received task type {kind!r} in {sorted(cluster)}.")
+        raise UserError(
+            f"TF_CONFIG: only workers (and a chief) train here; received task type {kind!r} in {sorted(cluster)}."
+        )
     for address in addresses:
         if not isinstance(address, str) or not re.fullmatch(r".+:\d+", address):
-            raise UserError(f"TF_CONFIG: {address!r} is no address; expected host:port, for example host1:12345.")
+            raise UserError(
+                f"TF_CONFIG: {address!r} is no address; expected host:port, for example host1:12345."
+            )
     if len(set(addresses)) < len(addresses):
-        raise UserError(f"TF_CONFIG: an address is given twice in {', '.join(addresses)}; every worker needs its own.")
+        raise UserError(
+            f"TF_CONFIG: an address is given twice in {', '.join(addresses)}; every worker needs its own."
+        )
     own = cluster.get(kind, [])
     if not isinstance(index, int) or not 0 <= index < len(own):
-        raise UserError(f"TF_CONFIG: task index {index!r}, and there are {len(own)} of type {kind}; give 0 to {len(own) - 1}.")
+        raise UserError(
+            f"TF_CONFIG: task index {index!r}, and there are {len(own)} of type {kind}; give 0 to {len(own) - 1}."
+        )
     return addresses, number

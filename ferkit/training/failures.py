@@ -29,7 +29,9 @@ def training_failures(trainer):
 
 def _out_of_memory(recipe):
     if recipe.batch_size == 1:
-        return UserError("training: out of memory with a single image a step; take a smaller --image_size or a smaller model.")
+        return UserError(
+            "training: out of memory with a single image a step; take a smaller --image_size or a smaller model."
+        )
     half = max(1, recipe.batch_size // recipe.accumulate // 2)
     return UserError(
         f"training: out of memory with --batch_size {recipe.batch_size}; nothing saved was lost. Try --accumulate "
@@ -42,7 +44,9 @@ def _lost_worker(trainer, error):
     devices = trainer.devices
     named = {int(number) for number in re.findall(r"task:(\d+)", str(error))} - {devices.worker}
     lost = named or set(range(devices.workers)) - {devices.worker}
-    names = ", ".join(devices.addresses[number] for number in sorted(lost) if number < devices.workers)
+    names = ", ".join(
+        devices.addresses[number] for number in sorted(lost) if number < devices.workers
+    )
     return UserError(
         f"training: worker {names} does not answer any more, in epoch {trainer.epoch + 1}, step {trainer.step + 1}. Start all "
         "workers again, with --resume: they go on from the last checkpoint."

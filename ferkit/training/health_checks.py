@@ -30,7 +30,9 @@ class TrainingWatch:
             UserError: with the step and what to try; what was saved before stays.
         """
         if finite_steps < step:
-            self._broken(f"the loss became NaN or infinite in epoch {epoch + 1}, step {int(finite_steps) + 1}")
+            self._broken(
+                f"the loss became NaN or infinite in epoch {epoch + 1}, step {int(finite_steps) + 1}"
+            )
 
     def check_weights(self, weights, epoch: int):
         """Stop on weights that are no numbers: a ReLU turns NaN into zero on some CPUs, and the loss then looks harmless.
@@ -43,7 +45,11 @@ class TrainingWatch:
 
     def _broken(self, what):
         rate = self._recipe.learning_rate
-        kept = f"the last good checkpoint stays in {self._kept_in}" if self._kept_in else "what was saved before stays"
+        kept = (
+            f"the last good checkpoint stays in {self._kept_in}"
+            if self._kept_in
+            else "what was saved before stays"
+        )
         raise UserError(
             f"training: {what}; {kept}. Start a new run with a smaller --learning_rate (this run: {rate:g}; a tenth of it is a "
             "good start), --warmup_epochs 1 or --clip_norm 1."

@@ -69,5 +69,9 @@ class Objective:
     def _cross_entropy(self, targets, logits):
         if self._smoothing:
             counts = tf.reduce_sum(targets, axis=1, keepdims=True)  # 1, or the weight of the row
-            targets = targets * (1.0 - self._smoothing) + counts * (self._smoothing / logits.shape[1])
-        return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(labels=targets, logits=logits))
+            targets = targets * (1.0 - self._smoothing) + counts * (
+                self._smoothing / logits.shape[1]
+            )
+        return tf.reduce_mean(
+            tf.nn.softmax_cross_entropy_with_logits(labels=targets, logits=logits)
+        )

@@ -14,7 +14,9 @@ def build_optimizer(recipe, variables):
         optimizer = keras.optimizers.Adam(recipe.learning_rate, weight_decay=decay)
     else:
         nesterov = recipe.optimizer == "sgd"
-        optimizer = keras.optimizers.SGD(recipe.learning_rate, momentum=recipe.momentum, nesterov=nesterov, weight_decay=decay)
+        optimizer = keras.optimizers.SGD(
+            recipe.learning_rate, momentum=recipe.momentum, nesterov=nesterov, weight_decay=decay
+        )
     if decay:
         optimizer.exclude_from_weight_decay(var_list=[v for v in variables if len(v.shape) < 2])
     if recipe.precision == "float16":

@@ -47,7 +47,9 @@ class ProgressLine:
         done = self._bar.n - self._first_step
         left = duration(seconds / max(done, 1) * (self._bar.total - self._bar.n + self._further))
         speed = f"{self._images / max(seconds, 1e-9):,.0f} images/s"
-        self._bar.set_postfix_str(f"loss {loss:.3f}  accuracy {accuracy:.1%}  {speed}  {left} left", refresh=False)
+        self._bar.set_postfix_str(
+            f"loss {loss:.3f}  accuracy {accuracy:.1%}  {speed}  {left} left", refresh=False
+        )
 
 
 @contextlib.contextmanager

@@ -22,18 +22,26 @@ def resumed_run(options, given):
         return None, None
     recipe = run.recipe()
     if model and model != recipe.model:
-        raise UserError(f"{run.path}: a run of model {recipe.model}, and --model {model} was given; drop one of the two.")
+        raise UserError(
+            f"{run.path}: a run of model {recipe.model}, and --model {model} was given; drop one of the two."
+        )
     name = getattr(options, "recipe", recipe.name)
     if name != recipe.name and not name.endswith(".json"):
-        raise UserError(f"{run.path}: a run of recipe {recipe.name}, and --recipe {name} was given; start a new run.")
+        raise UserError(
+            f"{run.path}: a run of recipe {recipe.name}, and --recipe {name} was given; start a new run."
+        )
     for key, value in given.items():
         old = recipe.model_options.get(key, getattr(recipe, key, None))
         if key not in ("epochs", "early_stopping") and value != old:
-            raise UserError(f"{run.path}: runs with --{key} {old}, and {value} was given; a resumed run keeps its recipe.")
+            raise UserError(
+                f"{run.path}: runs with --{key} {old}, and {value} was given; a resumed run keeps its recipe."
+            )
     if given.get("epochs", recipe.epochs) != recipe.epochs:
         stretched = recipe.schedule == "cosine"
         note = " The cosine schedule stretches to the new length." if stretched else ""
-        print(f"Epochs: {given['epochs']} instead of the {recipe.epochs} this run was started with.{note}")
+        print(
+            f"Epochs: {given['epochs']} instead of the {recipe.epochs} this run was started with.{note}"
+        )
     lengths = {key: given[key] for key in ("epochs", "early_stopping") if key in given}
     return run, recipe.replace(**lengths)
 
@@ -56,7 +64,9 @@ def same_on_all_workers(devices, recipe, fingerprint):
     """
     if devices.workers == 1:
         return recipe
-    theirs = json.loads(devices.text_from_chief(json.dumps({"recipe": recipe.to_json(), "dataset": fingerprint})))
+    theirs = json.loads(
+        devices.text_from_chief(json.dumps({"recipe": recipe.to_json(), "dataset": fingerprint}))
+    )
     if theirs["dataset"]["rows_sha256"] != fingerprint["rows_sha256"]:
         raise UserError(
             f"{fingerprint['folder']}: {_in_words(fingerprint)}; not the dataset of the first worker, "

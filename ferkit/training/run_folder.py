@@ -44,10 +44,19 @@ class RunFolder:
         """
         run = cls(path or cls._free_default(recipe.model))
         if run.recipe_file.exists():
-            raise UserError(f"{run.path}: holds a run already; add --resume to go on with it, or choose another --run.")
-        if run.path.exists() and (not run.path.is_dir() or any(not DRAFT.match(entry.name) for entry in run.path.iterdir())):
+            raise UserError(
+                f"{run.path}: holds a run already; add --resume to go on with it, or choose another --run."
+            )
+        if run.path.exists() and (
+            not run.path.is_dir()
+            or any(not DRAFT.match(entry.name) for entry in run.path.iterdir())
+        ):
             raise UserError(f"{run.path}: exists and is no run folder; choose another --run.")
-        record = {"recipe": json.loads(recipe.to_json()), "dataset": dataset, "made_with": made_with()}
+        record = {
+            "recipe": json.loads(recipe.to_json()),
+            "dataset": dataset,
+            "made_with": made_with(),
+        }
         run._write_record(record)
         return run
 
@@ -64,25 +73,35 @@ class RunFolder:
         """Before a resume: take away what a killed process left half-written, and note a recipe that was lengthened."""
         remove_drafts(self.path)
         record, values = self.record(), json.loads(recipe.to_json())
-        changes = {key: value for key, value in values.items() if record["recipe"].get(key, value) != value}
+        changes = {
+            key: value for key, value in values.items() if record["recipe"].get(key, value) != value
+        }
         if changes:
             position = self.checkpoints.position()
-            record.setdefault("continued", []).append({"after_epoch": position["epoch"] if position else 0, **changes})
+            record.setdefault("continued", []).append(
+                {"after_epoch": position["epoch"] if position else 0, **changes}
+            )
             record["recipe"] |= changes
             self._write_record(record)
 
     def in_use(self):
         """Within, no other process may train in this folder."""
         return sole_user(
-            self.path / "backup", f"{self.path}: another process is training in this folder; wait for it, or stop it."
+            self.path / "backup",
+            f"{self.path}: another process is training in this folder; wait for it, or stop it.",
         )
 
     def finished(self, recipe: Recipe) -> bool:
         """Whether its last checkpoint is the end of that recipe, and all that belongs to a finished run is there."""
         position = self.checkpoints.position()
-        if position is None or not is_finished(recipe, position["epoch"], position["step"], position["history"]):
+        if position is None or not is_finished(
+            recipe, position["epoch"], position["step"], position["history"]
+        ):
             return False
-        return all(path.exists() for path in (self.best, self.last, self.history_file, self.report / "index.html"))
+        return all(
+            path.exists()
+            for path in (self.best, self.last, self.history_file, self.report / "index.html")
+        )
 
     @classmethod
     def existing(cls, path) -> "RunFolder":
@@ -93,7 +112,9 @@ class RunFolder:
         """
         run = cls(path)
         if not run.recipe_file.is_file():
-            raise UserError(f"{run.path}: no run there (no recipe.json); give the folder that train named, with --run.")
+            raise UserError(
+                f"{run.path}: no run there (no recipe.json); give the folder that train named, with --run."
+            )
         return run
 
     @classmethod
@@ -110,7 +131,9 @@ class RunFolder:
             return None
         if not runs:
             wanted = f" of model {model}" if model else ""
-            raise UserError(f"{RUNS}: no run{wanted} there; train one first, or name its folder with --run.")
+            raise UserError(
+                f"{RUNS}: no run{wanted} there; train one first, or name its folder with --run."
+            )
         return max(runs, key=lambda run: max(file.stat().st_mtime for file in run.path.iterdir()))
 
     @staticmethod
@@ -128,7 +151,9 @@ class RunFolder:
         try:
             return json.loads(self.recipe_file.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise UserError(f"{self.recipe_file}: cannot be read ({error}); restore it or start a new run.") from error
+            raise UserError(
+                f"{self.recipe_file}: cannot be read ({error}); restore it or start a new run."
+            ) from error
 
     def recipe(self) -> Recipe:
         return Recipe.from_dict(self.record()["recipe"])

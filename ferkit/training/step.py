@@ -45,7 +45,11 @@ class TrainingStep:
         ]
         self._step = tf.function(self._whole_step, input_signature=signature)
         # Traced once for all parts; on several replicas a function within the function may not talk to the others.
-        self._part = tf.function(self._one_part) if recipe.accumulate > 1 and devices.replicas == 1 else self._one_part
+        self._part = (
+            tf.function(self._one_part)
+            if recipe.accumulate > 1 and devices.replicas == 1
+            else self._one_part
+        )
 
     def __call__(self, batch, learning_rate, totals):
         """One update of the weights.
@@ -64,7 +68,11 @@ class TrainingStep:
     @property
     def variables(self):
         """All that a resumed training must find again."""
-        return [*self.objective.variables, *self.optimizer.variables, *(self.averaged.variables if self.averaged else [])]
+        return [
+            *self.objective.variables,
+            *self.optimizer.variables,
+            *(self.averaged.variables if self.averaged else []),
+        ]
 
     def _whole_step(self, images, targets, labels, keys, count, learning_rate, totals):
         strategy = self.devices.strategy
@@ -84,20 +92,31 @@ class TrainingStep:
         gradients, added, seen = None, 0.0, []
         for part in range(self.recipe.accumulate):
             share = replica * self.recipe.accumulate + part, local * self.recipe.accumulate
-            with tf.control_dependencies(gradients or []):  # one part after another, or memory is not saved
+            with tf.control_dependencies(
+                gradients or []
+            ):  # one part after another, or memory is not saved
                 own = [tf.identity(slice_of(tensor, *share)) for tensor in batch]
             part_gradients, part_added, outputs = self._part(*own, count)
-            gradients = part_gradients if gradients is None else [a + b for a, b in zip(gradients, part_gradients, strict=True)]
+            gradients = (
+                part_gradients
+                if gradients is None
+                else [a + b for a, b in zip(gradients, part_gradients, strict=True)]
+            )
             added += part_added
             seen.append((own[2], outputs))
         if self.recipe.l2:
             share = self.recipe.l2 * self._scale() / self.devices.replicas
-            gradients = [gradient + share * variable for gradient, variable in zip(gradients, variables, strict=True)]
+            gradients = [
+                gradient + share * variable
+                for gradient, variable in zip(gradients, variables, strict=True)
+            ]
         if self.recipe.clip_norm:
             gradients = self._clipped(gradients)
         self.optimizer.apply(gradients, variables)
         labels = tf.concat([labels for labels, _ in seen], axis=0)
-        self.objective.after_step(labels, {name: tf.concat([o[name] for _, o in seen], axis=0) for name in seen[0][1]})
+        self.objective.after_step(
+            labels, {name: tf.concat([o[name] for _, o in seen], axis=0) for name in seen[0][1]}
+        )
         return tf.cast(added, tf.float64)
 
     def _one_part(self, images, targets, labels, keys, count):
@@ -105,20 +124,30 @@ class TrainingStep:
         with tf.GradientTape() as tape:
             with row_keys(self.model, keys):
                 outputs = objective.outputs(images)
-            loss, terms = objective.losses(labels, outputs, targets, self._weight(labels, count), self.recipe.accumulate)
+            loss, terms = objective.losses(
+                labels, outputs, targets, self._weight(labels, count), self.recipe.accumulate
+            )
             scaled = self.optimizer.scale_loss(loss)
-        gradients = tape.gradient(scaled, objective.trainable_variables, unconnected_gradients="zero")
+        gradients = tape.gradient(
+            scaled, objective.trainable_variables, unconnected_gradients="zero"
+        )
         gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
         predicted = tf.argmax(outputs["logits"], axis=1, output_type=tf.int32)
         right = tf.reduce_sum(tf.cast(tf.equal(predicted, labels), tf.float32))
         rows, count = (tf.cast(number, tf.float32) for number in (tf.shape(labels)[0], count))
-        return gradients, tf.stack([loss * count, right, rows, *(term * count for term in terms)]), outputs
+        return (
+            gradients,
+            tf.stack([loss * count, right, rows, *(term * count for term in terms)]),
+            outputs,
+        )
 
     def _weight(self, labels, count):
         """By how much a mean over these rows counts, so that all parts together give the mean over the batch; None: as it is."""
         if self.fewest_rows == 1:
             return None
-        return tf.cast(tf.shape(labels)[0] * self.fewest_rows, tf.float32) / tf.cast(count, tf.float32)
+        return tf.cast(tf.shape(labels)[0] * self.fewest_rows, tf.float32) / tf.cast(
+            count, tf.float32
+        )
 
     def _scale(self):
         """What the gradients are multiplied by until the optimizer divides them again."""
@@ -128,7 +157,9 @@ class TrainingStep:
         """By the norm of the whole gradient, that of all replicas summed."""
         whole = gradients
         if self.devices.replicas > 1:
-            whole = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, gradients)
+            whole = tf.distribute.get_replica_context().all_reduce(
+                tf.distribute.ReduceOp.SUM, gradients
+            )
         limit = self.recipe.clip_norm * self._scale()
         factor = tf.minimum(1.0, limit / tf.maximum(tf.linalg.global_norm(whole), 1e-30))
         return [gradient * factor for gradient in gradients]

@@ -33,7 +33,11 @@ def row_targets(split, soft_labels: float = 0.0, votes: str = "shares") -> np.nd
         return targets
     counts = class_votes(split)
     if votes == "translated":
-        said = np.where(split.votes.sum(axis=1, keepdims=True) > 0, translated_votes(split.votes, targets), targets)
+        said = np.where(
+            split.votes.sum(axis=1, keepdims=True) > 0,
+            translated_votes(split.votes, targets),
+            targets,
+        )
     else:
         total = counts.sum(axis=1, keepdims=True)
         said = np.where(total > 0, counts / np.maximum(total, 1), targets)
@@ -65,8 +69,14 @@ def _target_taker(split, recipe, answers):
     targets = row_targets(split, recipe.soft_labels, recipe.votes)
     if recipe.teacher:
         share = recipe.teacher_share
-        targets = (1.0 - share) * targets + share * teacher_probabilities(split, recipe.teacher, answers)
-    weights = class_weights(split.labels, recipe.class_weights, len(split.class_names))[split.labels]
-    plain, weighted = (tf.constant(table, tf.float32) for table in (targets, targets * weights[:, None]))
+        targets = (1.0 - share) * targets + share * teacher_probabilities(
+            split, recipe.teacher, answers
+        )
+    weights = class_weights(split.labels, recipe.class_weights, len(split.class_names))[
+        split.labels
+    ]
+    plain, weighted = (
+        tf.constant(table, tf.float32) for table in (targets, targets * weights[:, None])
+    )
     labels = tf.constant(split.labels)
     return lambda rows: (tf.gather(weighted, rows), tf.gather(plain, rows), tf.gather(labels, rows))

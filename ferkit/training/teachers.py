@@ -37,7 +37,11 @@ def teacher_probabilities(split, teachers: str, kept: Path | None = None) -> np.
     if answers is None:
         shown = tqdm(files, desc="Asking the teachers", unit="model", leave=False, disable=None)
         models = (load_model(file, class_names=split.class_names) for file in shown)
-        answers = averaged(np.concatenate([view_logits(model, split, "flip") for model in models]).astype(np.float64))
+        answers = averaged(
+            np.concatenate([view_logits(model, split, "flip") for model in models]).astype(
+                np.float64
+            )
+        )
         if kept:
             with atomic_path(kept) as draft:
                 np.savez(draft, asked=asked, answers=answers)

@@ -16,7 +16,12 @@ from ferkit.input_pipeline.batches import TrainingBatches
 from ferkit.training.devices import one_device
 from ferkit.training.failures import training_failures
 from ferkit.training.health_checks import TrainingWatch
-from ferkit.training.history import epoch_scores, epochs_without_better, is_finished, is_stopped_early
+from ferkit.training.history import (
+    epoch_scores,
+    epochs_without_better,
+    is_finished,
+    is_stopped_early,
+)
 from ferkit.training.progress_bar import SHOWN_SECONDS, ProgressLine, duration, stop_signals
 from ferkit.training.schedules import learning_rate
 from ferkit.training.step import TrainingStep
@@ -40,7 +45,17 @@ class Trainer:
         >>> finished = Trainer(model, recipe, train, val, run).fit()
     """
 
-    def __init__(self, model, recipe, train, val, run, devices=None, checkpoint_seconds=CHECKPOINT_SECONDS, log=None):
+    def __init__(
+        self,
+        model,
+        recipe,
+        train,
+        val,
+        run,
+        devices=None,
+        checkpoint_seconds=CHECKPOINT_SECONDS,
+        log=None,
+    ):
         self.model, self.recipe, self.val, self.run, self.log = model, recipe, val, run, log
         self.devices, self.checkpoint_seconds = devices or one_device(), checkpoint_seconds
         self.step_function = TrainingStep(model, recipe, self.devices)
@@ -83,11 +98,22 @@ class Trainer:
         """The rest of an epoch; False when it was stopped before its end."""
         began, first_step = time.monotonic(), self.step
         last_checkpoint = last_shown = began
-        sums, scores, several = tf.constant(self.totals, tf.float64), epoch_scores(self.history), self.devices.workers > 1
-        line = ProgressLine(self.epoch + 1, self.recipe.epochs, self.batches.steps, self.step, self.devices.chief)
+        sums, scores, several = (
+            tf.constant(self.totals, tf.float64),
+            epoch_scores(self.history),
+            self.devices.workers > 1,
+        )
+        line = ProgressLine(
+            self.epoch + 1, self.recipe.epochs, self.batches.steps, self.step, self.devices.chief
+        )
         with line:
             for batch in self.batches.epoch(self.epoch, self.step):
-                rate = learning_rate(self.recipe, self.epoch * self.batches.steps + self.step, self.batches.steps, scores)
+                rate = learning_rate(
+                    self.recipe,
+                    self.epoch * self.batches.steps + self.step,
+                    self.batches.steps,
+                    scores,
+                )
                 sums = self.step_function(batch, rate, sums)
                 self.step += 1
                 line.step(int(batch[-1]))
@@ -115,7 +141,9 @@ class Trainer:
 
     def _end_of_epoch(self, seconds, first_step, rate):
         """Measure on the validation split, write the epoch down, keep the best."""
-        self.watch.check_weights([variable.numpy() for variable in self.step_function.variables], self.epoch)
+        self.watch.check_weights(
+            [variable.numpy() for variable in self.step_function.variables], self.epoch
+        )
         with self._measured_weights():
             figures = measure(self._validation_logits(), self.val)
             self.history.append(self._history_row(figures, seconds, first_step, rate))
@@ -140,9 +168,15 @@ class Trainer:
             "epoch": self.epoch + 1,
             "learning_rate": f"{rate:.6g}",
             "loss": f"{loss_sum / rows:.6f}",
-            **{f"loss_{name}": f"{total / rows:.6f}" for name, total in zip(names, terms, strict=True)},
+            **{
+                f"loss_{name}": f"{total / rows:.6f}"
+                for name, total in zip(names, terms, strict=True)
+            },
             "accuracy": f"{right / rows:.6f}",
-            **{f"val_{name}": "" if figures[name] is None else f"{figures[name]:.6f}" for name in columns},
+            **{
+                f"val_{name}": "" if figures[name] is None else f"{figures[name]:.6f}"
+                for name in columns
+            },
             "images_per_second": f"{rows * share / seconds:.0f}",
         }
 
@@ -161,8 +195,15 @@ class Trainer:
         return averaged.in_place() if averaged else contextlib.nullcontext()
 
     def _log(self, figures):
-        row = {key: float(value) for key, value in self.history[-1].items() if key != "epoch" and value != ""}
-        scalars = {f"validation/{key[4:]}" if key.startswith("val_") else f"train/{key}": value for key, value in row.items()}
+        row = {
+            key: float(value)
+            for key, value in self.history[-1].items()
+            if key != "epoch" and value != ""
+        }
+        scalars = {
+            f"validation/{key[4:]}" if key.startswith("val_") else f"train/{key}": value
+            for key, value in row.items()
+        }
         shown = next(iter(self.batches.epoch(self.epoch)))[0].numpy()
         self.log.epoch(self.epoch, scalars, np.array(figures["confusion"]), shown)
 
@@ -170,7 +211,11 @@ class Trainer:
         if not self.devices.chief:
             return
         last = self.history[-1]
-        clean = f" (clean {float(last['val_accuracy_clean']):.2%})" if last["val_accuracy_clean"] else ""
+        clean = (
+            f" (clean {float(last['val_accuracy_clean']):.2%})"
+            if last["val_accuracy_clean"]
+            else ""
+        )
         waited = epochs_without_better(epoch_scores(self.history))
         best = "" if waited else "  best"
         tqdm.write(
@@ -181,7 +226,9 @@ class Trainer:
         )
         if is_stopped_early(self.recipe, self.history):
             best_epoch, patience = self.epoch - waited, self.recipe.early_stopping
-            tqdm.write(f"Stopped early: no better epoch since epoch {best_epoch} (--early_stopping {patience}).")
+            tqdm.write(
+                f"Stopped early: no better epoch since epoch {best_epoch} (--early_stopping {patience})."
+            )
 
     # ---- checkpoint and restore ---------------------------------------------------------------------------------------
 
@@ -194,7 +241,10 @@ class Trainer:
             "history": self.history,
             "collapsed_epochs": self.watch.collapsed_epochs,
         }
-        arrays = {f"v{index}": variable.numpy() for index, variable in enumerate(self.step_function.variables)}
+        arrays = {
+            f"v{index}": variable.numpy()
+            for index, variable in enumerate(self.step_function.variables)
+        }
         self.watch.check_weights(list(arrays.values()), self.epoch)
         if not self.devices.chief:
             return
@@ -209,7 +259,9 @@ class Trainer:
         state = self.run.checkpoints.load() if self.devices.chief else None
         position, arrays = state or (None, {})
         values = list(arrays.values())
-        if state and [value.shape for value in values] != [tuple(variable.shape) for variable in variables]:
+        if state and [value.shape for value in values] != [
+            tuple(variable.shape) for variable in variables
+        ]:
             raise UserError(
                 f"{self.run.checkpoints.folder}: holds other weights than this model and optimizer have; resume with the recipe "
                 "it was started with, or start a new run."

@@ -18,7 +18,9 @@ VOTED_CLASSES = {
 }
 
 
-def translated_votes(votes: np.ndarray, targets: np.ndarray, ridge: float = 1e-3, steps: int = 25) -> np.ndarray:
+def translated_votes(
+    votes: np.ndarray, targets: np.ndarray, ridge: float = 1e-3, steps: int = 25
+) -> np.ndarray:
     """The probability of each label given the votes, by multinomial logistic regression fitted on these very rows.
 
     Args:
@@ -34,7 +36,9 @@ def translated_votes(votes: np.ndarray, targets: np.ndarray, ridge: float = 1e-3
     inputs = np.concatenate([shares, np.ones((len(votes), 1))], axis=1)
     fitted, wanted = inputs[votes.sum(axis=1) > 0], targets[votes.sum(axis=1) > 0]
     kinds, classes = inputs.shape[1], targets.shape[1]
-    penalty = np.where(np.arange(kinds) < kinds - 1, ridge, 1e-9)[:, None] * np.ones(classes)  # the intercepts go free
+    penalty = np.where(np.arange(kinds) < kinds - 1, ridge, 1e-9)[:, None] * np.ones(
+        classes
+    )  # the intercepts go free
     weights = np.zeros((kinds, classes))
     for _ in range(steps):
         p = softmax(fitted @ weights)
@@ -45,7 +49,9 @@ def translated_votes(votes: np.ndarray, targets: np.ndarray, ridge: float = 1e-3
                 share = p[:, a] * ((a == b) - p[:, b])
                 curvature[:, a, :, b] = (fitted * share[:, None]).T @ fitted / len(fitted)
         size = kinds * classes
-        step = np.linalg.solve(curvature.reshape(size, size) + np.diag(penalty.ravel()), gradient.ravel())
+        step = np.linalg.solve(
+            curvature.reshape(size, size) + np.diag(penalty.ravel()), gradient.ravel()
+        )
         weights -= step.reshape(kinds, classes)
         if np.abs(step).max() < 1e-8:
             break
@@ -59,7 +65,9 @@ def class_votes(split) -> np.ndarray:
             "--soft_labels: the dataset has no FER+ votes; run setup again with --ferplus fer2013new.csv, or train without: "
             "--soft_labels 0 --label_smoothing 0.1."
         )
-    columns = {VOTED_CLASSES[name]: place for place, name in enumerate(VOTE_NAMES) if name in VOTED_CLASSES}
+    columns = {
+        VOTED_CLASSES[name]: place for place, name in enumerate(VOTE_NAMES) if name in VOTED_CLASSES
+    }
     if not set(columns) & set(split.class_names):
         raise UserError(
             f"--soft_labels: FER+ votes on {', '.join(columns)}, and the dataset has none of these classes, but "

@@ -21,7 +21,13 @@ class AveragedWeights:
         self._momentum = momentum
         self._weights = [weight for weight in model.weights if "float" in weight.dtype]
         self.variables = [
-            keras.Variable(weight.numpy(), trainable=False, dtype=weight.dtype, name=f"average_{weight.name}", aggregation="mean")
+            keras.Variable(
+                weight.numpy(),
+                trainable=False,
+                dtype=weight.dtype,
+                name=f"average_{weight.name}",
+                aggregation="mean",
+            )
             for weight in self._weights
         ]
 

@@ -11,11 +11,19 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 BLOCK = 3  # pixels: the side of the blocks that an image is averaged over first
-CENTRE = (1, 1, 14)  # blocks: top, left and side of the window that an image is found by: 42 pixels of 48
-SHIFTED = tuple((top, left, 14) for top in range(3) for left in range(3))  # windows that a shifted copy is looked up by
+CENTRE = (
+    1,
+    1,
+    14,
+)  # blocks: top, left and side of the window that an image is found by: 42 pixels of 48
+SHIFTED = tuple(
+    (top, left, 14) for top in range(3) for left in range(3)
+)  # windows that a shifted copy is looked up by
 ENLARGED = ((2, 2, 12),)  # and a copy cut out and enlarged: its original's middle 36 pixels
 VIEWS = SHIFTED + ENLARGED
-FREQUENCIES = 6  # of the cosine transform, in each direction; the constant one is dropped: 35 numbers
+FREQUENCIES = (
+    6  # of the cosine transform, in each direction; the constant one is dropped: 35 numbers
+)
 THRESHOLD = 0.85  # cosine of two descriptors
 CELLS = 128  # of the index
 MARGIN = 0.1  # cosine: a view is looked up in all cells that are so much farther from it than the nearest
@@ -42,7 +50,9 @@ def _blocks(images: np.ndarray) -> np.ndarray:
     return sums
 
 
-def _describe(blocks: np.ndarray, view: tuple[int, int, int], spread: np.ndarray | None = None) -> np.ndarray:
+def _describe(
+    blocks: np.ndarray, view: tuple[int, int, int], spread: np.ndarray | None = None
+) -> np.ndarray:
     """(n, 35) descriptors of one window; with a spread of length 1, every frequency equally important; about 0 if blank."""
     top, left, side = view
     transform = _transform(side) / (1 if spread is None else spread)
@@ -73,7 +83,10 @@ class _Index:
         """Keys smaller * n + larger of the pairs (query, member) above the threshold, but for those of an image with itself."""
         nearness = self.anchors @ queries.T
         nearness -= nearness.max(axis=0) - MARGIN
-        memory = np.empty(PIECE, np.float32), np.empty(PIECE, bool)  # fresh memory each time costs as much as the work
+        memory = (
+            np.empty(PIECE, np.float32),
+            np.empty(PIECE, bool),
+        )  # fresh memory each time costs as much as the work
         found = [np.zeros(0, np.int64)]
         for cell, near in enumerate(nearness):
             rows = np.flatnonzero(near >= 0)
@@ -82,7 +95,9 @@ class _Index:
                 found.append(self._search_cell(cell, queries, rows[start : start + step], memory))
         return np.concatenate(found)
 
-    def _search_cell(self, cell: int, queries: np.ndarray, rows: np.ndarray, memory: tuple) -> np.ndarray:
+    def _search_cell(
+        self, cell: int, queries: np.ndarray, rows: np.ndarray, memory: tuple
+    ) -> np.ndarray:
         low, high = self.bounds[cell : cell + 2]
         size = len(rows) * (high - low)
         if size > PIECE:  # one row of a giant cell
@@ -96,7 +111,10 @@ class _Index:
 
 
 def candidate_pairs(
-    images: np.ndarray, rows: np.ndarray, seed: int = 0, progress: Callable[[float], None] = lambda share: None
+    images: np.ndarray,
+    rows: np.ndarray,
+    seed: int = 0,
+    progress: Callable[[float], None] = lambda share: None,
 ) -> np.ndarray:
     """Pairs whose windows look alike at one of nine shifts, or when one is enlarged.
 

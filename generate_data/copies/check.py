@@ -81,7 +81,9 @@ def _patches(halves: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return patches, np.sqrt(np.maximum(squares, 1e-6))
 
 
-def _coarse(halves: np.ndarray, pairs: np.ndarray, resizing: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _coarse(
+    halves: np.ndarray, pairs: np.ndarray, resizing: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """(pairs,) best correlation and where it was reached, as an index into (zooms, places); pairs sorted by the second."""
     seconds, starts = np.unique(pairs[:, 1], return_index=True)
     patches, lengths = _patches(halves[seconds])
@@ -112,7 +114,9 @@ def _fine(first: np.ndarray, second: np.ndarray, best: int) -> float:
     return score
 
 
-def check_pairs(images: np.ndarray, pairs: np.ndarray, progress: Callable[[float], None] = lambda share: None) -> np.ndarray:
+def check_pairs(
+    images: np.ndarray, pairs: np.ndarray, progress: Callable[[float], None] = lambda share: None
+) -> np.ndarray:
     """How alike the two images of each pair are in their detail.
 
     Args:
@@ -146,9 +150,14 @@ def check_pairs(images: np.ndarray, pairs: np.ndarray, progress: Callable[[float
 
 def main() -> None:
     """As a process of its own, see `copy_helper`: images and pairs from stdin, scores to stdout."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the program that waits for this one
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # Ctrl-C is for the program that waits for this one
     cv2.setNumThreads(1)
-    images, pairs = (np.load(io.BytesIO(sys.stdin.buffer.read(int(sys.stdin.buffer.readline())))) for _ in range(2))
+    images, pairs = (
+        np.load(io.BytesIO(sys.stdin.buffer.read(int(sys.stdin.buffer.readline()))))
+        for _ in range(2)
+    )
     np.save(sys.stdout.buffer, check_pairs(images, pairs))
 
 

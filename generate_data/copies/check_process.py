@@ -13,7 +13,12 @@ import numpy as np
 from generate_data.copies import check as copy_check
 
 WORTH_IT = 10_000  # images: fewer are checked sooner than a process starts
-ONE_THREAD = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+ONE_THREAD = (
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OMP_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+)
 SHARE = 0.5  # of the pairs
 
 
@@ -28,17 +33,27 @@ class CheckHelper:
         self.process = None
         if count >= WORTH_IT:
             command = [sys.executable, "-P", str(Path(copy_check.__file__))]
-            environment = os.environ | dict.fromkeys(ONE_THREAD, "1")  # the matrices are too small to share
+            environment = os.environ | dict.fromkeys(
+                ONE_THREAD, "1"
+            )  # the matrices are too small to share
             with contextlib.suppress(OSError):
                 self.process = subprocess.Popen(
-                    command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
+                    command,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,
+                    env=environment,
                 )
 
-    def check_pairs(self, images: np.ndarray, pairs: np.ndarray, progress: Callable[[float], None]) -> np.ndarray:
+    def check_pairs(
+        self, images: np.ndarray, pairs: np.ndarray, progress: Callable[[float], None]
+    ) -> np.ndarray:
         """Scores as `copy_check.check_pairs` gives them; a process that fails costs time and nothing else."""
         mine = len(pairs) if self.process is None else round(len(pairs) * SHARE)
         sent = self._send(images, pairs[mine:])
-        scores = copy_check.check_pairs(images, pairs[:mine], lambda share: progress(share * mine / max(len(pairs), 1)))
+        scores = copy_check.check_pairs(
+            images, pairs[:mine], lambda share: progress(share * mine / max(len(pairs), 1))
+        )
         rest = self._receive() if sent else None
         if rest is None or len(rest) != len(pairs) - mine:
             rest = copy_check.check_pairs(images, pairs[mine:])

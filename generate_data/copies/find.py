@@ -48,7 +48,9 @@ class Copies:
             root[index] = find(index)
         return root
 
-    def sources(self, targets: np.ndarray, copies: np.ndarray, earlier: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    def sources(
+        self, targets: np.ndarray, copies: np.ndarray, earlier: bool = False
+    ) -> tuple[np.ndarray, np.ndarray]:
         """For each image of `copies`, the image of `targets` that it copies.
 
         An exact copy goes before a near one; of several exact ones the first counts, of several near ones the most alike.
@@ -69,13 +71,17 @@ class Copies:
         source[~copies | (source >= limit) | (source == np.arange(count))] = -1
         kind = np.where(source >= 0, "exact", "")
         near = self._near_sources(exact)
-        for index in np.flatnonzero(copies & (source < 0) & np.isin(self.first, list(near))).tolist():
+        for index in np.flatnonzero(
+            copies & (source < 0) & np.isin(self.first, list(near))
+        ).tolist():
             choices = [choice for choice in near[self.first[index]] if choice[1] < limit[index]]
             if choices:
                 source[index], kind[index] = min(choices)[1], "near"
         return source, kind
 
-    def columns(self, splits: np.ndarray, source_rows: list[int], val_from: str = "source") -> tuple[list, list[str]]:
+    def columns(
+        self, splits: np.ndarray, source_rows: list[int], val_from: str = "source"
+    ) -> tuple[list, list[str]]:
         """copy_of and copy_kind of the manifest: a train row points to an earlier train row, all others to a train row.
 
         Where val was drawn from the train rows ("train"), rows outside both may point to either: those who train on all that the
@@ -89,10 +95,15 @@ class Copies:
         is_train = splits == "train"
         learned = is_train | (splits == "val") if val_from == "train" else is_train
         source, kind = self.sources(learned, ~learned)
-        for targets, copies, earlier in ((is_train, is_train, True), (is_train, learned & ~is_train, False)):
+        for targets, copies, earlier in (
+            (is_train, is_train, True),
+            (is_train, learned & ~is_train, False),
+        ):
             own, own_kind = self.sources(targets, copies, earlier)
             source, kind = np.where(copies, own, source), np.where(copies, own_kind, kind)
-        return [source_rows[index] if index >= 0 else "" for index in source.tolist()], kind.tolist()
+        return [
+            source_rows[index] if index >= 0 else "" for index in source.tolist()
+        ], kind.tolist()
 
     def _near_sources(self, exact: np.ndarray) -> dict[int, list[tuple[float, int]]]:
         """For each first image, what it nearly is: (minus the score, target), given the target of each first image."""
@@ -107,7 +118,9 @@ class Copies:
 def first_of_each(digests: Iterable[bytes]) -> np.ndarray:
     """int64 (n,): for each digest the index of the first one equal to it."""
     seen: dict[bytes, int] = {}
-    return np.array([seen.setdefault(digest, index) for index, digest in enumerate(digests)], dtype=np.int64)
+    return np.array(
+        [seen.setdefault(digest, index) for index, digest in enumerate(digests)], dtype=np.int64
+    )
 
 
 def find_copies(
@@ -129,13 +142,21 @@ def find_copies(
         >>> source, kind = copies.sources(targets=is_train, copies=~is_train)
     """
     if first is None:
-        first = first_of_each(hashlib.sha256(image).digest() for image in np.ascontiguousarray(images))
+        first = first_of_each(
+            hashlib.sha256(image).digest() for image in np.ascontiguousarray(images)
+        )
     unique = np.flatnonzero(first == np.arange(len(images)))
     helper = CheckHelper(len(unique))
     try:
         with _one_blas_thread():
-            pairs = unique[candidate_pairs(images, unique, seed, lambda share: progress(share * CANDIDATE_SHARE))]
-            scores = helper.check_pairs(images, pairs, lambda share: progress(share * (1 - CANDIDATE_SHARE)))
+            pairs = unique[
+                candidate_pairs(
+                    images, unique, seed, lambda share: progress(share * CANDIDATE_SHARE)
+                )
+            ]
+            scores = helper.check_pairs(
+                images, pairs, lambda share: progress(share * (1 - CANDIDATE_SHARE))
+            )
     finally:
         helper.close()
     near = scores >= THRESHOLD

@@ -13,7 +13,9 @@ MOST_PAIRS = 1_000_000  # of images to look at; FER2013 has 14,000
 SAMPLE = 3000  # images
 
 
-def find_image_copies(scan: Scan, seed: int, progress: Callable[[float], None] = lambda share: None) -> tuple[Copies, str]:
+def find_image_copies(
+    scan: Scan, seed: int, progress: Callable[[float], None] = lambda share: None
+) -> tuple[Copies, str]:
     """Finds copies.
 
     Args:
@@ -26,10 +28,14 @@ def find_image_copies(scan: Scan, seed: int, progress: Callable[[float], None] =
     """
     first = first_of_each(scan.digests)
     reason = ""
-    if len(scan.thumbnails) < len(first):  # so many images were there before unreadable ones were dropped
+    if len(scan.thumbnails) < len(
+        first
+    ):  # so many images were there before unreadable ones were dropped
         reason = f"more than {MOST:,} images"
     elif _too_alike(scan.thumbnails, seed):
-        reason = "too many images resemble each other, as the frames of a film or of a drawn figure do"
+        reason = (
+            "too many images resemble each other, as the frames of a film or of a drawn figure do"
+        )
     if reason:
         return Copies(first, np.zeros((0, 2), np.int64), np.zeros(0, np.float32)), reason
     return find_copies(scan.thumbnails, seed, progress, first), ""

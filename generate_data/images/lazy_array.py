@@ -35,7 +35,9 @@ class ImageFiles:
     dtype = np.dtype(np.uint8)
     ndim = 4
 
-    def __init__(self, paths: Sequence[str | Path], size: int, channels: int, workers: int | None = None):
+    def __init__(
+        self, paths: Sequence[str | Path], size: int, channels: int, workers: int | None = None
+    ):
         if channels not in (1, 3):
             raise ValueError(f"Expected channels 1 or 3. Received: channels={channels}")
         if size < 1:
@@ -43,7 +45,9 @@ class ImageFiles:
         self.paths = [os.fspath(path) for path in paths]
         self.size, self.channels = size, channels
         self.workers = workers or min(8, os.cpu_count() or 1)
-        self._pool = ThreadPoolExecutor(self.workers, thread_name_prefix="images")  # starts a thread when there is work
+        self._pool = ThreadPoolExecutor(
+            self.workers, thread_name_prefix="images"
+        )  # starts a thread when there is work
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -93,7 +97,9 @@ def _rows(key, count: int) -> list[int]:
     if not key.size and key.dtype.kind == "f":  # what an empty list becomes
         key = key.astype(int)
     if key.ndim != 1 or key.dtype.kind not in "iub":
-        raise IndexError(f"Expected a slice, integers or a mask. Received: {key.dtype} array of shape {key.shape}")
+        raise IndexError(
+            f"Expected a slice, integers or a mask. Received: {key.dtype} array of shape {key.shape}"
+        )
     return np.arange(count)[key].tolist()
 
 
@@ -122,7 +128,9 @@ def fit(image: np.ndarray, size: int) -> np.ndarray:
 
     height, width = image.shape[:2]
     if height > size or width > size:
-        image = cv2.resize(image, (min(width, size), min(height, size)), interpolation=cv2.INTER_AREA)
+        image = cv2.resize(
+            image, (min(width, size), min(height, size)), interpolation=cv2.INTER_AREA
+        )
     if height < size or width < size:
         image = cv2.resize(image, (size, size), interpolation=cv2.INTER_LINEAR)
     return image

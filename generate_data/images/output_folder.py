@@ -65,7 +65,9 @@ class ImageFolder:
         try:
             while (piece := self.queue.get()) is not None:
                 names, images = piece[0], np.concatenate(piece[1])
-                self.process.stdin.write(png_writer.packet(names, *images.shape[1:], png_rows(images)))
+                self.process.stdin.write(
+                    png_writer.packet(names, *images.shape[1:], png_rows(images))
+                )
                 self.progress(len(names))
         except OSError:
             pass  # the process ended early; `check` says why
@@ -78,7 +80,11 @@ class ImageFolder:
         if self.process is not None and self.process.poll():
             number = self.process.stdout.read().strip()
             number = int(number) if number.isdigit() else 0
-            raise OSError(number, os.strerror(number) if number else "images could not be written", str(self.folder))
+            raise OSError(
+                number,
+                os.strerror(number) if number else "images could not be written",
+                str(self.folder),
+            )
 
     def finish(self, name: str) -> None:
         """Waits for the last image and puts the folder in place, under its name.
@@ -100,7 +106,9 @@ class ImageFolder:
 
     def _is_there(self, target: Path) -> bool:
         images = (image for piece in self.images for image in piece)
-        return target.is_dir() and all(_holds(target / name, image) for name, image in zip(self.names, images, strict=True))
+        return target.is_dir() and all(
+            _holds(target / name, image) for name, image in zip(self.names, images, strict=True)
+        )
 
     def stop(self) -> None:
         """Ends the process, finished or not."""

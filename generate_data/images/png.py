@@ -46,14 +46,22 @@ def read_image(path: str | Path, gray: bool = False) -> np.ndarray:
         raise DataError(f"{path}: cannot read the image: {error.strerror}.") from None
     image = None
     if data:
-        with contextlib.suppress(cv2.error):  # raised for what claims to be larger than OpenCV takes
-            image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE if gray else cv2.IMREAD_ANYCOLOR)
+        with contextlib.suppress(
+            cv2.error
+        ):  # raised for what claims to be larger than OpenCV takes
+            image = cv2.imdecode(
+                np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE if gray else cv2.IMREAD_ANYCOLOR
+            )
     if image is None:
-        raise DataError(f"{path}: not an image that can be read ({len(data)} bytes). Replace it, or run set-up again.")
+        raise DataError(
+            f"{path}: not an image that can be read ({len(data)} bytes). Replace it, or run set-up again."
+        )
     return image if image.ndim == 2 else np.ascontiguousarray(image[:, :, ::-1])
 
 
-def load_images(paths: Sequence[str | Path], workers: int | None = None, progress: bool = False) -> np.ndarray:
+def load_images(
+    paths: Sequence[str | Path], workers: int | None = None, progress: bool = False
+) -> np.ndarray:
     """Reads images of one size, in parallel.
 
     Args:
@@ -93,7 +101,9 @@ def load_images(paths: Sequence[str | Path], workers: int | None = None, progres
     workers = workers or min(8, os.cpu_count() or 1)
     with (
         ThreadPoolExecutor(workers) as pool,
-        tqdm(total=len(paths), desc="Loading images", unit="image", disable=not progress, leave=False) as bar,
+        tqdm(
+            total=len(paths), desc="Loading images", unit="image", disable=not progress, leave=False
+        ) as bar,
     ):
         for count in pool.map(load, range(0, len(paths), 256)):
             bar.update(count)

@@ -37,7 +37,9 @@ def _start(height: int, width: int) -> bytes:
 
 def encode(rows: bytes, height: int, width: int) -> bytes:
     """The bytes of an 8-bit gray PNG file; each row of pixels after a byte 0."""
-    if len(rows) < 1 << 16:  # one block of zlib's format as it is; four times as fast as zlib is at it
+    if (
+        len(rows) < 1 << 16
+    ):  # one block of zlib's format as it is; four times as fast as zlib is at it
         sizes = struct.pack("<HH", len(rows), len(rows) ^ 0xFFFF)
         packed = b"\x78\x01\x01" + sizes + rows + struct.pack(">I", zlib.adler32(rows))
     else:
@@ -65,7 +67,9 @@ def write_packets(stream: BinaryIO, folder: str) -> None:
         if len(rows) < count * size:
             return  # the other side was killed: nobody waits for these
         for index, name in enumerate(names):
-            write(f"{folder}/{name}", encode(rows[index * size : (index + 1) * size], height, width))
+            write(
+                f"{folder}/{name}", encode(rows[index * size : (index + 1) * size], height, width)
+            )
 
 
 if __name__ == "__main__":

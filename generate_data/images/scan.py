@@ -51,7 +51,9 @@ def scan_images(
     """
     count = len(paths)
     small = np.zeros((count if thumbnails else 0, THUMBNAIL, THUMBNAIL), np.uint8)
-    scan = Scan([""] * count, np.zeros((count, 2), int), np.zeros(count, bool), [b""] * count, small)
+    scan = Scan(
+        [""] * count, np.zeros((count, 2), int), np.zeros(count, bool), [b""] * count, small
+    )
 
     def look(start: int) -> int:
         stop = min(start + PIECE, count)
@@ -59,7 +61,12 @@ def scan_images(
             try:
                 _look(scan, index, read_image(paths[index]))
             except DataError as error:
-                fault = str(error).removeprefix(f"{paths[index]}: ").removesuffix(".").partition(". ")[0]  # without the advice
+                fault = (
+                    str(error)
+                    .removeprefix(f"{paths[index]}: ")
+                    .removesuffix(".")
+                    .partition(". ")[0]
+                )  # without the advice
                 scan.faults[index] = f"{paths[index]}: {fault}"
         return stop - start
 

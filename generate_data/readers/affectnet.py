@@ -11,7 +11,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from generate_data.errors import DataError
-from generate_data.labels import AFFECTNET, AFFECTNET_SKIPPED, OUR_ORDER, SPLIT_FOLDERS, affectnet_class, expression_of
+from generate_data.labels import (
+    AFFECTNET,
+    AFFECTNET_SKIPPED,
+    OUR_ORDER,
+    SPLIT_FOLDERS,
+    affectnet_class,
+    expression_of,
+)
 from generate_data.readers.listing import (
     ListedImage,
     Listing,
@@ -23,13 +30,23 @@ from generate_data.readers.listing import (
 )
 
 SETS = {"train_set": "train", "val_set": "test"}
-FOLDERS = {"train": "train", "training": "train", "val": "test", "valid": "test", "validation": "test"}
-RESPLIT = {name: SPLIT_FOLDERS[name] for name in (*FOLDERS, "test", "testing")}  # of copies that someone split anew
+FOLDERS = {
+    "train": "train",
+    "training": "train",
+    "val": "test",
+    "valid": "test",
+    "validation": "test",
+}
+RESPLIT = {
+    name: SPLIT_FOLDERS[name] for name in (*FOLDERS, "test", "testing")
+}  # of copies that someone split anew
 LAST = len(AFFECTNET) + len(AFFECTNET_SKIPPED) - 1
 PIECE = 256
 
 
-def list_affectnet(source: str | Path, classes: int = 8, progress: Callable[[float], None] = lambda share: None) -> Listing:
+def list_affectnet(
+    source: str | Path, classes: int = 8, progress: Callable[[float], None] = lambda share: None
+) -> Listing:
     """Lists AffectNet's images.
 
     Args:
@@ -43,9 +60,13 @@ def list_affectnet(source: str | Path, classes: int = 8, progress: Callable[[flo
     """
     root = existing_root(source)
     folders = subfolders(root)
-    listing = Listing(root, "affectnet", "AffectNet with annotations", class_names=OUR_ORDER[:classes])
+    listing = Listing(
+        root, "affectnet", "AffectNet with annotations", class_names=OUR_ORDER[:classes]
+    )
     if any(name in SETS for name in folders):
-        labelled = _annotated(listing, {name: folders[name] for name in SETS if name in folders}, progress)
+        labelled = _annotated(
+            listing, {name: folders[name] for name in SETS if name in folders}, progress
+        )
     elif any(name in FOLDERS and _has_class_folder(path) for name, path in folders.items()):
         listing.form = "AffectNet as class folders"
         labelled = _class_folders(listing, folders)
@@ -61,38 +82,59 @@ def list_affectnet(source: str | Path, classes: int = 8, progress: Callable[[flo
         if not taken:
             listing.skipped[name] += 1
     if "test" not in {image.split for image in listing.images}:
-        listing.warnings.append("no val folder, AffectNet's published test set: the dataset has no split test.")
+        listing.warnings.append(
+            "no val folder, AffectNet's published test set: the dataset has no split test."
+        )
     listing.images.sort(key=lambda image: image.path)
     return listing
 
 
 def _some(folders: dict[str, Path]) -> str:
     names = [path.name for path in folders.values()]
-    return f"the folders {', '.join(names[:5])}{', ...' if len(names) > 5 else ''}" if names else "no folder"
+    return (
+        f"the folders {', '.join(names[:5])}{', ...' if len(names) > 5 else ''}"
+        if names
+        else "no folder"
+    )
 
 
-def _annotated(listing: Listing, sets: dict[str, Path], progress: Callable[[float], None]) -> list[tuple[str, str, int, str]]:
+def _annotated(
+    listing: Listing, sets: dict[str, Path], progress: Callable[[float], None]
+) -> list[tuple[str, str, int, str]]:
     """(path, split, label, label as it was) of each image with an annotation."""
     labelled = []
     for name, folder in sets.items():
         images = image_names(folder / "images")
-        there = set(file_names(folder / "annotations")) if (folder / "annotations").is_dir() else set()
+        there = (
+            set(file_names(folder / "annotations")) if (folder / "annotations").is_dir() else set()
+        )
         lacking = [image for image in images if _annotation(image) not in there]
         for image in lacking:
             listing.add_problem(
-                f"images without an annotation (annotations/<id>_exp.npy in {name})", str(folder / "images" / image)
+                f"images without an annotation (annotations/<id>_exp.npy in {name})",
+                str(folder / "images" / image),
             )
         lacking = set(lacking)
         images = [image for image in images if image not in lacking]
-        unused = sum(file.endswith("_exp.npy") for file in there) - len({_annotation(image) for image in images})
+        unused = sum(file.endswith("_exp.npy") for file in there) - len(
+            {_annotation(image) for image in images}
+        )
         if unused:
-            listing.warnings.append(f"{unused} annotations in {folder / 'annotations'} have no image.")
-        texts = _read_labels([folder / "annotations" / _annotation(image) for image in images], progress, 1 / len(sets))
+            listing.warnings.append(
+                f"{unused} annotations in {folder / 'annotations'} have no image."
+            )
+        texts = _read_labels(
+            [folder / "annotations" / _annotation(image) for image in images],
+            progress,
+            1 / len(sets),
+        )
         for image, text in zip(images, texts, strict=True):
             label = _label(text)
             if label is None:
                 kind = f"annotations that are no label, expected a number from 0 to {LAST}"
-                listing.add_problem(kind, f"{folder / 'annotations' / _annotation(image)} holds {text!r}")
+                listing.add_problem(
+                    kind, f"{folder / 'annotations' / _annotation(image)} holds {text!r}"
+                )
             else:
                 labelled.append((f"{folder.name}/images/{image}", SETS[name], label, text))
     return labelled
@@ -120,7 +162,9 @@ def _read_label(path: Path) -> str:
     try:
         value = np.load(path, allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:
-        return f"no array ({str(error).splitlines()[0][:60] if str(error) else type(error).__name__})"
+        return (
+            f"no array ({str(error).splitlines()[0][:60] if str(error) else type(error).__name__})"
+        )
     if not isinstance(value, np.ndarray) or value.size != 1:
         return f"{getattr(value, 'size', 'several')} values"
     value = value.reshape(())[()]
@@ -159,5 +203,7 @@ def _class_folders(listing: Listing, folders: dict[str, Path]) -> list[tuple[str
         listing.warnings.append(
             "this copy has a test folder beside val: someone split it anew, so compare it with no published figure."
         )
-    expected = f"no class of AffectNet, expected a folder 0 to {LAST} or a name such as {AFFECTNET[1]}"
+    expected = (
+        f"no class of AffectNet, expected a folder 0 to {LAST} or a name such as {AFFECTNET[1]}"
+    )
     return in_class_folders(listing.root, listing.root, splits, _class_label, expected)

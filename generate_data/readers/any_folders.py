@@ -27,7 +27,9 @@ def list_folder_tree(source: str | Path) -> Listing:
         if outside:
             listing.warnings.append(f"{outside} images outside the split folders were left aside.")
         found = [entry for entry in found if entry[1]]
-    depths = Counter(place for _, _, folders in found if (place := _class_place(folders)) is not None)
+    depths = Counter(
+        place for _, _, folders in found if (place := _class_place(folders)) is not None
+    )
     usual = depths.most_common(1)[0][0] if depths else None
     for path, split, folders in found:
         if not folders:
@@ -58,7 +60,9 @@ def _walk(root: Path) -> list[str]:
             with os.scandir(root / place) as entries:
                 entries = sorted(entries, key=lambda entry: entry.name, reverse=True)
         except OSError as error:
-            raise DataError(f"{root / place}: cannot read the folder ({error.strerror}). Change its permissions.") from None
+            raise DataError(
+                f"{root / place}: cannot read the folder ({error.strerror}). Change its permissions."
+            ) from None
         for entry in entries:
             if entry.name[0] == ".":
                 continue
@@ -75,13 +79,17 @@ def _split_of(path: str) -> tuple[str, list[str]]:
     for index, folder in enumerate(folders):
         if folder.lower() in SPLIT_FOLDERS:
             behind, before = folders[index + 1 :], folders[:index]  # train/happy, or happy/train
-            return SPLIT_FOLDERS[folder.lower()], behind or (before if _class_place(before) is not None else [])
+            return SPLIT_FOLDERS[folder.lower()], behind or (
+                before if _class_place(before) is not None else []
+            )
     return "", folders
 
 
 def _class_place(folders: list[str]) -> int | None:
     """Index of the innermost folder whose name is an expression."""
-    return next((index for index in range(len(folders) - 1, -1, -1) if expression_of(folders[index])), None)
+    return next(
+        (index for index in range(len(folders) - 1, -1, -1) if expression_of(folders[index])), None
+    )
 
 
 def _ambiguous(root: Path, path: str, folder: str) -> str:

@@ -28,8 +28,14 @@ class TreeImage:
 
 def find_tree(root: Path) -> Path | None:
     """The folder with split folders in it: root itself, or one folder in it."""
-    for place in (root, *sorted(path for path in root.iterdir() if path.is_dir() and path.name[0] != ".")):
-        if any(path.is_dir() and SPLIT_FOLDERS.get(path.name.lower()) == "train" for path in place.iterdir()):
+    for place in (
+        root,
+        *sorted(path for path in root.iterdir() if path.is_dir() and path.name[0] != "."),
+    ):
+        if any(
+            path.is_dir() and SPLIT_FOLDERS.get(path.name.lower()) == "train"
+            for path in place.iterdir()
+        ):
             return place
     return None
 
@@ -45,17 +51,29 @@ def list_tree(root: Path, class_folders: Mapping[str, int]) -> list[TreeImage]:
         DataError: a folder in a split is none of the classes, or there is no image at all.
     """
     images = []
-    for place in sorted(path for path in root.iterdir() if path.is_dir() and path.name.lower() in SPLIT_FOLDERS):
+    for place in sorted(
+        path for path in root.iterdir() if path.is_dir() and path.name.lower() in SPLIT_FOLDERS
+    ):
         for folder in sorted(path for path in place.iterdir() if path.is_dir()):
             label = class_folders.get(folder.name.lower())
             if label is None:
                 known = ", ".join(list(class_folders)[:10])
-                raise DataError(f"{folder}: unknown class folder {folder.name!r}, expected {known}. Rename or move it.")
-            names = sorted(name for name in os.listdir(folder) if name.lower().endswith(IMAGE_TYPES) and name[0] != ".")
+                raise DataError(
+                    f"{folder}: unknown class folder {folder.name!r}, expected {known}. Rename or move it."
+                )
+            names = sorted(
+                name
+                for name in os.listdir(folder)
+                if name.lower().endswith(IMAGE_TYPES) and name[0] != "."
+            )
             split = SPLIT_FOLDERS[place.name.lower()]
-            images += [TreeImage(f"{place.name}/{folder.name}/{name}", split, label) for name in names]
+            images += [
+                TreeImage(f"{place.name}/{folder.name}/{name}", split, label) for name in names
+            ]
     if not images:
-        raise DataError(f"{root}: class folders without images. Expected files such as train/{next(iter(class_folders))}/1.jpg.")
+        raise DataError(
+            f"{root}: class folders without images. Expected files such as train/{next(iter(class_folders))}/1.jpg."
+        )
     return images
 
 
@@ -68,11 +86,20 @@ def read_fer_tree(root: Path, progress: Callable[[int], None] = lambda count: No
     listed = list_tree(root, FER_FOLDERS)
     splits = [_fer_split(image) for image in listed]
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        read = list(pool.map(lambda image: _read(root / image.path, progress), listed, chunksize=64))
+        read = list(
+            pool.map(lambda image: _read(root / image.path, progress), listed, chunksize=64)
+        )
     good = np.array([index for index, (image, _) in enumerate(read) if image is not None], int)
-    bad = [f"{image.path} row {row}: {wrong}" for row, (image, (_, wrong)) in enumerate(zip(listed, read, strict=True)) if wrong]
+    bad = [
+        f"{image.path} row {row}: {wrong}"
+        for row, (image, (_, wrong)) in enumerate(zip(listed, read, strict=True))
+        if wrong
+    ]
     warnings = []
-    unsaid = sum(split == "test" and "privatetest" not in image.path.lower() for split, image in zip(splits, listed, strict=True))
+    unsaid = sum(
+        split == "test" and "privatetest" not in image.path.lower()
+        for split, image in zip(splits, listed, strict=True)
+    )
     if unsaid:
         warnings.append(
             f"{unsaid} images of the test folder don't say whether they are PublicTest or PrivateTest: "

@@ -46,7 +46,9 @@ def read_source(
         DataError: nothing there to read, or it cannot be read.
     """
     if not place.exists():
-        raise DataError(f"{place}: no such file or folder. Make it, put Kaggle's FER2013 files there, or use --sample.")
+        raise DataError(
+            f"{place}: no such file or folder. Make it, put Kaggle's FER2013 files there, or use --sample."
+        )
     found = find_csv_files(place)
     if not (found.with_usage or found.with_labels or found.problems) and place.is_dir():
         tree = find_tree(place)

@@ -9,7 +9,18 @@ import numpy as np
 from generate_data.errors import DataError
 from generate_data.rows import USAGES, Rows
 
-VOTE_NAMES = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown", "NF")
+VOTE_NAMES = (
+    "neutral",
+    "happiness",
+    "surprise",
+    "sadness",
+    "anger",
+    "disgust",
+    "fear",
+    "contempt",
+    "unknown",
+    "NF",
+)
 _COLUMNS = ["usage", "image name", *(name.lower() for name in VOTE_NAMES)]
 
 
@@ -32,16 +43,24 @@ def read_votes(path: Path) -> dict[str, list[str]]:
             for row in reader:
                 counts = [field.strip() for field in row[2:]]
                 known = row and row[0].strip() in USAGES
-                if not known or len(counts) != len(VOTE_NAMES) or not all(count.isdigit() for count in counts):
+                if (
+                    not known
+                    or len(counts) != len(VOTE_NAMES)
+                    or not all(count.isdigit() for count in counts)
+                ):
                     raise DataError(
                         f"{path} line {reader.line_num}: received {','.join(row)[:60]!r}, expected a Usage, an image name and "
                         f"{len(VOTE_NAMES)} numbers of votes. Download the file again."
                     )
                 votes[row[0].strip()].append(";".join(str(int(count)) for count in counts))
     except OSError as error:
-        raise DataError(f"{path}: cannot read the FER+ votes: {error.strerror}. Check the path after --ferplus.") from None
+        raise DataError(
+            f"{path}: cannot read the FER+ votes: {error.strerror}. Check the path after --ferplus."
+        ) from None
     except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: not a FER+ file ({error}). Give fer2013new.csv after --ferplus.") from None
+        raise DataError(
+            f"{path}: not a FER+ file ({error}). Give fer2013new.csv after --ferplus."
+        ) from None
     return dict(votes)
 
 
@@ -56,7 +75,9 @@ def join_votes(rows: Rows, path: Path) -> np.ndarray:
     """
     votes = read_votes(path)
     if not rows.usages:
-        raise DataError(f"{path}: FER+ votes join by row, and class folders have lost the order of rows. Use the CSV file.")
+        raise DataError(
+            f"{path}: FER+ votes join by row, and class folders have lost the order of rows. Use the CSV file."
+        )
     joined = np.empty(len(rows), dtype=object)
     for name, usages in rows.usages.items():
         mine = rows.sources == name
@@ -69,7 +90,11 @@ def join_votes(rows: Rows, path: Path) -> np.ndarray:
             _compare(path, name, counted, votes)
             joined[mine] = [votes[places[row][0]][places[row][1]] for row in rows.source_rows[mine]]
             continue
-        wanted = ["Training"] if set(rows.splits[mine]) <= {"train", "val"} else ["PublicTest", "PrivateTest"]
+        wanted = (
+            ["Training"]
+            if set(rows.splits[mine]) <= {"train", "val"}
+            else ["PublicTest", "PrivateTest"]
+        )
         line = [vote for usage in wanted for vote in votes.get(usage, [])]
         if len(line) != len(usages):
             raise DataError(
@@ -83,7 +108,9 @@ def join_votes(rows: Rows, path: Path) -> np.ndarray:
 def _compare(path: Path, name: str, counted: dict, votes: dict[str, list[str]]) -> None:
     for usage, count in counted.items():
         if usage is None:
-            raise DataError(f"{path}: cannot join votes to {name}: {count} of its rows have no known Usage. Mend them first.")
+            raise DataError(
+                f"{path}: cannot join votes to {name}: {count} of its rows have no known Usage. Mend them first."
+            )
         if len(votes.get(usage, [])) != count:
             raise DataError(
                 f"{path}: {len(votes.get(usage, []))} rows of votes with Usage {usage}, and {count} such rows in {name}. "

@@ -17,9 +17,18 @@ from generate_data.errors import DataError
 from generate_data.readers.pixel_text import PIXELS, SIZE, parse_lines, parse_row
 from generate_data.rows import CLASS_NAMES, USAGES, Rows
 
-PACKET = 100_000  # bytes: a dozen rows, which stay in the processor's cache while they are worked on
+PACKET = (
+    100_000  # bytes: a dozen rows, which stay in the processor's cache while they are worked on
+)
 LONGEST_HEADER = 4096
-BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, NotImplementedError, UnicodeError)
+BROKEN = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    EOFError,
+    NotImplementedError,
+    UnicodeError,
+)
 _LABELS = {str(index).encode(): index for index in range(len(CLASS_NAMES))}
 _USAGES = {usage.encode(): usage for usage in USAGES}
 
@@ -57,8 +66,12 @@ def read_header(file: CsvFile) -> tuple[str, ...]:
         text = first.removeprefix(b"\xef\xbb\xbf").decode("utf-8")
     except UnicodeDecodeError:
         text = "\0"
-    if len(first) >= LONGEST_HEADER or not all(character.isprintable() or character in "\r\n\t" for character in text):
-        raise DataError(f"{file.name}: not a CSV file: it begins with {first[:12]!r}. Download it again.")
+    if len(first) >= LONGEST_HEADER or not all(
+        character.isprintable() or character in "\r\n\t" for character in text
+    ):
+        raise DataError(
+            f"{file.name}: not a CSV file: it begins with {first[:12]!r}. Download it again."
+        )
     return tuple(field.strip().strip('"').strip().lower() for field in text.split(","))
 
 
@@ -81,9 +94,13 @@ class opened:  # noqa: N801 - reads as a function
             self.stream.close()
         if isinstance(error, BROKEN):
             reason = str(error) or type(error).__name__
-            raise DataError(f"{self.file.name}: the archive is broken or cut short ({reason}). Download it again.") from error
+            raise DataError(
+                f"{self.file.name}: the archive is broken or cut short ({reason}). Download it again."
+            ) from error
         if isinstance(error, OSError):
-            raise DataError(f"{self.file.name}: cannot be read: {error.strerror or error}.") from error
+            raise DataError(
+                f"{self.file.name}: cannot be read: {error.strerror or error}."
+            ) from error
 
 
 def read_csv(
@@ -108,7 +125,9 @@ def read_csv(
     """
     packets: list[list] = []
     images = _Images(file.size // (2 * PIXELS) + 1)  # a pixel is a digit and a space at least
-    np.empty(30 << 20, np.uint8)  # taken and given back: from now on, C's allocator keeps as much for the next packets
+    np.empty(
+        30 << 20, np.uint8
+    )  # taken and given back: from now on, C's allocator keeps as much for the next packets
     with opened(file) as stream:
         stream.readline()
         start = 0
@@ -169,7 +188,13 @@ def _read_packet(file: CsvFile, start: int, raw: bytes) -> tuple[tuple, int]:
         images, fields = quick
         labels, usages = _labels(fields, file.columns), _usages(fields, file.columns)
         if None not in labels and (None not in usages or "usage" not in file.columns):
-            return (images, np.array(labels), usages, np.arange(start, start + len(fields)), []), len(fields)
+            return (
+                images,
+                np.array(labels),
+                usages,
+                np.arange(start, start + len(fields)),
+                [],
+            ), len(fields)
     lines = raw.split(b"\n")[:-1]
     return _read_lines(file, start, lines), len(lines)
 
@@ -204,21 +229,36 @@ def _read_lines(file: CsvFile, start: int, lines: list[bytes]) -> tuple:
             images.append(image)
             kept.append(index)
     array = np.array(images, np.uint8).reshape(-1, SIZE, SIZE)
-    return array, np.array([labels[index] for index in kept], int), usages, start + np.array(kept, int), bad
+    return (
+        array,
+        np.array([labels[index] for index in kept], int),
+        usages,
+        start + np.array(kept, int),
+        bad,
+    )
 
 
 def _fields(line: bytes, columns: tuple[str, ...]) -> list[bytes]:
     """The fields of a line without quotes and spaces around them; as many empty ones when the number of fields is wrong."""
     values = line.split(b",")
-    return [value.strip(b' "\t\r\n') for value in values] if len(values) == len(columns) else [b""] * len(columns)
+    return (
+        [value.strip(b' "\t\r\n') for value in values]
+        if len(values) == len(columns)
+        else [b""] * len(columns)
+    )
 
 
-def _check(row: dict[str, bytes], columns: tuple[str, ...], line: bytes) -> tuple[np.ndarray | None, str]:
+def _check(
+    row: dict[str, bytes], columns: tuple[str, ...], line: bytes
+) -> tuple[np.ndarray | None, str]:
     """The image and "", or None and what is wrong with the row."""
     if not line.strip(b' ,"\t\r\n'):
         return None, "a blank row"
     if line.count(b",") != len(columns) - 1:
-        return None, f"{line.count(b',') + 1} fields, expected {len(columns)} ({', '.join(columns)})"
+        return (
+            None,
+            f"{line.count(b',') + 1} fields, expected {len(columns)} ({', '.join(columns)})",
+        )
     if "usage" in columns and row["usage"] not in _USAGES:
         return None, f"unknown Usage {_shown(row['usage'])}, expected {', '.join(USAGES)}"
     if "emotion" in columns and row["emotion"] not in _LABELS:

@@ -36,7 +36,10 @@ class Found:
         except DataError as error:
             self.problems[file.name] = error
             return
-        kinds = {("emotion", "pixels", "usage"): self.with_usage, ("emotion", "pixels"): self.with_labels}
+        kinds = {
+            ("emotion", "pixels", "usage"): self.with_usage,
+            ("emotion", "pixels"): self.with_labels,
+        }
         kinds["pixels",] = self.without_labels
         kind = kinds.get(tuple(sorted(file.columns)))
         if kind is not None:
@@ -65,7 +68,14 @@ def find_csv_files(source: Path) -> Found:
         plain = [path for path in files if path.suffix.lower() == ".csv" and path.name not in _OURS]
         archives = [path for path in files if _is_archive(path)]
     for path in plain:
-        found.add(CsvFile(_shown(path, source), path.stem, lambda p=path: p.open("rb", 1 << 20), path.stat().st_size))
+        found.add(
+            CsvFile(
+                _shown(path, source),
+                path.stem,
+                lambda p=path: p.open("rb", 1 << 20),
+                path.stat().st_size,
+            )
+        )
     for path in archives:
         if found.with_usage:
             found.others.append(_shown(path, source))
@@ -119,7 +129,9 @@ def _is_archive(path: Path) -> bool:
 def _files(folder: Path) -> list[Path]:
     """Files of a folder and of the folders in it, the nearest and the well-known names first; hidden ones left out."""
     try:
-        inside = [path for path in sorted(folder.iterdir()) if not path.name.startswith((".", "images-"))]
+        inside = [
+            path for path in sorted(folder.iterdir()) if not path.name.startswith((".", "images-"))
+        ]
         deeper = [path for place in inside if place.is_dir() for path in sorted(place.iterdir())]
     except OSError as error:
         raise DataError(f"{error.filename or folder}: cannot be read: {error.strerror}.") from None
@@ -132,7 +144,9 @@ def _shown(path: Path, source: Path) -> str:
 
 def _add_archive(found: Found, path: Path, name: str) -> None:
     try:
-        for file in _inside_zip(path, name) if path.suffix.lower() == ".zip" else _inside_tar(path, name):
+        for file in (
+            _inside_zip(path, name) if path.suffix.lower() == ".zip" else _inside_tar(path, name)
+        ):
             found.add(file)
     except BROKEN as error:
         found.problems[name] = DataError(
@@ -150,9 +164,17 @@ def _inside_zip(path: Path, name: str) -> Iterator[CsvFile]:
         if inner.name.startswith(".") or entry.filename.startswith("__MACOSX"):
             continue
         if inner.suffix.lower() == ".csv":
-            yield CsvFile(f"{name}: {entry.filename}", inner.stem, lambda e=entry: _open_zipped(path, e), entry.file_size)
+            yield CsvFile(
+                f"{name}: {entry.filename}",
+                inner.stem,
+                lambda e=entry: _open_zipped(path, e),
+                entry.file_size,
+            )
         elif _is_archive(inner) and inner.suffix.lower() != ".zip":
-            with _open_zipped(path, entry) as stream, tarfile.open(fileobj=stream, mode="r|*") as tar:
+            with (
+                _open_zipped(path, entry) as stream,
+                tarfile.open(fileobj=stream, mode="r|*") as tar,
+            ):
                 names = [member.name for member in _csv_members(tar)]
             for member in names:
                 yield CsvFile(
@@ -166,13 +188,22 @@ def _inside_tar(path: Path, name: str) -> Iterator[CsvFile]:
     with tarfile.open(path, mode="r|*") as tar:
         members = [(member.name, member.size) for member in _csv_members(tar)]
     for member, size in members:
-        yield CsvFile(f"{name}: {member}", Path(member).stem, lambda m=member: _open_tarred(path.open("rb", 1 << 20), m), size)
+        yield CsvFile(
+            f"{name}: {member}",
+            Path(member).stem,
+            lambda m=member: _open_tarred(path.open("rb", 1 << 20), m),
+            size,
+        )
 
 
 def _csv_members(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
     """The first CSV of a tar archive: going on would unpack it to its end, and Kaggle's holds one."""
     for member in tar:
-        if member.isfile() and member.name.lower().endswith(".csv") and not Path(member.name).name.startswith("."):
+        if (
+            member.isfile()
+            and member.name.lower().endswith(".csv")
+            and not Path(member.name).name.startswith(".")
+        ):
             yield member
             return
 
@@ -193,7 +224,9 @@ class _TarStream(io.RawIOBase):
     def __init__(self, stream, name: str):
         self.below = stream
         self.tar = tarfile.open(fileobj=stream, mode="r|*")  # noqa: SIM115 - closed with this stream
-        self.member = next((self.tar.extractfile(member) for member in self.tar if member.name == name), None)
+        self.member = next(
+            (self.tar.extractfile(member) for member in self.tar if member.name == name), None
+        )
         if self.member is None:
             raise EOFError(f"{name} is gone")
 

@@ -115,7 +115,9 @@ def file_names(folder: Path) -> list[str]:
     try:
         return os.listdir(folder)
     except OSError as error:
-        raise DataError(f"{folder}: cannot read the folder ({error.strerror}). Check its name and permissions.") from None
+        raise DataError(
+            f"{folder}: cannot read the folder ({error.strerror}). Check its name and permissions."
+        ) from None
 
 
 def subfolders(folder: Path) -> dict[str, Path]:
@@ -124,7 +126,9 @@ def subfolders(folder: Path) -> dict[str, Path]:
     return {name.lower(): folder / name for name in names if (folder / name).is_dir()}
 
 
-def in_class_folders(root: Path, place: Path, splits: Mapping[str, str], class_of: Callable, expected: str) -> list[tuple]:
+def in_class_folders(
+    root: Path, place: Path, splits: Mapping[str, str], class_of: Callable, expected: str
+) -> list[tuple]:
     """The images of a tree of split folders with class folders in them.
 
     Args:
@@ -147,7 +151,10 @@ def in_class_folders(root: Path, place: Path, splits: Mapping[str, str], class_o
             if label is None:
                 raise DataError(f"{folder}: {expected}. Rename or move it.")
             base = folder.relative_to(root).as_posix()
-            found += [(f"{base}/{name}", splits[split], label, folder.name) for name in image_names(folder)]
+            found += [
+                (f"{base}/{name}", splits[split], label, folder.name)
+                for name in image_names(folder)
+            ]
     return found
 
 
@@ -162,5 +169,7 @@ def existing_root(source: str | Path) -> Path:
         state = "a file, not a folder" if root.exists() else "no such folder"
         raise DataError(f"{root}: {state}. Name the folder that holds the images.")
     if not _is_text(str(root)):
-        raise DataError(f"{str(root)!a}: a folder whose name is not UTF-8, which no manifest can hold. Rename it.")
+        raise DataError(
+            f"{str(root)!a}: a folder whose name is not UTF-8, which no manifest can hold. Rename it."
+        )
     return root

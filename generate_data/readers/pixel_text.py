@@ -28,7 +28,9 @@ def _values() -> np.ndarray:
 
 def _values_before(raw: bytes, ends: np.ndarray) -> np.ndarray:
     """uint16 value + 1 of the number that ends before each place of `raw`, 0 if it is unusual. Places are 3 or more."""
-    quadruples = np.ndarray((len(raw) - 3,), "<u4", raw, 0, (1,))  # the four bytes from each place on, unaligned
+    quadruples = np.ndarray(
+        (len(raw) - 3,), "<u4", raw, 0, (1,)
+    )  # the four bytes from each place on, unaligned
     triples = quadruples.take(ends - 3)
     triples &= 0xFFFFFF
     return _values().take(triples)
@@ -47,11 +49,18 @@ def parse_lines(raw: bytes) -> tuple[np.ndarray, list[list[bytes]]] | None:
     count, rest = divmod(len(ends), PIXELS)
     stops = ends[PIXELS - 1 :: PIXELS].tolist()
     begins = [0, *(stop + 1 for stop in stops[:-1])]
-    if count == 0 or rest or any(raw.find(b"\n", begin) != stop for begin, stop in zip(begins, stops, strict=True)):
+    if (
+        count == 0
+        or rest
+        or any(raw.find(b"\n", begin) != stop for begin, stop in zip(begins, stops, strict=True))
+    ):
         return None
     gaps = ends[1:] - ends[:-1]
     gaps[PIXELS - 1 :: PIXELS] = 0  # from one line to the next: more than a pixel
-    heads = [raw[begin:end].split(b",") for begin, end in zip(begins, ends[::PIXELS].tolist(), strict=True)]
+    heads = [
+        raw[begin:end].split(b",")
+        for begin, end in zip(begins, ends[::PIXELS].tolist(), strict=True)
+    ]
     firsts = [_FIRST.get(head.pop(), 0) for head in heads]
     if gaps.max() > 4 or 0 in firsts or ends[1] < 3:
         return None
@@ -71,7 +80,11 @@ def parse_row(text: bytes) -> tuple[np.ndarray | None, str]:
         return None, "no pixels"
     for word in words:
         if not word.isdigit():
-            kind = "a negative value" if word[:1] == b"-" and word[1:].isdigit() else "not a whole number"
+            kind = (
+                "a negative value"
+                if word[:1] == b"-" and word[1:].isdigit()
+                else "not a whole number"
+            )
             return None, f"pixel {_shown(word)} is {kind}, expected 0 to 255"
         if int(word[:9]) > 255:
             return None, f"pixel {_shown(word)} is over 255, expected 0 to 255"

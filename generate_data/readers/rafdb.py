@@ -8,9 +8,19 @@ from pathlib import Path
 
 from generate_data.errors import DataError
 from generate_data.labels import OUR_ORDER, RAFDB, SPLIT_FOLDERS, expression_of
-from generate_data.readers.listing import ListedImage, Listing, existing_root, image_names, in_class_folders, subfolders
+from generate_data.readers.listing import (
+    ListedImage,
+    Listing,
+    existing_root,
+    image_names,
+    in_class_folders,
+    subfolders,
+)
 
-LISTS = ("list_patition_label.txt", "list_partition_label.txt")  # the first is how its authors spell it
+LISTS = (
+    "list_patition_label.txt",
+    "list_partition_label.txt",
+)  # the first is how its authors spell it
 LIST_FOLDERS = ("", "EmoLabel", "basic/EmoLabel")
 IMAGE_FOLDERS = ("Image/aligned", "basic/Image/aligned", "aligned")
 SPLITS = ("train", "test")
@@ -27,19 +37,33 @@ def list_rafdb(source: str | Path) -> Listing:
         DataError: the folder is missing or has neither form.
     """
     root = existing_root(source)
-    file = next((root / place / name for place in LIST_FOLDERS for name in LISTS if (root / place / name).is_file()), None)
+    file = next(
+        (
+            root / place / name
+            for place in LIST_FOLDERS
+            for name in LISTS
+            if (root / place / name).is_file()
+        ),
+        None,
+    )
     if file is not None:
-        listing = Listing(root, file.name, f"RAF-DB by {file.name}", class_names=OUR_ORDER[: len(RAFDB)])
+        listing = Listing(
+            root, file.name, f"RAF-DB by {file.name}", class_names=OUR_ORDER[: len(RAFDB)]
+        )
         _by_list(listing, file)
     else:
-        listing = Listing(root, "rafdb", "RAF-DB as class folders", class_names=OUR_ORDER[: len(RAFDB)])
+        listing = Listing(
+            root, "rafdb", "RAF-DB as class folders", class_names=OUR_ORDER[: len(RAFDB)]
+        )
         _by_folders(listing, _split_root(root))
     listing.images.sort(key=lambda image: image.path)
     return listing
 
 
 def _by_list(listing: Listing, file: Path) -> None:
-    aligned = next((listing.root / place for place in IMAGE_FOLDERS if (listing.root / place).is_dir()), None)
+    aligned = next(
+        (listing.root / place for place in IMAGE_FOLDERS if (listing.root / place).is_dir()), None
+    )
     if aligned is None:
         raise DataError(
             f"{listing.root}: {file.name} is there, but no aligned images, looked for in {', '.join(IMAGE_FOLDERS)}. "
@@ -53,7 +77,9 @@ def _by_list(listing: Listing, file: Path) -> None:
             continue
         fault = _fault(fields, seen)
         if fault:
-            listing.add_problem(f"bad lines in {file.name}", f"line {number}, {line.strip()[:60]!r}: {fault}")
+            listing.add_problem(
+                f"bad lines in {file.name}", f"line {number}, {line.strip()[:60]!r}: {fault}"
+            )
             continue
         name, label = fields
         seen.add(name)
@@ -63,7 +89,11 @@ def _by_list(listing: Listing, file: Path) -> None:
         if image not in there:
             listing.add_problem(f"images of {file.name} that do not exist", str(aligned / image))
             continue
-        listing.images.append(ListedImage(f"{folder}/{image}", name.partition("_")[0].lower(), RAFDB[int(label) - 1], label))
+        listing.images.append(
+            ListedImage(
+                f"{folder}/{image}", name.partition("_")[0].lower(), RAFDB[int(label) - 1], label
+            )
+        )
     unused = len(there) - len(listing.images)
     if unused:
         listing.warnings.append(f"{unused} images in {aligned} are not in {file.name}.")
@@ -73,7 +103,9 @@ def _lines(file: Path) -> list[str]:
     try:
         return file.read_text(encoding="utf-8-sig", errors="replace").splitlines()
     except OSError as error:
-        raise DataError(f"{file}: cannot read the list ({error.strerror}). Check its permissions.") from None
+        raise DataError(
+            f"{file}: cannot read the list ({error.strerror}). Check its permissions."
+        ) from None
 
 
 def _fault(fields: list[str], seen: set[str]) -> str:
@@ -100,12 +132,18 @@ def _split_root(root: Path) -> Path:
 
 
 def _by_folders(listing: Listing, place: Path) -> None:
-    expected = f"no class of RAF-DB, expected a folder 1 to {len(RAFDB)} or a name such as {RAFDB[0]}"
+    expected = (
+        f"no class of RAF-DB, expected a folder 1 to {len(RAFDB)} or a name such as {RAFDB[0]}"
+    )
     for image in in_class_folders(listing.root, place, SPLIT_FOLDERS, _class_name, expected):
         listing.images.append(ListedImage(*image))
 
 
 def _class_name(folder_name: str) -> str | None:
     """Our name for a class folder called by RAF-DB's number or by a name."""
-    name = RAFDB[int(folder_name) - 1] if folder_name in map(str, range(1, 8)) else expression_of(folder_name)
+    name = (
+        RAFDB[int(folder_name) - 1]
+        if folder_name in map(str, range(1, 8))
+        else expression_of(folder_name)
+    )
     return name if name in RAFDB else None

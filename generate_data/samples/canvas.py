@@ -15,7 +15,9 @@ _FIXED_POINT_BITS = 4
 _HAIR_CHANCES = [0.27, 0.18, 0.14, 0.17, 0.1, 0.08, 0.06]
 _STEPS = np.linspace(0.0, 1.0, 9)
 _BOW = 4 * _STEPS * (1 - _STEPS)
-_CIRCLE = np.stack([np.cos(np.linspace(0, 2 * np.pi, 24)), np.sin(np.linspace(0, 2 * np.pi, 24))], axis=1)
+_CIRCLE = np.stack(
+    [np.cos(np.linspace(0, 2 * np.pi, 24)), np.sin(np.linspace(0, 2 * np.pi, 24))], axis=1
+)
 _ROWS = np.arange(SIZE, dtype=np.float32) + 0.5
 
 
@@ -39,9 +41,13 @@ class Identity:
         self.mouth_rest = rng.normal(0.0, 0.012)
         self.lips = rng.uniform(0.7, 1.5)
         self.lip_tone = rng.uniform(0.58, 0.92)
-        self.hair_style = rng.choice(["short", "part", "fringe", "long", "curly", "bald", "hat"], p=_HAIR_CHANCES)
+        self.hair_style = rng.choice(
+            ["short", "part", "fringe", "long", "curly", "bald", "hat"], p=_HAIR_CHANCES
+        )
         self.beard = rng.choice(["none", "stubble", "moustache", "full"], p=[0.72, 0.1, 0.09, 0.09])
-        self.brow_tone = np.clip(0.75 * min(self.hair, 110.0) + rng.uniform(0, 0.3) * self.skin, 10, self.skin * 0.75)
+        self.brow_tone = np.clip(
+            0.75 * min(self.hair, 110.0) + rng.uniform(0, 0.3) * self.skin, 10, self.skin * 0.75
+        )
 
 
 class Pose:
@@ -52,13 +58,24 @@ class Pose:
         self.cos_sin = np.cos(yaw), np.sin(yaw), np.cos(pitch), np.sin(pitch)
         self.yaw = yaw
         self.scale = rng.uniform(24.0, 30.0)
-        self.rotation = np.array([[np.cos(roll), np.sin(roll)], [-np.sin(roll), np.cos(roll)]]) * self.scale
+        self.rotation = (
+            np.array([[np.cos(roll), np.sin(roll)], [-np.sin(roll), np.cos(roll)]]) * self.scale
+        )
         self.centre = np.array([24.0, 25.0]) + np.clip(rng.normal(0.0, 1.4, 2), -3.5, 3.5)
 
-    def place(self, points: np.ndarray, height: np.ndarray | float = 0.0, on_face: np.ndarray | float = 1.0) -> np.ndarray:
+    def place(
+        self,
+        points: np.ndarray,
+        height: np.ndarray | float = 0.0,
+        on_face: np.ndarray | float = 1.0,
+    ) -> np.ndarray:
         """`height` lifts points off the face (the nose); `on_face=0` puts them in the plane of the outline instead."""
         x, y = points[:, 0], points[:, 1]
-        depth = height - 0.15 + on_face * (0.72 * np.sqrt(np.maximum(0.0, 1.0 - x * x - y * y / 1.69)) - 0.35)
+        depth = (
+            height
+            - 0.15
+            + on_face * (0.72 * np.sqrt(np.maximum(0.0, 1.0 - x * x - y * y / 1.69)) - 0.35)
+        )
         cos_yaw, sin_yaw, cos_pitch, sin_pitch = self.cos_sin
         turned = np.empty((len(points), 2))
         turned[:, 0] = x * cos_yaw + depth * sin_yaw
@@ -81,7 +98,9 @@ class Sketch:
 
     def fill(self, points: np.ndarray, tone: float, **where) -> None:
         tone = float(min(max(tone, 0.0), 255.0))
-        cv2.fillPoly(self.canvas, [self._fixed(points, **where)], tone, cv2.LINE_AA, _FIXED_POINT_BITS)
+        cv2.fillPoly(
+            self.canvas, [self._fixed(points, **where)], tone, cv2.LINE_AA, _FIXED_POINT_BITS
+        )
 
     def line(self, points: np.ndarray, tone: float, width: float, **where) -> None:
         """`width` is in pixels of the small image."""
@@ -90,10 +109,14 @@ class Sketch:
         fixed = self._fixed(points, **where)
         cv2.polylines(self.canvas, [fixed], False, tone, thickness, cv2.LINE_AA, _FIXED_POINT_BITS)
 
-    def ellipse(self, centre: tuple[float, float], radii: tuple[float, float], tone: float, **where) -> None:
+    def ellipse(
+        self, centre: tuple[float, float], radii: tuple[float, float], tone: float, **where
+    ) -> None:
         self.fill(_CIRCLE * radii + centre, tone, **where)
 
-    def soft(self, points, strength: float, sigma: float, height: float = 0.0, on_face: float = 1.0) -> None:
+    def soft(
+        self, points, strength: float, sigma: float, height: float = 0.0, on_face: float = 1.0
+    ) -> None:
         """Blobs at the points: each adds `strength` to the logarithm of the image, `sigma` in face units."""
         if abs(strength) < 0.01:
             return
@@ -115,7 +138,9 @@ class Sketch:
 
     def finish(self) -> np.ndarray:
         """The small image in float32, soft blobs applied: Gaussians are separable, so one product adds them all."""
-        small = cv2.resize(self.canvas, (SIZE, SIZE), interpolation=cv2.INTER_AREA).astype(np.float32)
+        small = cv2.resize(self.canvas, (SIZE, SIZE), interpolation=cv2.INTER_AREA).astype(
+            np.float32
+        )
         blobs = np.concatenate(self.blobs)
         placed = self.pose.place(blobs[:, :2], blobs[:, 2], blobs[:, 3]).astype(np.float32)
         strength, width = (

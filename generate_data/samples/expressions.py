@@ -72,7 +72,9 @@ def draw_action_units(expression: int, rng: np.random.Generator) -> dict[int, fl
     strength = rng.uniform(0.55, 1.15)
     spread, missing, stray = rng.uniform(0.6, 1.3, 50), rng.random(50) < 0.09, rng.random(50) < 0.06
     faint = rng.uniform(0.1, 0.4, 50)
-    missing[2] = missing[1]  # the frontalis lifts both halves of a brow: an outer raise alone would read as anger
+    missing[2] = missing[
+        1
+    ]  # the frontalis lifts both halves of a brow: an outer raise alone would read as anger
     intensities = {}
     for unit in ACTION_UNITS:
         own = 0.0 if missing[unit] else min(1.2, variant.get(unit, 0.0) * strength * spread[unit])

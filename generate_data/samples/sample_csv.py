@@ -28,7 +28,10 @@ _DIGITS = [str(value) for value in range(256)]
 def sample_labels(count: int, seed: int = 0) -> np.ndarray:
     """Labels of the first `count` rows, int64 of shape (count,); a larger count only appends rows."""
     block = np.repeat(np.arange(len(_CLASS_ROWS)), _CLASS_ROWS)
-    blocks = [np.random.default_rng([seed, number, 1]).permutation(block) for number in range(-(-count // _BLOCK))]
+    blocks = [
+        np.random.default_rng([seed, number, 1]).permutation(block)
+        for number in range(-(-count // _BLOCK))
+    ]
     return np.concatenate([*blocks, np.empty(0, np.int64)])[:count]
 
 
@@ -82,7 +85,9 @@ def _write(target: Path, count: int, seed: int, progress: bool) -> None:
     digest = hashlib.sha256()
     try:
         with temporary.open("wb") as file:
-            rows = tqdm(_rows(count, seed), "Drawing sample faces", count, unit="face", disable=not progress)
+            rows = tqdm(
+                _rows(count, seed), "Drawing sample faces", count, unit="face", disable=not progress
+            )
             for line in itertools.chain(["emotion,pixels,Usage\n"], rows):
                 digest.update(line.encode())
                 file.write(line.encode())
@@ -98,7 +103,9 @@ def _write(target: Path, count: int, seed: int, progress: bool) -> None:
             temporary.unlink(missing_ok=True)
 
 
-def write_sample(folder: str | os.PathLike, count: int = 2100, seed: int = 0, progress: bool = True) -> Path:
+def write_sample(
+    folder: str | os.PathLike, count: int = 2100, seed: int = 0, progress: bool = True
+) -> Path:
     """Draws `count` faces into `folder/fer2013.csv`, columns emotion, pixels and Usage as in Kaggle's file.
 
     The same arguments give the same bytes. Face `i` depends on (seed, i) alone, so a larger count keeps the first
@@ -109,7 +116,9 @@ def write_sample(folder: str | os.PathLike, count: int = 2100, seed: int = 0, pr
         DataError: the folder holds Kaggle files that were not drawn, or cannot be written.
     """
     if count < 1 or seed < 0:
-        raise DataError(f"--sample: count must be at least 1 and seed at least 0. Received: count={count}, seed={seed}")
+        raise DataError(
+            f"--sample: count must be at least 1 and seed at least 0. Received: count={count}, seed={seed}"
+        )
     folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -117,5 +126,7 @@ def write_sample(folder: str | os.PathLike, count: int = 2100, seed: int = 0, pr
         _write(folder / SAMPLE_CSV, count, seed, progress)
     except OSError as error:
         reason = error.strerror or error
-        raise DataError(f"{folder}: sample faces cannot be written ({reason}). Give a folder you may write to.") from error
+        raise DataError(
+            f"{folder}: sample faces cannot be written ({reason}). Give a folder you may write to."
+        ) from error
     return folder / SAMPLE_CSV

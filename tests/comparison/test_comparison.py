@@ -27,7 +27,17 @@ from ferkit.recipes.named import named_recipe
 
 ROOT = Path(__file__).resolve().parents[2]
 QUICK = ["-d", "data", "--epochs", "1", "--batch_size", "64"]
-TWO_SEEDS = ["compare", *QUICK, "--models", "deep_emotion", "--recipe", "input_warp", "--seeds", "0", "1"]
+TWO_SEEDS = [
+    "compare",
+    *QUICK,
+    "--models",
+    "deep_emotion",
+    "--recipe",
+    "input_warp",
+    "--seeds",
+    "0",
+    "1",
+]
 RUN_COLUMNS = ["contestant", "seed", "status", "epochs", "best_epoch", *SHARES, "run", "reason"]
 SPEEDS = ("training_images_per_second", "inference_images_per_second")
 
@@ -57,7 +67,11 @@ def here(workplace, monkeypatch):
 @pytest.fixture
 def no_timing(monkeypatch):
     """Speed as if measured."""
-    monkeypatch.setattr(cost, "measure_speed", lambda models, recipes: {name: dict.fromkeys(SPEEDS, 100.0) for name in models})
+    monkeypatch.setattr(
+        cost,
+        "measure_speed",
+        lambda models, recipes: {name: dict.fromkeys(SPEEDS, 100.0) for name in models},
+    )
 
 
 def rows_of(path):
@@ -79,7 +93,9 @@ def fails(words, capsys):
 def test_the_files_hold_what_was_measured(here):
     runs, (row,) = rows_of("finished/runs.csv"), rows_of("finished/compare.csv")
     assert list(runs[0]) == RUN_COLUMNS
-    assert [(run["contestant"], run["seed"], run["status"]) for run in runs] == [("deep_emotion", s, "finished") for s in "01"]
+    assert [(run["contestant"], run["seed"], run["status"]) for run in runs] == [
+        ("deep_emotion", s, "finished") for s in "01"
+    ]
     for run in runs:
         last = rows_of(Path(run["run"]) / "history.csv")[-1]
         assert float(run["val_macro_f1"]) == pytest.approx(float(last["val_macro_f1"]))
@@ -96,7 +112,10 @@ def test_the_files_hold_what_was_measured(here):
     )
     assert float(row["inference_images_per_second"]) > float(row["training_images_per_second"]) > 0
     assert float(row["multiply_adds_millions"]) > 1
-    assert int(row["parameters"]) == keras.models.load_model("finished/deep_emotion-seed0/best.keras").count_params()
+    assert (
+        int(row["parameters"])
+        == keras.models.load_model("finished/deep_emotion-seed0/best.keras").count_params()
+    )
     assert row["speed_batch_size"] == str(SPEED_BATCH)
     assert "cores" in row["machine"]
     assert (here / "finished/compare.png").stat().st_size > 10_000
@@ -107,7 +126,10 @@ def test_the_table_shows_mean_and_spread(workplace):
     shown = workplace[1]
     titles = next(line for line in shown.splitlines() if line.startswith("contestant"))
     assert titles.split()[:5] == ["contestant", "accuracy", "%", "clean", "%"]
-    assert f"{float(row['val_accuracy']) * 100:.2f} ± {float(row['val_accuracy_spread']) * 100:.2f}" in shown
+    assert (
+        f"{float(row['val_accuracy']) * 100:.2f} ± {float(row['val_accuracy_spread']) * 100:.2f}"
+        in shown
+    )
     assert "mean ± sample standard deviation of 2 seeds" in shown
     assert f"batch {SPEED_BATCH} of random pixels" in shown
 
@@ -116,13 +138,19 @@ def test_a_run_is_that_of_train(here):
     """The same recipe and seed give the same curve, alone or among others."""
     words = ["-m", "deep_emotion", "--recipe", "input_warp", "--seed", "1"]
     assert main(["train", *QUICK, *words, "--run", "alone"]) == 0
-    alone, among = (rows_of(Path(name) / "history.csv")[0] for name in ("alone", "finished/deep_emotion-seed1"))
+    alone, among = (
+        rows_of(Path(name) / "history.csv")[0] for name in ("alone", "finished/deep_emotion-seed1")
+    )
     assert {**alone, "images_per_second": ""} == {**among, "images_per_second": ""}
 
 
 def test_a_second_call_trains_nothing(here, capsys, no_timing):
     def times():
-        return {path: path.stat().st_mtime_ns for path in (here / "finished").rglob("*") if path.parent != here / "finished"}
+        return {
+            path: path.stat().st_mtime_ns
+            for path in (here / "finished").rglob("*")
+            if path.parent != here / "finished"
+        }
 
     before = times()
     assert main([*TWO_SEEDS, "--folder", "finished"]) == 0
@@ -134,15 +162,23 @@ def test_a_second_call_trains_nothing(here, capsys, no_timing):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--epochs", "2"], "finished: a comparison whose deep_emotion has --epochs 1, and now it is 2"),
+        (
+            ["--epochs", "2"],
+            "finished: a comparison whose deep_emotion has --epochs 1, and now it is 2",
+        ),
         (["--dropout", "0.1"], "whose deep_emotion has --dropout 0.5, and now it is 0.1"),
         (["--seeds", "0", "2"], "a comparison of seeds 0 1, and 0 2 were given"),
-        (["--models", "dan", "deep_emotion"], "of contestants deep_emotion, and dan deep_emotion were given"),
+        (
+            ["--models", "dan", "deep_emotion"],
+            "of contestants deep_emotion, and dan deep_emotion were given",
+        ),
     ],
 )
 def test_other_settings_in_the_same_folder_are_refused(words, message, here, capsys):
     recipe = [] if "--models" in words else ["--models", "deep_emotion", "--recipe", "input_warp"]
-    assert message in fails([*QUICK, *recipe, "--seeds", "0", "1", *words, "--folder", "finished"], capsys)
+    assert message in fails(
+        [*QUICK, *recipe, "--seeds", "0", "1", *words, "--folder", "finished"], capsys
+    )
 
 
 def test_another_dataset_is_refused(here, capsys):
@@ -161,13 +197,17 @@ def test_kill_9_and_the_folder_alone_continue_it(here, no_timing):
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     backup = here / "killed/deep_emotion-seed0/backup"
     deadline = time.monotonic() + 120
-    while not list(backup.glob("state-*")) and process.poll() is None and time.monotonic() < deadline:
+    while (
+        not list(backup.glob("state-*")) and process.poll() is None and time.monotonic() < deadline
+    ):
         time.sleep(0.02)
     assert process.poll() is None, "it finished before it could be killed"
     process.send_signal(signal.SIGKILL)
     process.wait(timeout=30)
     (here / "killed/deep_emotion-seed1").mkdir(exist_ok=True)
-    (here / "killed/deep_emotion-seed1/.99999-recipe.json").write_text("{")  # as if killed while that was written
+    (here / "killed/deep_emotion-seed1/.99999-recipe.json").write_text(
+        "{"
+    )  # as if killed while that was written
     assert main(["compare", "--folder", "killed"]) == 0
     finished, killed = (rows_of(f"{name}/runs.csv") for name in ("finished", "killed"))
     assert [run | {"run": ""} for run in killed] == [run | {"run": ""} for run in finished]
@@ -221,15 +261,25 @@ def choose(backbones=None, ablate=None, models=None, **changes):
 
 def test_backbones_and_ablations_multiply():
     names = list(choose(["convnext_atto", "resnet18"], ["heads"]))
-    assert names == [f"{backbone}-{part}" for backbone in ("convnext_atto", "resnet18") for part in ("full", "no-heads", "plain")]
+    assert names == [
+        f"{backbone}-{part}"
+        for backbone in ("convnext_atto", "resnet18")
+        for part in ("full", "no-heads", "plain")
+    ]
     assert list(choose(ablate=["affinity"])) == ["full", "no-affinity", "plain"]
-    assert "plain" not in choose(ablate=["heads"], affinity_weight=0.0)  # it would be no-heads once more
+    assert "plain" not in choose(
+        ablate=["heads"], affinity_weight=0.0
+    )  # it would be no-heads once more
 
 
 def test_ablations_reach_the_models():
     from ferkit.training.build_model import build_model
 
-    terms = {"full": {"affinity", "partition"}, "no-heads": {"affinity"}, "no-partition": {"affinity"}}
+    terms = {
+        "full": {"affinity", "partition"},
+        "no-heads": {"affinity"},
+        "no-partition": {"affinity"},
+    }
     terms |= {"no-affinity": {"partition"}, "plain": set()}
     contestants = choose(ablate=["heads", "partition", "affinity"], stem_stride=4, num_heads=2)
     assert set(contestants) == set(terms)
@@ -242,11 +292,23 @@ def test_ablations_reach_the_models():
 
 @pytest.mark.slow
 def test_a_backbone_of_dan_is_trained(here, no_timing):
-    words = ["--backbones", "convnext_atto", "--stem_stride", "4", "--num_heads", "1", "--folder", "dan"]
+    words = [
+        "--backbones",
+        "convnext_atto",
+        "--stem_stride",
+        "4",
+        "--num_heads",
+        "1",
+        "--folder",
+        "dan",
+    ]
     assert main(["compare", *QUICK, *words]) == 0
     recipe = json.loads((here / "dan/convnext_atto-seed0/recipe.json").read_text())["recipe"]
     assert recipe["model"] == "dan"
-    assert recipe["model_options"].items() >= {"backbone": "convnext_atto", "stem_stride": 4, "num_heads": 1}.items()
+    assert (
+        recipe["model_options"].items()
+        >= {"backbone": "convnext_atto", "stem_stride": 4, "num_heads": 1}.items()
+    )
     (row,) = rows_of("dan/compare.csv")
     assert (row["model"], row["val_accuracy_spread"]) == ("dan", "")
 
@@ -258,22 +320,55 @@ def test_a_backbone_of_dan_is_trained(here, no_timing):
         (["--backbones", "vgg"], "--backbones vgg: unknown; known: convnext_face, convnext_atto, "),
         (["--ablate", "wings"], "--ablate wings: unknown; known: heads, partition, affinity."),
         (["--ablate", "heads", "heads"], "--ablate: heads is given twice"),
-        (["--ablate", "partition", "--partition_weight", "0"], "--ablate partition: changes nothing"),
-        (["-m", "deep_emotion", "--ablate", "heads"], "--ablate: model deep_emotion has no parts to take away"),
-        (["-m", "deep_emotion", "--backbones", "resnet18"], "--backbones: model deep_emotion has no choice of backbones"),
-        (["--backbones", "resnet18", "--backbone", "resnet18"], "--backbone resnet18: does not go with --backbones"),
-        (["--models", "dan", "--ablate", "heads"], "--models: does not go with --model, --backbones or --ablate"),
+        (
+            ["--ablate", "partition", "--partition_weight", "0"],
+            "--ablate partition: changes nothing",
+        ),
+        (
+            ["-m", "deep_emotion", "--ablate", "heads"],
+            "--ablate: model deep_emotion has no parts to take away",
+        ),
+        (
+            ["-m", "deep_emotion", "--backbones", "resnet18"],
+            "--backbones: model deep_emotion has no choice of backbones",
+        ),
+        (
+            ["--backbones", "resnet18", "--backbone", "resnet18"],
+            "--backbone resnet18: does not go with --backbones",
+        ),
+        (
+            ["--models", "dan", "--ablate", "heads"],
+            "--models: does not go with --model, --backbones or --ablate",
+        ),
         (["--models", "vgg"], "invalid choice: 'vgg'"),
         (["--models", "deep_emotion", "--seeds", "1", "2", "1"], "--seeds: 1 is given twice"),
         (["--models", "deep_emotion", "--seeds", "-1"], "--seed -1: out of range"),
         (["--models", "deep_emotion", "--seed", "1"], "unrecognized arguments: --seed 1"),
-        (["--models", "deep_emotion", "--epochs", "0"], "--epochs 0: out of range; give a number at least 1"),
+        (
+            ["--models", "deep_emotion", "--epochs", "0"],
+            "--epochs 0: out of range; give a number at least 1",
+        ),
         (["--models", "deep_emotion", "--batch_size", "5000"], "larger than the dataset's"),
-        (["--models", "deep_emotion", "--stem_stride", "2"], "--stem_stride: not an option of model deep_emotion"),
-        (["--backbones", "resnet18", "--num_heads", "-1"], "Expected no negative number. Received: num_heads=-1"),
-        (["--backbones", "resnet18", "--folder", "finished/deep_emotion-seed0"], "is the folder of a single run"),
-        (["--backbones", "resnet18", "--folder", "data"], "data: exists and holds no comparison; choose another --folder"),
-        (["--backbones", "resnet18", "--folder", "data/manifest.csv"], "manifest.csv: exists and holds no comparison"),
+        (
+            ["--models", "deep_emotion", "--stem_stride", "2"],
+            "--stem_stride: not an option of model deep_emotion",
+        ),
+        (
+            ["--backbones", "resnet18", "--num_heads", "-1"],
+            "Expected no negative number. Received: num_heads=-1",
+        ),
+        (
+            ["--backbones", "resnet18", "--folder", "finished/deep_emotion-seed0"],
+            "is the folder of a single run",
+        ),
+        (
+            ["--backbones", "resnet18", "--folder", "data"],
+            "data: exists and holds no comparison; choose another --folder",
+        ),
+        (
+            ["--backbones", "resnet18", "--folder", "data/manifest.csv"],
+            "manifest.csv: exists and holds no comparison",
+        ),
     ],
 )
 def test_wrong_values_are_one_line_and_leave_nothing(words, message, here, capsys):
@@ -285,7 +380,9 @@ def test_wrong_values_are_one_line_and_leave_nothing(words, message, here, capsy
 def test_a_damaged_record_is_one_line(here, capsys):
     (here / "damaged").mkdir()
     (here / "damaged/compare.json").write_text('{"contestants": ')
-    assert "damaged/compare.json: cannot be read" in fails(["-d", "data", "--folder", "damaged"], capsys)
+    assert "damaged/compare.json: cannot be read" in fails(
+        ["-d", "data", "--folder", "damaged"], capsys
+    )
 
 
 # ---- what a model costs, and the picture --------------------------------------------------------------------------------
@@ -293,7 +390,9 @@ def test_a_damaged_record_is_one_line(here, capsys):
 
 def test_multiply_adds_by_hand():
     pixels = keras.Input((8, 8, 3))
-    x = keras.layers.Conv2D(4, 3, padding="same", activation="relu")(pixels)  # 8*8*4 values of 3*3*3 products
+    x = keras.layers.Conv2D(4, 3, padding="same", activation="relu")(
+        pixels
+    )  # 8*8*4 values of 3*3*3 products
     x = keras.layers.DepthwiseConv2D(3, strides=2, padding="same")(x)  # 4*4*4 values of 3*3
     x = keras.layers.Conv2D(6, 1, groups=2)(x)  # 4*4*6 values of 2: half of the channels
     x = keras.layers.Dense(5)(keras.layers.Flatten()(x))  # 5 values of 4*4*6
@@ -322,10 +421,16 @@ def test_the_names_in_the_picture_do_not_overlap(seeds):
     ]
     rows, results, numbers = [], [], np.random.default_rng(0)
     for name in names:
-        history = [{"epoch": epoch, "val_accuracy": numbers.uniform(0.4, 0.5)} for epoch in range(1, 4)]
+        history = [
+            {"epoch": epoch, "val_accuracy": numbers.uniform(0.4, 0.5)} for epoch in range(1, 4)
+        ]
         results += [{"contestant": name, "history": history}] * seeds
         spread = 0.01 if seeds > 1 else None
-        row = {"contestant": name, "val_accuracy": history[-1]["val_accuracy"], "val_accuracy_spread": spread}
+        row = {
+            "contestant": name,
+            "val_accuracy": history[-1]["val_accuracy"],
+            "val_accuracy_spread": spread,
+        }
         rows.append(row | {"inference_images_per_second": numbers.uniform(400, 500)})
     figure = _draw(rows, results)
     boxes = [text.get_window_extent() for text in figure.axes[0].texts]

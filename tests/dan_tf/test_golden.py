@@ -30,9 +30,13 @@ def golden():
 def close(ours, expected, tolerance=1e-5, name=""):
     """Within `tolerance` of the largest value there: stricter than an absolute one for small gradients, fair to large values."""
     largest = np.abs(expected).max()
-    if largest < 1e-12:  # zero in double precision: an offset on a map of one pixel, which the next batch norm takes away
+    if (
+        largest < 1e-12
+    ):  # zero in double precision: an offset on a map of one pixel, which the next batch norm takes away
         largest = 1.0
-    np.testing.assert_allclose(ours, expected, rtol=tolerance, atol=tolerance * largest, err_msg=name)
+    np.testing.assert_allclose(
+        ours, expected, rtol=tolerance, atol=tolerance * largest, err_msg=name
+    )
 
 
 def by_name(layer):
@@ -52,7 +56,10 @@ def load(layer, name):
 def training_step(layer, name):
     """Outputs in training mode, and the gradients to inputs and weights by name."""
     inputs = tf.constant(case(name)["inputs"])
-    watched = {"inputs": inputs, **{v.path.removeprefix(f"{layer.name}/"): v.value for v in layer.trainable_variables}}
+    watched = {
+        "inputs": inputs,
+        **{v.path.removeprefix(f"{layer.name}/"): v.value for v in layer.trainable_variables},
+    }
     with tf.GradientTape() as tape:
         tape.watch(inputs)
         outputs = layer(inputs, training=True)
@@ -66,7 +73,12 @@ def check(layer, name, golden, tolerance=1e-5, gradient_tolerance=1e-5):
         layer.build(case(name)["inputs"].shape)
     load(layer, name)
     inference = layer(case(name)["inputs"], training=False)
-    close(inference, golden.get(f"{name}/inference", golden[f"{name}/training"]), tolerance, "inference")
+    close(
+        inference,
+        golden.get(f"{name}/inference", golden[f"{name}/training"]),
+        tolerance,
+        "inference",
+    )
     outputs, gradients = training_step(layer, name)
     close(outputs, golden[f"{name}/training"], tolerance, "training")
     keys = dan_inputs.names_with_gradient(name)
@@ -95,7 +107,11 @@ def functional_model(name, function):
 
 def test_whole_convnext(golden, monkeypatch):
     monkeypatch.setitem(convnext.SIZES, "convnext_golden", dan_inputs.CONVNEXT)
-    check(functional_model("convnext", lambda pixels: convnext.convnext("convnext_golden", pixels)), "convnext", golden)
+    check(
+        functional_model("convnext", lambda pixels: convnext.convnext("convnext_golden", pixels)),
+        "convnext",
+        golden,
+    )
 
 
 def test_whole_resnet(golden, monkeypatch):
@@ -103,7 +119,9 @@ def test_whole_resnet(golden, monkeypatch):
     convolution = resnet._convolution
 
     def narrow(x, filters, size, stride, name, relu=True):  # the stem's 64 channels are written out
-        return convolution(x, dan_inputs.RESNET[0] if name == "stem" else filters, size, stride, name, relu)
+        return convolution(
+            x, dan_inputs.RESNET[0] if name == "stem" else filters, size, stride, name, relu
+        )
 
     monkeypatch.setattr(resnet, "_convolution", narrow)
     monkeypatch.setattr(resnet, "CHANNELS", dan_inputs.RESNET)
@@ -128,7 +146,9 @@ def test_batch_normalization_of_a_single_value(kind):
     """PyTorch refuses it. By definition: nothing varies, so the offset is left, and the moving variance takes up 0."""
     layer = kind()
     layer.build((None, 2))
-    layer.set_weights([np.array([2.0, 3.0]), np.array([0.5, -0.5]), np.array([1.0, 1.0]), np.array([4.0, 8.0])])
+    layer.set_weights(
+        [np.array([2.0, 3.0]), np.array([0.5, -0.5]), np.array([1.0, 1.0]), np.array([4.0, 8.0])]
+    )
     inputs = tf.constant([[10.0, -20.0]])
     with tf.GradientTape() as tape:
         tape.watch(inputs)
@@ -169,14 +189,19 @@ def test_head_fusion(name, golden):
 
 def test_all_of_dan_behind_the_backbone(golden):
     def heads_to_logits(features):
-        return network._classify(network._attend(features, dan_inputs.HEADS, dan_inputs.WIDTH), 7, dan_inputs.HEADS)
+        return network._classify(
+            network._attend(features, dan_inputs.HEADS, dan_inputs.WIDTH), 7, dan_inputs.HEADS
+        )
 
     check(functional_model("dan", heads_to_logits), "dan", golden)
 
 
 def value_and_gradients(function, arrays):
     """Of ``function(**arrays)``."""
-    tensors = {key: array.value if isinstance(array, keras.Variable) else tf.constant(array) for key, array in arrays.items()}
+    tensors = {
+        key: array.value if isinstance(array, keras.Variable) else tf.constant(array)
+        for key, array in arrays.items()
+    }
     with tf.GradientTape() as tape:
         tape.watch([tensor for tensor in tensors.values() if not isinstance(tensor, tf.Variable)])
         value = function(*tensors.values())
@@ -187,11 +212,14 @@ def value_and_gradients(function, arrays):
 def test_losses_with_centers(name, golden):
     """Some classes have no row; batches of five and of one."""
     arrays, size = class_case(name), (dan_inputs.CLASSES, dan_inputs.FEATURES)
-    loss = AffinityLoss(*size) if name.startswith("affinity") else CenterLoss(*size, center_rate=None)
+    loss = (
+        AffinityLoss(*size) if name.startswith("affinity") else CenterLoss(*size, center_rate=None)
+    )
     loss.centers.assign(arrays["centers"])
     labels = arrays["labels"][:, None] if name.endswith("one") else arrays["labels"]
     value, gradients = value_and_gradients(
-        lambda features, centers: loss(labels, features), {"features": arrays["features"], "centers": loss.centers}
+        lambda features, centers: loss(labels, features),
+        {"features": arrays["features"], "centers": loss.centers},
     )
     close(value, golden[f"{name}/value"])
     close(gradients["features"], golden[f"{name}/gradient/features"])
@@ -209,14 +237,19 @@ def test_an_absent_class_has_a_part_in_affinity_and_none_in_center_loss(golden):
 @pytest.mark.parametrize("name", list(dan_inputs.HEAD_SHAPES))
 def test_partition_loss(name, average, golden):
     loss = PartitionLoss(average)
-    value, gradients = value_and_gradients(lambda heads: loss(np.zeros(len(heads)), heads), {"heads": dan_inputs.heads(name)})
+    value, gradients = value_and_gradients(
+        lambda heads: loss(np.zeros(len(heads)), heads), {"heads": dan_inputs.heads(name)}
+    )
     close(value, golden[f"{name}/{average}/value"])
     close(gradients["heads"], golden[f"{name}/{average}/gradient/heads"])
 
 
 @pytest.mark.parametrize("average", ["inside", "outside"])
 def test_partition_loss_of_one_head_is_zero(average, rng):
-    assert float(PartitionLoss(average)(np.zeros(3), rng.normal(size=(3, 1, 5)).astype("float32"))) == 0.0
+    assert (
+        float(PartitionLoss(average)(np.zeros(3), rng.normal(size=(3, 1, 5)).astype("float32")))
+        == 0.0
+    )
 
 
 def test_plain_center_loss_is_half_the_sum_unless_told_otherwise():
@@ -232,10 +265,14 @@ def test_centers_move_by_their_own_rule():
     """Wen et al. 2016, equation 4: c_j - rate * sum over its rows of (c_j - x_i) / (1 + n_j)."""
     loss = CenterLoss(3, 2, center_rate=0.5)
     loss.centers.assign([[0.0, 0.0], [1.0, 1.0], [5.0, -5.0]])
-    loss.update_centers(np.array([0, 1, 0]), np.array([[3.0, 0.0], [3.0, 1.0], [0.0, 6.0]], "float32"))
+    loss.update_centers(
+        np.array([0, 1, 0]), np.array([[3.0, 0.0], [3.0, 1.0], [0.0, 6.0]], "float32")
+    )
     # class 0: 1/2 * (3, 6) / 3; class 1: 1/2 * (2, 0) / 2; class 2 has no row
     np.testing.assert_allclose(loss.centers, [[0.5, 1.0], [1.5, 1.0], [5.0, -5.0]], rtol=1e-6)
-    loss.update_centers(np.array([[2]]), np.array([[9.0, -1.0]], "float32"))  # a batch of one, labels in a column
+    loss.update_centers(
+        np.array([[2]]), np.array([[9.0, -1.0]], "float32")
+    )  # a batch of one, labels in a column
     np.testing.assert_allclose(loss.centers[2], [6.0, -4.0], rtol=1e-6)
 
 
@@ -250,7 +287,11 @@ def test_centers_of_the_optimizer_do_not_move_by_the_rule():
     ("kind", "options", "trainable"),
     [
         (AffinityLoss, {"num_classes": 7, "num_features": 3, "seed": 2, "name": "pull"}, 1),
-        (CenterLoss, {"num_classes": 7, "num_features": 3, "seed": 2, "reduction": "sum_over_batch_size"}, 0),
+        (
+            CenterLoss,
+            {"num_classes": 7, "num_features": 3, "seed": 2, "reduction": "sum_over_batch_size"},
+            0,
+        ),
         (CenterLoss, {"num_classes": 7, "num_features": 3, "seed": 2, "center_rate": None}, 1),
         (PartitionLoss, {"average": "outside", "epsilon": 1e-3, "reduction": "sum"}, 0),
     ],
@@ -280,9 +321,15 @@ def test_centers_start_as_unit_gaussian():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: AffinityLoss(1, 5), "at least 2 and `num_features` at least 1. Received: num_classes=1, num_features=5"),
+        (
+            lambda: AffinityLoss(1, 5),
+            "at least 2 and `num_features` at least 1. Received: num_classes=1, num_features=5",
+        ),
         (lambda: CenterLoss(2, 0), "Received: num_classes=2, num_features=0"),
-        (lambda: CenterLoss(2, 2, center_rate=0.0), r"`center_rate` to be in \(0, 1\], or None. Received: center_rate=0.0"),
+        (
+            lambda: CenterLoss(2, 2, center_rate=0.0),
+            r"`center_rate` to be in \(0, 1\], or None. Received: center_rate=0.0",
+        ),
         (lambda: CenterLoss(2, 2, center_rate=1.5), "Received: center_rate=1.5"),
         (lambda: PartitionLoss("both"), '"inside" or "outside". Received: average=\'both\''),
     ],
@@ -295,7 +342,9 @@ def test_impossible_losses_say_what_was_received(make, message):
 @pytest.fixture(scope="module")
 def applications_tiny():
     """keras.applications' ConvNeXt-Tiny with drawn weights, layer scale too."""
-    model = keras.applications.ConvNeXtTiny(include_top=False, weights=None, input_shape=(64, 64, 3))
+    model = keras.applications.ConvNeXtTiny(
+        include_top=False, weights=None, input_shape=(64, 64, 3)
+    )
     numbers = np.random.RandomState(0)
     for variable in model.weights:
         # Its depthwise kernels are (7, 7, 1, channels), so that the fan-in comes out right.
@@ -351,8 +400,15 @@ def loss_step(strategy):
             if hasattr(loss, "centers"):
                 watched["centers"] = loss.centers.value
             gradients = tape.gradient(value, watched)
-            found = {key: tf.convert_to_tensor(gradient) for key, gradient in gradients.items() if gradient is not None}
-            results |= {f"{name}/value": value, **{f"{name}/{key}": gradient for key, gradient in found.items()}}
+            found = {
+                key: tf.convert_to_tensor(gradient)
+                for key, gradient in gradients.items()
+                if gradient is not None
+            }
+            results |= {
+                f"{name}/value": value,
+                **{f"{name}/{key}": gradient for key, gradient in found.items()},
+            }
         ruled.update_centers(labels, features)
         return results
 
@@ -360,12 +416,16 @@ def loss_step(strategy):
         """Each replica's rows."""
 
         def rows(context):
-            return tf.constant(np.split(array, context.num_replicas_in_sync)[context.replica_id_in_sync_group])
+            return tf.constant(
+                np.split(array, context.num_replicas_in_sync)[context.replica_id_in_sync_group]
+            )
 
         return strategy.experimental_distribute_values_from_function(rows)
 
     results = tf.function(strategy.run)(step, (share(images), share(labels)))
-    results = {name: strategy.reduce("SUM", value, axis=None).numpy() for name, value in results.items()}
+    results = {
+        name: strategy.reduce("SUM", value, axis=None).numpy() for name, value in results.items()
+    }
     copies = strategy.experimental_local_results(ruled.centers.value)
     return results, [copy.numpy() for copy in copies]
 
@@ -381,13 +441,19 @@ def loss_step_on_two_replicas_and_on_one():
 
 def test_two_replicas_give_the_losses_and_gradients_of_the_whole_batch():
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
-        (two, two_centers), (one, one_centers) = process.submit(loss_step_on_two_replicas_and_on_one).result()
+        (two, two_centers), (one, one_centers) = process.submit(
+            loss_step_on_two_replicas_and_on_one
+        ).result()
     assert len(two_centers) == 2
     assert (
         set(two)
         == set(one)
         == {
-            *(f"{name}/{part}" for name in ("affinity", "center") for part in ("value", "features", "centers")),
+            *(
+                f"{name}/{part}"
+                for name in ("affinity", "center")
+                for part in ("value", "features", "centers")
+            ),
             *(f"{name}/{part}" for name in ("inside", "outside") for part in ("value", "heads")),
         }
     )

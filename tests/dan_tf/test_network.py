@@ -20,7 +20,9 @@ SMALL = {"backbone": "convnext_atto", "image_size": 48, "channels": 1}
 
 
 def images(count=4, size=48, channels=1):
-    return np.random.default_rng(0).integers(0, 256, (count, size, size, channels)).astype("float32")
+    return (
+        np.random.default_rng(0).integers(0, 256, (count, size, size, channels)).astype("float32")
+    )
 
 
 @pytest.fixture(scope="module")
@@ -29,17 +31,30 @@ def small():
     return DAN(**SMALL)
 
 
-@pytest.mark.parametrize("name", [name for name in BACKBONES if name not in ("convnext_small", "convnext_base")])
+@pytest.mark.parametrize(
+    "name", [name for name in BACKBONES if name not in ("convnext_small", "convnext_base")]
+)
 @pytest.mark.parametrize(("size", "stem_stride", "side"), [(48, 4, 1), (48, 2, 3), (64, 4, 2)])
 def test_every_backbone_gives_a_map_by_its_stride(name, size, stem_stride, side):
-    if (size, stem_stride) == (48, 4) and name in ("resnet18", "efficientnetv2-b0", "mobilenetv3-small"):
+    if (size, stem_stride) == (48, 4) and name in (
+        "resnet18",
+        "efficientnetv2-b0",
+        "mobilenetv3-small",
+    ):
         side = 2  # these pad, so they round up
     backbone = build_backbone(name, size, 1, stem_stride)
     assert backbone.output.shape[1:3] == (side, side)
 
 
 # In millions, with a classifier for ImageNet's 1000 classes: arXiv 2201.03545, table 12 for tiny, and timm's for the smaller.
-PUBLISHED = {"atto": 3.70, "femto": 5.22, "pico": 9.05, "nano": 15.59, "tiny": 28.59, "small": 50.22}
+PUBLISHED = {
+    "atto": 3.70,
+    "femto": 5.22,
+    "pico": 9.05,
+    "nano": 15.59,
+    "tiny": 28.59,
+    "small": 50.22,
+}
 
 
 @pytest.mark.parametrize(("size", "millions"), PUBLISHED.items())
@@ -63,7 +78,9 @@ def test_head_width_follows_the_backbone(small):
 
 @pytest.mark.parametrize("num_heads", [0, 1, 4])
 def test_save_and_reload_give_the_same_logits_and_settings(num_heads, tmp_path):
-    model = DAN(**SMALL, num_heads=num_heads, class_names=("a", "b", "c"), stem_stride=2, drop_path=0.1)
+    model = DAN(
+        **SMALL, num_heads=num_heads, class_names=("a", "b", "c"), stem_stride=2, drop_path=0.1
+    )
     model.for_training()  # leaves no trace in the file
     model.save(tmp_path / "m.keras")
     again = keras.models.load_model(tmp_path / "m.keras")
@@ -101,8 +118,12 @@ def test_the_whole_loss_is_cross_entropy_and_its_weighted_terms():
     assert objective.term_names == ("affinity", "center", "partition")
     outputs = objective.outputs(images())
     total, terms = objective.losses(labels, outputs)
-    cross_entropy = keras.losses.sparse_categorical_crossentropy(labels, outputs["logits"], from_logits=True)
-    assert float(total) == pytest.approx(float(np.mean(cross_entropy)) + sum(float(term) for term in terms), rel=1e-5)
+    cross_entropy = keras.losses.sparse_categorical_crossentropy(
+        labels, outputs["logits"], from_logits=True
+    )
+    assert float(total) == pytest.approx(
+        float(np.mean(cross_entropy)) + sum(float(term) for term in terms), rel=1e-5
+    )
     losses = model.for_training().terms
     by_hand = float(losses["partition"][1](labels, outputs["heads"]))
     assert float(terms[2]) == pytest.approx(2.0 * by_hand, rel=1e-5)
@@ -124,7 +145,11 @@ def test_a_batch_of_one_and_a_single_head_give_finite_losses(num_heads, count):
     assert np.isfinite(float(total))
     assert all(gradient is None or np.isfinite(gradient).all() for gradient in gradients)
     assert float(terms[-1]) == 0.0 if num_heads == 1 else float(terms[-1]) > 0.0
-    assert all(np.isfinite(variable.numpy()).all() for variable in objective.variables if "seed" not in variable.path)
+    assert all(
+        np.isfinite(variable.numpy()).all()
+        for variable in objective.variables
+        if "seed" not in variable.path
+    )
 
 
 @pytest.mark.slow
@@ -141,7 +166,9 @@ def test_compile_and_fit_learn_with_the_models_own_loss(tmp_path):
     assert history["loss"][-1] < 0.5 * history["loss"][0]
     assert history["accuracy"][-1] > 0.8
     model.save(tmp_path / "trained.keras")
-    np.testing.assert_allclose(keras.models.load_model(tmp_path / "trained.keras")(pictures), model(pictures), atol=1e-4)
+    np.testing.assert_allclose(
+        keras.models.load_model(tmp_path / "trained.keras")(pictures), model(pictures), atol=1e-4
+    )
 
 
 # ---- stochastic depth --------------------------------------------------------------------------------------------------
@@ -160,7 +187,9 @@ def test_dropped_rows_depend_on_their_keys_alone():
     np.testing.assert_allclose((first - x)[~dropped], 2.0 * (plain - x)[~dropped], atol=1e-5)
     # In another order, and in another batch, a row is dropped just the same.
     block.row_keys = np.arange(64)[::-1].copy()
-    np.testing.assert_array_equal(np.abs(block(x, training=True) - x).max(axis=(1, 2, 3)) == 0, dropped[::-1])
+    np.testing.assert_array_equal(
+        np.abs(block(x, training=True) - x).max(axis=(1, 2, 3)) == 0, dropped[::-1]
+    )
 
 
 def test_keyed_uniform_is_uniform_and_known():
@@ -187,7 +216,11 @@ def test_backbone_weights_from_a_dan_file(tmp_path):
     model = DAN(**SMALL, backbone_weights=str(tmp_path / "dan.keras"))
     before = model.get_layer("head0").get_weights()
     model.load_first_weights()
-    pairs = zip(model.get_layer("backbone").get_weights(), source.get_layer("backbone").get_weights(), strict=True)
+    pairs = zip(
+        model.get_layer("backbone").get_weights(),
+        source.get_layer("backbone").get_weights(),
+        strict=True,
+    )
     for received, expected in pairs:
         np.testing.assert_array_equal(received, expected)
     for received, expected in zip(model.get_layer("head0").get_weights(), before, strict=True):
@@ -196,11 +229,17 @@ def test_backbone_weights_from_a_dan_file(tmp_path):
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_backbone_weights_from_the_file_of_keras_applications(channels, tmp_path, monkeypatch):
-    published = keras.applications.ConvNeXtTiny(include_top=False, weights=None, input_shape=(32, 32, 3))
+    published = keras.applications.ConvNeXtTiny(
+        include_top=False, weights=None, input_shape=(32, 32, 3)
+    )
     published.save_weights(tmp_path / "convnext_tiny_notop.weights.h5")
     # "imagenet" is the same path behind the download.
-    monkeypatch.setattr(keras.utils, "get_file", lambda *a, **k: str(tmp_path / "convnext_tiny_notop.weights.h5"))
-    model = DAN("convnext_tiny", image_size=32, channels=channels, num_heads=0, backbone_weights="imagenet")
+    monkeypatch.setattr(
+        keras.utils, "get_file", lambda *a, **k: str(tmp_path / "convnext_tiny_notop.weights.h5")
+    )
+    model = DAN(
+        "convnext_tiny", image_size=32, channels=channels, num_heads=0, backbone_weights="imagenet"
+    )
     model.load_first_weights()
     gray = images(2, 32)
     expected = published(np.repeat(gray, 3, axis=-1))
@@ -216,8 +255,13 @@ def test_published_files_are_pinned_by_hash(monkeypatch):
         raise Exception(f"URL fetch failure on {url}: None -- [Errno -2] Name or service not known")
 
     monkeypatch.setattr(keras.utils, "get_file", get_file)
-    with pytest.raises(ValueError, match=r"cannot be fetched from https://.*Name or service not known.*--backbone_weights none"):
-        DAN("convnext_tiny", image_size=32, num_heads=0, backbone_weights="imagenet").load_first_weights()
+    with pytest.raises(
+        ValueError,
+        match=r"cannot be fetched from https://.*Name or service not known.*--backbone_weights none",
+    ):
+        DAN(
+            "convnext_tiny", image_size=32, num_heads=0, backbone_weights="imagenet"
+        ).load_first_weights()
     assert asked["file_hash"] == pretrained.SHA256["convnext_tiny"]
     assert len(asked["file_hash"]) == 64
 
@@ -227,7 +271,11 @@ def test_published_files_are_pinned_by_hash(monkeypatch):
     [
         ("convnext_atto", "imagenet", "there are none for convnext_atto, only for convnext_tiny"),
         ("resnet18", "imagenet", "there are none for resnet18"),
-        ("convnext_atto", "nowhere.h5", "nowhere.h5: no such file. Give a file with --backbone_weights FILE"),
+        (
+            "convnext_atto",
+            "nowhere.h5",
+            "nowhere.h5: no such file. Give a file with --backbone_weights FILE",
+        ),
         ("convnext_atto", "text.h5", "keras.applications has no convnext_atto"),
         ("convnext_tiny", "text.h5", "text.h5: does not fit convnext_tiny"),
         ("resnet18", "text.h5", "resnet18 reads weights from .keras files only"),
@@ -249,7 +297,10 @@ def test_backbone_weights_that_cannot_be_had(name, weights, message, small, tmp_
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"backbone": "vgg"}, "`backbone` to be one of convnext_face, .*resnet18.* Received: backbone='vgg'"),
+        (
+            {"backbone": "vgg"},
+            "`backbone` to be one of convnext_face, .*resnet18.* Received: backbone='vgg'",
+        ),
         ({"stem_stride": 3}, "`stem_stride` to be 4, 2 or 1. Received: stem_stride=3"),
         (
             {"image_size": 24},
@@ -274,7 +325,9 @@ def test_batch_normalization_in_half_precision_keeps_its_statistics_whole(rng):
     rounded = np.asarray(tf.cast(tf.cast(inputs, tf.bfloat16), tf.float32))
     outputs = half(rounded, training=True)
     assert outputs.dtype == tf.bfloat16
-    np.testing.assert_allclose(tf.cast(outputs, tf.float32), whole(rounded, training=True), atol=0.02)
+    np.testing.assert_allclose(
+        tf.cast(outputs, tf.float32), whole(rounded, training=True), atol=0.02
+    )
     for received, expected in zip(half.weights, whole.weights, strict=True):
         np.testing.assert_allclose(received, expected, rtol=1e-5)
 
@@ -286,9 +339,13 @@ def block_step(block, inputs):
     """Outputs in training, and the gradients to all weights, as float32."""
     with tf.GradientTape() as tape:
         outputs = block(inputs, training=True)
-        scalar = tf.reduce_sum(tf.cast(outputs, tf.float32) * tf.cast(tf.range(outputs.shape[-1]), tf.float32))
+        scalar = tf.reduce_sum(
+            tf.cast(outputs, tf.float32) * tf.cast(tf.range(outputs.shape[-1]), tf.float32)
+        )
     gradients = tape.gradient(scalar, [weight.value for weight in block.trainable_variables])
-    return np.asarray(tf.cast(outputs, tf.float32)), [np.asarray(tf.cast(gradient, tf.float32)) for gradient in gradients]
+    return np.asarray(tf.cast(outputs, tf.float32)), [
+        np.asarray(tf.cast(gradient, tf.float32)) for gradient in gradients
+    ]
 
 
 @pytest.mark.parametrize("fast", ["auto", False])

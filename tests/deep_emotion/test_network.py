@@ -26,13 +26,19 @@ def random_images(rng, count=4):
     return rng.integers(0, 256, (count, 48, 48, 1)).astype("float32")
 
 
-@pytest.mark.parametrize(("variant", "parameters"), [("paper", 47_657), ("input_warp", 66_877 + 20), ("residual", 776_199)])
+@pytest.mark.parametrize(
+    ("variant", "parameters"),
+    [("paper", 47_657), ("input_warp", 66_877 + 20), ("residual", 776_199)],
+)
 def test_parameter_count_is_the_published_one(variant, parameters):
     assert DeepEmotion(variant).count_params() == parameters
 
 
 def test_paper_warps_the_feature_map_and_the_port_warps_the_image():
-    shapes = {variant: DeepEmotion(variant).get_layer("transformer").output.shape[1:] for variant in VARIANTS}
+    shapes = {
+        variant: DeepEmotion(variant).get_layer("transformer").output.shape[1:]
+        for variant in VARIANTS
+    }
     assert shapes == {"paper": (9, 9, 10), "input_warp": (48, 48, 1), "residual": (48, 48, 1)}
 
 
@@ -44,7 +50,11 @@ def test_it_starts_at_the_identity_transform(variant, rng):
 
 
 def test_paper_weights_are_gaussian_with_std_005():
-    kernels = [layer.kernel.numpy().ravel() for layer in DeepEmotion("paper").layers if layer.name in ("dense", "conv2")]
+    kernels = [
+        layer.kernel.numpy().ravel()
+        for layer in DeepEmotion("paper").layers
+        if layer.name in ("dense", "conv2")
+    ]
     values = np.concatenate(kernels)
     assert abs(values.std() - 0.05) < 0.002
     assert abs(values.mean()) < 0.002
@@ -53,7 +63,9 @@ def test_paper_weights_are_gaussian_with_std_005():
 
 def test_the_residual_net_keeps_its_budget_and_takes_any_size():
     assert multiply_adds(DeepEmotion("residual")) < 100e6
-    assert [DeepEmotion("residual", image_size=size).output_shape for size in (44, 57)] == [(None, 7)] * 2
+    assert [DeepEmotion("residual", image_size=size).output_shape for size in (44, 57)] == [
+        (None, 7)
+    ] * 2
 
 
 def test_a_bounded_theta_starts_at_the_identity_and_stays_near():
@@ -83,15 +95,21 @@ def test_fused_normalization_is_keras_own_but_for_an_unbiased_moving_variance(rn
     count = 8 * 5 * 5
     own[-1] = 0.9 + (own[-1] - 0.9) * count / (count - 1)
     for index, (received, expected) in enumerate(zip(fused, own, strict=True)):
-        np.testing.assert_allclose(received, expected, rtol=2e-4, atol=0.02 if index == 4 else 2e-5, err_msg=str(index))
+        np.testing.assert_allclose(
+            received, expected, rtol=2e-4, atol=0.02 if index == 4 else 2e-5, err_msg=str(index)
+        )
 
 
 def test_fused_normalization_in_half_precision_has_whole_statistics(rng):
-    inputs = np.asarray(tf.cast(tf.cast(rng.normal(2.0, 3.0, (8, 5, 5, 4)), tf.bfloat16), tf.float32))
+    inputs = np.asarray(
+        tf.cast(tf.cast(rng.normal(2.0, 3.0, (8, 5, 5, 4)), tf.bfloat16), tf.float32)
+    )
     half, whole = FusedBatchNormalization(dtype="mixed_bfloat16"), FusedBatchNormalization()
     outputs = half(inputs, training=True)
     assert outputs.dtype == tf.bfloat16
-    np.testing.assert_allclose(tf.cast(outputs, tf.float32), whole(inputs, training=True), atol=0.03)
+    np.testing.assert_allclose(
+        tf.cast(outputs, tf.float32), whole(inputs, training=True), atol=0.03
+    )
     for received, expected in zip(half.weights, whole.weights, strict=True):
         np.testing.assert_allclose(received, expected, rtol=1e-5)
 
@@ -114,7 +132,9 @@ def normalized_sum(layer, branches, x, kind):
 def drawn_statistics(layer, rng):
     """Scales, offsets and moving statistics as no training starts with."""
     shape = layer.normalization.gamma.shape
-    layer.normalization.set_weights([rng.normal(1, 0.5, shape), *rng.normal(size=(2, *shape)), rng.uniform(0.5, 2, shape)])
+    layer.normalization.set_weights(
+        [rng.normal(1, 0.5, shape), *rng.normal(size=(2, *shape)), rng.uniform(0.5, 2, shape)]
+    )
 
 
 @pytest.mark.parametrize("branches", [1, 3])
@@ -130,7 +150,9 @@ def test_a_branched_convolution_is_the_sum_of_its_normalized_branches(branches, 
     def plain(use_bias):
         return keras.layers.Conv2D(10, 3, padding=padding, use_bias=use_bias)
 
-    np.testing.assert_allclose(layer(x), normalized_sum(layer, branches, x, plain), rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(
+        layer(x), normalized_sum(layer, branches, x, plain), rtol=1e-3, atol=1e-4
+    )
 
 
 @pytest.mark.parametrize("branches", [1, 2])
@@ -143,12 +165,16 @@ def test_a_branched_dense_layer_is_the_sum_of_its_normalized_branches(branches, 
     def plain(use_bias):
         return keras.layers.Dense(5, use_bias=use_bias)
 
-    np.testing.assert_allclose(layer(x), normalized_sum(layer, branches, x, plain), rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(
+        layer(x), normalized_sum(layer, branches, x, plain), rtol=1e-3, atol=1e-4
+    )
     again = type(layer).from_config(layer.get_config())
     assert again.get_config() == layer.get_config()
 
 
-def test_branches_are_normalized_by_their_batch_in_training_and_by_what_they_kept_of_it_outside(rng):
+def test_branches_are_normalized_by_their_batch_in_training_and_by_what_they_kept_of_it_outside(
+    rng,
+):
     x = rng.normal(3.0, 2.0, size=(64, 9, 9, 2)).astype("float32")
     layer = BranchedConv2D(10, branches=2)
     shown = np.asarray(layer(x, training=True))
@@ -188,7 +214,9 @@ def test_save_and_reload_give_the_same_logits_and_settings(variant, rng, tmp_pat
     np.testing.assert_allclose(again(images), model(images), atol=1e-6)
 
 
-@pytest.mark.parametrize("variant", ["paper", "input_warp", pytest.param("residual", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "variant", ["paper", "input_warp", pytest.param("residual", marks=pytest.mark.slow)]
+)
 def test_plain_compile_and_fit_learn(variant, rng):
     labels = np.arange(28) % 7
     images = np.zeros((28, 48, 48, 1), "float32")
@@ -196,7 +224,9 @@ def test_plain_compile_and_fit_learn(variant, rng):
         image[6 * label : 6 * label + 8] = 255
     keras.utils.set_random_seed(1)
     model = DeepEmotion(variant, dropout=0.0)
-    model.compile(keras.optimizers.Adam(0.003), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.compile(
+        keras.optimizers.Adam(0.003), keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    )
     losses = model.fit(images, labels, epochs=40, batch_size=28, verbose=0).history["loss"]
     assert losses[-1] < 0.6 * losses[0]
 
@@ -206,7 +236,9 @@ def test_the_penalty_is_lambda_times_the_squared_weights_of_the_last_two_dense_l
     for name, value in (("dense", 0.1), ("logits", 0.2)):
         kernel = model.get_layer(name).kernel
         kernel.assign(np.full(kernel.shape, value))
-    assert float(sum(model.losses)) == pytest.approx(0.5 * (810 * 50 * 0.01 + 50 * 7 * 0.04), rel=1e-5)
+    assert float(sum(model.losses)) == pytest.approx(
+        0.5 * (810 * 50 * 0.01 + 50 * 7 * 0.04), rel=1e-5
+    )
 
 
 @pytest.mark.parametrize(
@@ -235,7 +267,10 @@ def test_the_port_equals_pytorch(sampler):
         model.get_layer(name).set_weights([kernel, bias])
     model.get_layer("normalization").set_weights(list(statistics.values()))
     golden = np.load(GOLDEN / "deep_emotion.npz")
-    watched = [model.get_layer("localization_theta").bias.value, model.get_layer("conv1").kernel.value]
+    watched = [
+        model.get_layer("localization_theta").bias.value,
+        model.get_layer("conv1").kernel.value,
+    ]
     with tf.GradientTape() as tape:
         logits = model(images(), training=False)
         loss = tf.reduce_sum(logits**2)

@@ -5,21 +5,31 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from deep_emotion.transformer import IDENTITY_THETA, SAMPLERS, SpatialTransformer, affine_grid, spatial_transform
+from deep_emotion.transformer import (
+    IDENTITY_THETA,
+    SAMPLERS,
+    SpatialTransformer,
+    affine_grid,
+    spatial_transform,
+)
 
 EXACT = ("auto", "xla", "tensorflow", "keras")
 OWN = ("xla", "tensorflow", "keras")
 
 
 def thetas(rng, count, spread=0.3):
-    return (np.array([IDENTITY_THETA] * count) + rng.normal(0, spread, (count, 6))).astype("float32")
+    return (np.array([IDENTITY_THETA] * count) + rng.normal(0, spread, (count, 6))).astype(
+        "float32"
+    )
 
 
 @pytest.mark.parametrize("sampler", EXACT)
 @pytest.mark.parametrize("shape", [(3, 48, 48, 1), (2, 9, 9, 10), (2, 7, 11, 3), (2, 1, 5, 2)])
 def test_the_identity_returns_its_input(sampler, shape, rng):
     image = rng.uniform(0, 255, shape).astype("float32")
-    warped = spatial_transform(image, np.array([IDENTITY_THETA] * shape[0], "float32"), sampler=sampler)
+    warped = spatial_transform(
+        image, np.array([IDENTITY_THETA] * shape[0], "float32"), sampler=sampler
+    )
     np.testing.assert_allclose(warped, image, atol=1e-5)
 
 
@@ -28,18 +38,29 @@ def test_the_stn_package_is_another_thing(rng):
     image = rng.uniform(0, 1, (2, 48, 48, 1)).astype("float32")
     warped = spatial_transform(image, np.array([IDENTITY_THETA] * 2, "float32"), sampler="stn")
     assert np.abs(warped - image).max() > 0.5
-    np.testing.assert_allclose(warped[:, 0, 0], image[:, 0, 0], atol=1e-5)  # it shrinks towards this corner
+    np.testing.assert_allclose(
+        warped[:, 0, 0], image[:, 0, 0], atol=1e-5
+    )  # it shrinks towards this corner
 
 
 @pytest.mark.parametrize("sampler", OWN)
 @pytest.mark.parametrize(
     ("theta", "expected"),
     [
-        ([1, 0, 1, 0, 1, 0], [[1, 2, 0], [11, 12, 0], [21, 22, 0]]),  # one pixel to the right of a 3 pixel image
+        (
+            [1, 0, 1, 0, 1, 0],
+            [[1, 2, 0], [11, 12, 0], [21, 22, 0]],
+        ),  # one pixel to the right of a 3 pixel image
         ([1, 0, 0, 0, 1, -1], [[0, 0, 0], [0, 1, 2], [10, 11, 12]]),  # one pixel up
-        ([1, 0, 0.5, 0, 1, 0], [[0.5, 1.5, 1], [10.5, 11.5, 6], [20.5, 21.5, 11]]),  # half a pixel, fading outside
+        (
+            [1, 0, 0.5, 0, 1, 0],
+            [[0.5, 1.5, 1], [10.5, 11.5, 6], [20.5, 21.5, 11]],
+        ),  # half a pixel, fading outside
         ([0, -1, 0, 1, 0, 0], [[2, 12, 22], [1, 11, 21], [0, 10, 20]]),  # a quarter turn
-        ([0.5, 0, 0, 0, 0.5, 0], [[5.5, 6, 6.5], [10.5, 11, 11.5], [15.5, 16, 16.5]]),  # zoom in by 2
+        (
+            [0.5, 0, 0, 0, 0.5, 0],
+            [[5.5, 6, 6.5], [10.5, 11, 11.5], [15.5, 16, 16.5]],
+        ),  # zoom in by 2
         ([1, 0, 9, 0, 1, 0], [[0, 0, 0]] * 3),  # far outside
     ],
 )
@@ -75,13 +96,17 @@ def test_gradients_match_finite_differences(sampler, rng):
     theta = _theta_away_from_kinks(rng, height=6, width=5, step=step)
 
     def loss(image, theta):
-        warped = spatial_transform(tf.constant(image, tf.float32), tf.constant(theta[None], tf.float32), sampler=sampler)
+        warped = spatial_transform(
+            tf.constant(image, tf.float32), tf.constant(theta[None], tf.float32), sampler=sampler
+        )
         return float(np.sum(warped.numpy()[0].astype("float64") * weights))
 
     inputs = [tf.constant(image, tf.float32), tf.constant(theta[None], tf.float32)]
     with tf.GradientTape() as tape:
         tape.watch(inputs)
-        total = tf.reduce_sum(spatial_transform(*inputs, sampler=sampler) * tf.constant(weights[None], tf.float32))
+        total = tf.reduce_sum(
+            spatial_transform(*inputs, sampler=sampler) * tf.constant(weights[None], tf.float32)
+        )
     to_image, to_theta = tape.gradient(total, inputs)
 
     def difference(vary):
@@ -101,7 +126,9 @@ def _theta_away_from_kinks(rng, height, width, step):
     """A theta none of whose sampling points lies near a whole coordinate, where the blend has a kink."""
     for _ in range(2000):
         theta = np.array(IDENTITY_THETA) + rng.normal(0, 0.25, 6)
-        coordinates = [np.asarray(c) for c in affine_grid(tf.constant(theta[None], tf.float32), height, width)]
+        coordinates = [
+            np.asarray(c) for c in affine_grid(tf.constant(theta[None], tf.float32), height, width)
+        ]
         if min(np.abs(c - np.round(c)).min() for c in coordinates) > 6 * step:
             return theta
     raise AssertionError("no such theta found")
@@ -123,4 +150,6 @@ def test_it_runs_in_a_functional_model_of_any_batch_size(rng):
     model = keras.Model([image, theta], SpatialTransformer()([image, theta]))
     for count in (1, 5):
         images = rng.uniform(0, 1, (count, 8, 8, 1)).astype("float32")
-        np.testing.assert_allclose(model([images, np.array([IDENTITY_THETA] * count)]), images, atol=1e-6)
+        np.testing.assert_allclose(
+            model([images, np.array([IDENTITY_THETA] * count)]), images, atol=1e-6
+        )

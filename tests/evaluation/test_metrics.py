@@ -30,10 +30,26 @@ def test_confusion_counts_true_rows_and_predicted_columns():
 
 def test_precision_recall_and_f1_by_hand():
     figures = per_class(np.array([[3, 1, 0], [2, 2, 0], [0, 0, 0]]), ("a", "b", "c"))
-    assert figures["a"] == {"precision": 0.6, "recall": 0.75, "f1": pytest.approx(2 / 3), "support": 4, "predicted": 5}
+    assert figures["a"] == {
+        "precision": 0.6,
+        "recall": 0.75,
+        "f1": pytest.approx(2 / 3),
+        "support": 4,
+        "predicted": 5,
+    }
     assert (figures["b"]["precision"], figures["b"]["recall"]) == (pytest.approx(2 / 3), 0.5)
-    assert (figures["b"]["f1"], figures["b"]["support"], figures["b"]["predicted"]) == (pytest.approx(4 / 7), 4, 3)
-    assert figures["c"] == {"precision": 0.0, "recall": 0.0, "f1": 0.0, "support": 0, "predicted": 0}
+    assert (figures["b"]["f1"], figures["b"]["support"], figures["b"]["predicted"]) == (
+        pytest.approx(4 / 7),
+        4,
+        3,
+    )
+    assert figures["c"] == {
+        "precision": 0.0,
+        "recall": 0.0,
+        "f1": 0.0,
+        "support": 0,
+        "predicted": 0,
+    }
 
 
 def test_calibration_error_by_hand():
@@ -47,11 +63,19 @@ def test_calibration_error_by_hand():
 
 def test_calibration_bins_include_their_upper_edge():
     probabilities = np.array([[0.6, 0.4], [1.0, 0.0]])
-    assert calibration_bins(probabilities, np.array([0, 0]), bins=5)[:, 0].tolist() == [0, 0, 1, 0, 1]
+    assert calibration_bins(probabilities, np.array([0, 0]), bins=5)[:, 0].tolist() == [
+        0,
+        0,
+        1,
+        0,
+        1,
+    ]
 
 
 def test_softmax_survives_large_logits():
-    np.testing.assert_allclose(softmax(np.array([[1000.0, 1000.0], [0.0, math.log(3)]])), [[0.5, 0.5], [0.25, 0.75]])
+    np.testing.assert_allclose(
+        softmax(np.array([[1000.0, 1000.0], [0.0, math.log(3)]])), [[0.5, 0.5], [0.25, 0.75]]
+    )
 
 
 def test_measure_counts_copies_out(toy_split):
@@ -62,7 +86,10 @@ def test_measure_counts_copies_out(toy_split):
     assert figures["count"] == 14
     assert figures["accuracy"] == pytest.approx(12 / 14)
     assert (figures["count_clean"], figures["accuracy_clean"]) == (11, pytest.approx(10 / 11))
-    assert (figures["count_clean_exact"], figures["accuracy_clean_exact"]) == (13, pytest.approx(11 / 13))
+    assert (figures["count_clean_exact"], figures["accuracy_clean_exact"]) == (
+        13,
+        pytest.approx(11 / 13),
+    )
     assert figures["balanced_accuracy"] == pytest.approx((5 + 0.5 + 0.5) / 7)
     assert np.array(figures["confusion"]).sum() == 14
     assert figures["loss"] == pytest.approx(math.log(math.e**3 + 6) - 3 * 12 / 14)
@@ -91,7 +118,12 @@ def test_bootstrap_intervals_agree_with_rows_drawn_by_hand(rng):
     for _ in range(3000):
         rows = rng.integers(0, 400, 400)
         figures = per_class(confusion_matrix(labels[rows], predicted[rows], 3), "abc").values()
-        drawn.append([(labels == predicted)[rows].mean(), *(np.mean([f[key] for f in figures]) for key in ("recall", "f1"))])
+        drawn.append(
+            [
+                (labels == predicted)[rows].mean(),
+                *(np.mean([f[key] for f in figures]) for key in ("recall", "f1")),
+            ]
+        )
     expected = np.percentile(drawn, (2.5, 97.5), axis=0).T
     intervals = bootstrap_intervals(confusion_matrix(labels, predicted, 3))
     for (low, high), (lowest, highest) in zip(intervals.values(), expected, strict=True):
@@ -104,10 +136,18 @@ def test_intervals_hold_what_they_belong_to(toy_split):
     split = toy_split("val", 140, copies=[(k, "near") for k in range(70)])
     predicted = np.where(np.arange(140) % 3, split.labels, 0)
     figures = measure(logits_for(predicted), split)
-    for key in ("accuracy", "accuracy_clean", "accuracy_clean_exact", "balanced_accuracy", "macro_f1"):
+    for key in (
+        "accuracy",
+        "accuracy_clean",
+        "accuracy_clean_exact",
+        "balanced_accuracy",
+        "macro_f1",
+    ):
         low, high = figures[f"{key}_interval"]
         assert low < figures[key] < high, key
-    wide, narrow = (np.diff(figures[f"{key}_interval"])[0] for key in ("accuracy_clean", "accuracy"))
+    wide, narrow = (
+        np.diff(figures[f"{key}_interval"])[0] for key in ("accuracy_clean", "accuracy")
+    )
     assert wide > 1.2 * narrow  # half the rows
     alone = measure(logits_for(predicted), dataclasses.replace(split, has_train=False))
     assert alone["accuracy_clean_interval"] is None

@@ -6,7 +6,13 @@ import pytest
 import tensorflow as tf
 
 from deep_emotion import DeepEmotion
-from ferkit.explanation import METHODS, Explainer, deletion_and_insertion, occlusion_maps, randomization
+from ferkit.explanation import (
+    METHODS,
+    Explainer,
+    deletion_and_insertion,
+    occlusion_maps,
+    randomization,
+)
 from ferkit.explanation.grad_cam import _grad_cam, _grad_cam_plus_plus, _weights
 from ferkit.models.saved_model import load_model
 from ferkit.models.shipped_weights import model_file
@@ -16,7 +22,12 @@ def patches(count, rng, size=14):
     """Faces of faint noise with a patch anywhere, whose pattern is the class: upright bars, level bars, white, black."""
     faces = rng.integers(90, 150, (count, 48, 48, 1)).astype(np.uint8)
     y, x = np.mgrid[:size, :size]
-    patterns = [(x % 4 < 2) * 230, (y % 4 < 2) * 230, np.full((size, size), 255), np.zeros((size, size))]
+    patterns = [
+        (x % 4 < 2) * 230,
+        (y % 4 < 2) * 230,
+        np.full((size, size), 255),
+        np.zeros((size, size)),
+    ]
     labels, places = np.arange(count) % 4, []
     for face, label in zip(faces, labels, strict=True):
         top, left = rng.integers(2, 46 - size, 2)
@@ -30,11 +41,15 @@ def fitted(model):
     faces, labels, _ = patches(512, np.random.default_rng(0))
     dense = next(layer for layer in reversed(model.layers) if isinstance(layer, keras.layers.Dense))
     inner = keras.Model(model.inputs, dense.input)
-    features = np.concatenate([inner([part.astype("float32")]) for part in np.split(faces, 8)]).astype(float)
+    features = np.concatenate(
+        [inner([part.astype("float32")]) for part in np.split(faces, 8)]
+    ).astype(float)
     mean = features.mean(axis=0)
     features -= mean
     ridge = 1e-3 * features.var() * len(features) * np.eye(features.shape[1])
-    kernel = 8 * np.linalg.solve(features.T @ features + ridge, features.T @ (np.eye(7)[labels] - 0.25))
+    kernel = 8 * np.linalg.solve(
+        features.T @ features + ridge, features.T @ (np.eye(7)[labels] - 0.25)
+    )
     dense.kernel.assign(kernel)
     if dense.bias is not None:
         dense.bias.assign(-mean @ kernel)
@@ -46,11 +61,17 @@ def fitted(model):
 @pytest.fixture(scope="module")
 def models():
     """Models that tell the patterns: those that ship, with a last layer of their own."""
-    names = {"residual": "deep_emotion-fer2013", "paper": "deep_emotion_paper-fer2013", "dan": "dan-fer2013"}
+    names = {
+        "residual": "deep_emotion-fer2013",
+        "paper": "deep_emotion_paper-fer2013",
+        "dan": "dan-fer2013",
+    }
     made = {name: fitted(load_model(model_file(weights))) for name, weights in names.items()}
     faces, labels, _ = patches(64, np.random.default_rng(9))
     for name, model in made.items():
-        assert (np.asarray(model(faces.astype("float32"))).argmax(axis=1) == labels).mean() > 0.5, name
+        assert (np.asarray(model(faces.astype("float32"))).argmax(axis=1) == labels).mean() > 0.5, (
+            name
+        )
     return made
 
 
@@ -65,7 +86,9 @@ def test_maps_lie_on_what_decides(models, name, method):
     assert maps.max() == pytest.approx(1.0)
     y, x = np.mgrid[:48, :48]
     inside = [m[np.hypot(y - p[0], x - p[1]) < 9].mean() for m, p in zip(maps, places, strict=True)]
-    outside = [m[np.hypot(y - p[0], x - p[1]) > 16].mean() for m, p in zip(maps, places, strict=True)]
+    outside = [
+        m[np.hypot(y - p[0], x - p[1]) > 16].mean() for m, p in zip(maps, places, strict=True)
+    ]
     assert np.mean(inside) > 1.3 * np.mean(outside)
 
 
@@ -77,7 +100,10 @@ def test_checks_tell_a_map_from_chance(models, name):
     curves = deletion_and_insertion(model, faces, maps, labels)
     assert curves["deletion"]["area"] < curves["deletion_random"]["area"] - 0.02
     assert curves["insertion"]["area"] > curves["insertion_random"]["area"]
-    gap, by_chance = (curves["insertion" + end]["area"] - curves["deletion" + end]["area"] for end in ("", "_random"))
+    gap, by_chance = (
+        curves["insertion" + end]["area"] - curves["deletion" + end]["area"]
+        for end in ("", "_random")
+    )
     assert gap > by_chance + 0.02
     weights = model.get_weights()
     assert abs(randomization(Explainer(model), faces, labels, shuffles=3)) < 0.5
@@ -97,7 +123,9 @@ def test_the_traced_model_is_the_model(models, name):
     faces, _, _ = patches(4, np.random.default_rng(4))
     explainer = Explainer(models[name])
     _, logits = explainer._traced(tf.constant(faces, tf.float32))
-    np.testing.assert_allclose(logits, models[name](faces.astype("float32"), training=False), atol=1e-4)
+    np.testing.assert_allclose(
+        logits, models[name](faces.astype("float32"), training=False), atol=1e-4
+    )
 
 
 def test_the_transformers_warp_is_undone():
@@ -119,7 +147,9 @@ def test_the_transformers_warp_is_undone():
 
 def test_cells_lie_at_the_centre_of_what_they_see():
     """Strided 3x3 convolutions pad on one side only: the cells of "residual" lie lower and further right than an even grid."""
-    first, step = (np.array(values) for values in (Explainer(DeepEmotion("residual"))._first, (8, 8)))
+    first, step = (
+        np.array(values) for values in (Explainer(DeepEmotion("residual"))._first, (8, 8))
+    )
     assert (np.array(Explainer(DeepEmotion("residual"))._step) == step).all()
     assert (first > 3.9).all()  # of an even grid: 3.5
     assert (first < 7.1).all()

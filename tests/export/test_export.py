@@ -96,20 +96,28 @@ def answers(form, path, images):
         import onnxruntime
 
         session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-        assert [(one.name, one.shape[0], one.type) for one in session.get_inputs()] == [("image", "batch", "tensor(float)")]
-        assert [(one.name, one.shape[0]) for one in session.get_outputs()] == [("probabilities", "batch")]
+        assert [(one.name, one.shape[0], one.type) for one in session.get_inputs()] == [
+            ("image", "batch", "tensor(float)")
+        ]
+        assert [(one.name, one.shape[0]) for one in session.get_outputs()] == [
+            ("probabilities", "batch")
+        ]
         return session.run(None, {"image": images})[0]
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(model_path=str(path))
-    assert interpreter.get_signature_list() == {"serving_default": {"inputs": ["image"], "outputs": ["probabilities"]}}
+    assert interpreter.get_signature_list() == {
+        "serving_default": {"inputs": ["image"], "outputs": ["probabilities"]}
+    }
     return interpreter.get_signature_runner()(image=images)["probabilities"]
 
 
 def agrees(form, path, keras_file, tolerance):
     """Faces of 1, 5 and 3 rows, in this order: a runtime that keeps its first batch size fails."""
     model = load_model(keras_file)
-    faces = tf.image.resize(comparison.drawn_faces()[4:9].astype("float32"), model.input_shape[1:3]).numpy()
+    faces = tf.image.resize(
+        comparison.drawn_faces()[4:9].astype("float32"), model.input_shape[1:3]
+    ).numpy()
     expected = tf.nn.softmax(model(faces, training=False)).numpy()
     assert np.ptp(expected, axis=1).min() > 1e-3  # not the same answer to everything
     for rows in (1, 5, 3):
@@ -149,7 +157,12 @@ def test_dan(here, form, tmp_path):
 def test_shipped_weights(name, form, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main(words("out", form, name)) == 0
-    agrees(form, tmp_path / "out", weights.weights_file(name), comparison.INT8_TOLERANCE if form == "litert-int8" else 1e-4)
+    agrees(
+        form,
+        tmp_path / "out",
+        weights.weights_file(name),
+        comparison.INT8_TOLERANCE if form == "litert-int8" else 1e-4,
+    )
 
 
 def test_kernels_of_8_bits_are_smaller(exports):
@@ -160,7 +173,9 @@ def test_kernels_of_8_bits_are_smaller(exports):
 def described(form, path):
     """labels.txt and model_card.md, as one finds them without this program."""
     if form == "savedmodel":
-        return [(path / "assets.extra" / name).read_text() for name in ("labels.txt", "model_card.md")]
+        return [
+            (path / "assets.extra" / name).read_text() for name in ("labels.txt", "model_card.md")
+        ]
     if form == "onnx":
         import onnx
 
@@ -190,7 +205,20 @@ def test_accuracy_is_measured_on_a_dataset(here, tmp_path, capfd):
     assert main(words(tmp_path / "out", "litert", "mine.keras", "-d", "faces")) == 0
     said, chatter = capfd.readouterr()
     assert not chatter
-    assert main(["evaluate", "-d", "faces", "--checkpoint", "mine.keras", "--json", str(tmp_path / "keras.json")]) == 0
+    assert (
+        main(
+            [
+                "evaluate",
+                "-d",
+                "faces",
+                "--checkpoint",
+                "mine.keras",
+                "--json",
+                str(tmp_path / "keras.json"),
+            ]
+        )
+        == 0
+    )
     figures = json.loads((tmp_path / "keras.json").read_text())
     accuracy = f"{figures['accuracy']:.2%}"
     assert f"{figures['count']:>5} val images" in said
@@ -211,12 +239,18 @@ def other_weights(change):
     return for_export
 
 
-DISAGREEING = ("savedmodel", "litert-int8", *(pytest.param(form, marks=pytest.mark.slow) for form in ("litert", "onnx")))
+DISAGREEING = (
+    "savedmodel",
+    "litert-int8",
+    *(pytest.param(form, marks=pytest.mark.slow) for form in ("litert", "onnx")),
+)
 
 
 @pytest.mark.parametrize("form", DISAGREEING)
 def test_a_file_that_disagrees_fails_and_is_not_left(here, form, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(DeepEmotion, "for_export", other_weights(lambda bias: bias + np.eye(7)[3] * 2))
+    monkeypatch.setattr(
+        DeepEmotion, "for_export", other_weights(lambda bias: bias + np.eye(7)[3] * 2)
+    )
     line = fails(words(tmp_path / "out", form), capsys)
     assert line.startswith(f"error: mine.keras as {form}: probabilities up to 0.")
     assert line.endswith("Nothing was written.")
@@ -228,8 +262,12 @@ def test_what_was_there_stays_when_its_successor_disagrees(here, tmp_path, monke
     (tmp_path / "file").write_text("before")
     with monkeypatch.context() as patch:
         patch.setattr(DeepEmotion, "for_export", other_weights(lambda bias: bias * np.nan))
-        assert "up to nan" in fails(words(tmp_path / "file", "litert", "mine.keras", "--force"), capsys)
-        assert "up to nan" in fails(words(tmp_path / "folder", "savedmodel", "mine.keras", "--force"), capsys)
+        assert "up to nan" in fails(
+            words(tmp_path / "file", "litert", "mine.keras", "--force"), capsys
+        )
+        assert "up to nan" in fails(
+            words(tmp_path / "folder", "savedmodel", "mine.keras", "--force"), capsys
+        )
     assert (tmp_path / "file").read_text() == "before"
     assert entries(tmp_path) == ["file", "folder"]
     agrees("savedmodel", tmp_path / "folder", "mine.keras", 1e-4)
@@ -239,7 +277,11 @@ def test_what_was_there_stays_when_its_successor_disagrees(here, tmp_path, monke
 def test_a_small_difference_is_one(here, tmp_path, monkeypatch, capsys):
     """2e-4 of a logit are less than 1e-4 of a probability; 2e-3 are more."""
     for shift, code in ((2e-4, 0), (2e-3, 2)):
-        monkeypatch.setattr(DeepEmotion, "for_export", other_weights(lambda bias, shift=shift: bias + np.eye(7)[3] * shift))
+        monkeypatch.setattr(
+            DeepEmotion,
+            "for_export",
+            other_weights(lambda bias, shift=shift: bias + np.eye(7)[3] * shift),
+        )
         assert main(words(tmp_path / f"{shift}", "savedmodel")) == code
     assert entries(tmp_path) == ["0.0002"]
 
@@ -251,9 +293,14 @@ def test_int8_is_judged_by_its_accuracy_where_there_are_labels():
         return comparison.Agreement(100, 0.2, accuracy_keras=0.5, accuracy=accuracy)
 
     comparison.check(far, measured(0.4901), int8=True)
-    with pytest.raises(UserError, match=r"accuracy 48.90% where Keras has 50.00%, more than 1% apart"):
+    with pytest.raises(
+        UserError, match=r"accuracy 48.90% where Keras has 50.00%, more than 1% apart"
+    ):
         comparison.check(far, measured(0.489), int8=True)
-    with pytest.raises(UserError, match=r"up to 0.2 from Keras's, and 0.05 is allowed without labelled images.*-d DIR"):
+    with pytest.raises(
+        UserError,
+        match=r"up to 0.2 from Keras's, and 0.05 is allowed without labelled images.*-d DIR",
+    ):
         comparison.check(far, None, int8=True)
     with pytest.raises(UserError, match=r"up to 0.2 from Keras's, and 0.0001 is allowed"):
         comparison.check(comparison.Agreement(37, 0.0), measured(0.5), int8=False)
@@ -263,7 +310,9 @@ def test_int8_is_judged_by_its_accuracy_where_there_are_labels():
 
 @pytest.mark.slow
 def test_int8_without_accuracy_fails_on_a_dataset(here, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(DeepEmotion, "for_export", other_weights(lambda bias: bias + np.eye(7)[1] * 20))
+    monkeypatch.setattr(
+        DeepEmotion, "for_export", other_weights(lambda bias: bias + np.eye(7)[1] * 20)
+    )
     line = fails(words(tmp_path / "out", "litert-int8", "mine.keras", "-d", "faces"), capsys)
     assert "8-bit kernels: accuracy" in line
     assert entries(tmp_path) == []
@@ -278,7 +327,9 @@ def test_onnx_with_an_operation_that_it_lacks_is_refused(here, tmp_path, monkeyp
 
 
 @pytest.mark.slow
-def test_litert_with_an_operation_that_is_not_built_in_is_refused(here, tmp_path, monkeypatch, capsys):
+def test_litert_with_an_operation_that_is_not_built_in_is_refused(
+    here, tmp_path, monkeypatch, capsys
+):
     class Graph(exporting.ExportGraph):
         def __init__(self, model):
             super().__init__(model)
@@ -286,7 +337,10 @@ def test_litert_with_an_operation_that_is_not_built_in_is_refused(here, tmp_path
 
             @tf.function(input_signature=serve.input_signature, autograph=False)
             def other(image):
-                return {"probabilities": serve(image)["probabilities"] + tf.reduce_mean(tf.math.digamma(image + 1.0)) * 1e-9}
+                return {
+                    "probabilities": serve(image)["probabilities"]
+                    + tf.reduce_mean(tf.math.digamma(image + 1.0)) * 1e-9
+                }
 
             self.serve = other
 
@@ -316,7 +370,9 @@ def test_what_exists_is_replaced_only_by_force(here, tmp_path, capsys):
     assert main(words(folder, "savedmodel")) == 0
     (folder / "stale").touch()
     for path, form in ((file, "litert"), (folder, "savedmodel")):
-        assert f"--output {path}: exists already; add --force to replace it" in fails(words(path, form), capsys)
+        assert f"--output {path}: exists already; add --force to replace it" in fails(
+            words(path, form), capsys
+        )
     assert file.read_text() == "mine"
     assert (folder / "stale").exists()
     for path, form in ((file, "litert"), (folder, "savedmodel")):
@@ -360,7 +416,9 @@ def test_unknown_words_are_one_line(here, tmp_path, capsys):
     assert "--format: invalid choice: 'tflite'" in fails(words(tmp_path / "out", "tflite"), capsys)
     assert "no such weights" in fails(words(tmp_path / "out", "onnx", "nobody"), capsys)
     assert "--output" in fails(["export", "--weights", "mine.keras", "--format", "onnx"], capsys)
-    assert "no such folder" in fails(words(tmp_path / "out", "onnx", "mine.keras", "-d", "nowhere"), capsys)
+    assert "no such folder" in fails(
+        words(tmp_path / "out", "onnx", "mine.keras", "-d", "nowhere"), capsys
+    )
     assert entries(tmp_path) == []
 
 
@@ -376,18 +434,29 @@ def test_a_dataset_of_other_classes(here, tmp_path, monkeypatch, capsys):
     assert "accuracy" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("form", "packages"), [("litert", 1), ("litert-int8", 1), ("onnx", 2), ("savedmodel", 0)])
-def test_a_missing_runtime_is_named_with_what_installs_it(here, form, packages, tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize(
+    ("form", "packages"), [("litert", 1), ("litert-int8", 1), ("onnx", 2), ("savedmodel", 0)]
+)
+def test_a_missing_runtime_is_named_with_what_installs_it(
+    here, form, packages, tmp_path, monkeypatch, capsys
+):
     found = importlib.util.find_spec
     gone = ("ai_edge_litert", "onnxruntime", "tf2onnx")
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *more: None if name in gone else found(name, *more))
+    monkeypatch.setattr(
+        importlib.util,
+        "find_spec",
+        lambda name, *more: None if name in gone else found(name, *more),
+    )
     if not packages:
         assert main(words(tmp_path / "out", form)) == 0
         return
     line = fails(words(tmp_path / "out", form), capsys)
     asked = re.findall(r'"(.+?)"', line.partition("pip install ")[2])
     assert len(asked) == packages
-    assert set(asked) <= {each.split("  #")[0].strip() for each in (ROOT / "requirements-export.txt").read_text().splitlines()}
+    assert set(asked) <= {
+        each.split("  #")[0].strip()
+        for each in (ROOT / "requirements-export.txt").read_text().splitlines()
+    }
     assert entries(tmp_path) == []
 
 
@@ -398,7 +467,9 @@ def test_help_loads_nothing_heavy():
         "except SystemExit: pass\n"
         "sys.exit(any(name in sys.modules for name in ('tensorflow', 'numpy', 'onnxruntime', 'tf2onnx', 'ai_edge_litert')))"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
     assert done.returncode == 0, done.stderr
     assert "--weights dan-fer2013 --format onnx" in done.stdout
 

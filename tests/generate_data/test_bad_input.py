@@ -57,7 +57,10 @@ def test_folder_is_a_file(tmp_path):
 
 def test_no_csv(tmp_path):
     (tmp_path / "notes.txt").write_text("hello")
-    refuses(tmp_path, r"no Kaggle CSV in it. Looked for train.csv, icml_face_data.csv or fer2013.csv.*--sample")
+    refuses(
+        tmp_path,
+        r"no Kaggle CSV in it. Looked for train.csv, icml_face_data.csv or fer2013.csv.*--sample",
+    )
 
 
 def test_example_submission_alone(tmp_path):
@@ -81,7 +84,9 @@ def test_header_only(tmp_path):
 
 
 def test_wrong_header(tmp_path):
-    (tmp_path / "train.csv").write_text(csv_text(rows_of(IMAGES), ("emotion", "pixels"), header="label,image"))
+    (tmp_path / "train.csv").write_text(
+        csv_text(rows_of(IMAGES), ("emotion", "pixels"), header="label,image")
+    )
     refuses(tmp_path, r"train.csv: wrong header 'label,image', expected emotion,pixels")
 
 
@@ -125,7 +130,9 @@ def test_zip_with_damage_inside(tmp_path):
     middle = len(data) // 2
     data[middle : middle + 400] = bytes(400)
     path.write_bytes(data)
-    refuses(tmp_path, r"train.csv.zip: train.csv: the archive is broken or cut short|train.csv row \d+")
+    refuses(
+        tmp_path, r"train.csv.zip: train.csv: the archive is broken or cut short|train.csv row \d+"
+    )
 
 
 @pytest.mark.parametrize("keep", [0.01, 0.5, 0.95])
@@ -149,12 +156,21 @@ BAD_ROWS = {
     "short": ({"pixels": " ".join(["1"] * 2303)}, r"2303 pixels, expected 2304 \(48x48\)"),
     "long": ({"pixels": " ".join(["1"] * 2305)}, r"2305 pixels, expected 2304"),
     "other size": ({"pixels": " ".join(["1"] * 64 * 64)}, r"4096 pixels, expected 2304"),
-    "letters": ({"pixels": " ".join(["12"] * 2303 + ["abc"])}, r"pixel 'abc' is not a whole number, expected 0 to 255"),
-    "fraction": ({"pixels": " ".join(["1"] * 2303 + ["1.5"])}, r"pixel '1.5' is not a whole number"),
+    "letters": (
+        {"pixels": " ".join(["12"] * 2303 + ["abc"])},
+        r"pixel 'abc' is not a whole number, expected 0 to 255",
+    ),
+    "fraction": (
+        {"pixels": " ".join(["1"] * 2303 + ["1.5"])},
+        r"pixel '1.5' is not a whole number",
+    ),
     "negative": ({"pixels": " ".join(["1"] * 2303 + ["-5"])}, r"pixel '-5' is a negative value"),
     "over 255": ({"pixels": " ".join(["256"] + ["1"] * 2303)}, r"pixel '256' is over 255"),
     "four digits": ({"pixels": " ".join(["1"] * 2303 + ["1234"])}, r"pixel '1234' is over 255"),
-    "four digits first": ({"pixels": " ".join(["1234"] + ["1"] * 2303)}, r"pixel '1234' is over 255"),
+    "four digits first": (
+        {"pixels": " ".join(["1234"] + ["1"] * 2303)},
+        r"pixel '1234' is over 255",
+    ),
     "no pixels": ({"pixels": ""}, r"no pixels"),
     "label 7": ({"emotion": "7"}, r"label '7', expected 0 to 6"),
     "label -1": ({"emotion": "-1"}, r"label '-1', expected 0 to 6"),
@@ -200,14 +216,19 @@ def test_two_rows_on_one_line_are_not_torn_apart_silently(tmp_path):
     words = rows[3]["pixels"].split() + rows[4]["pixels"].split()
     rows[3]["pixels"], rows[4]["pixels"] = " ".join(words[:2000]), " ".join(words[2000:])
     (tmp_path / "train.csv").write_text(csv_text(rows, ("emotion", "pixels")))
-    refuses(tmp_path, r"(?s)2 bad rows.*row 3 \(line 5\): 2000 pixels.*row 4 \(line 6\): 2608 pixels")
+    refuses(
+        tmp_path, r"(?s)2 bad rows.*row 3 \(line 5\): 2000 pixels.*row 4 \(line 6\): 2608 pixels"
+    )
 
 
 def test_unknown_usage(tmp_path):
     usages = usages_for(20, 4)
     usages[7] = "Trainig"
     write_icml_csv(tmp_path / "icml_face_data.csv", IMAGES, usages)
-    refuses(tmp_path, r"row 7 \(line 9\): unknown Usage 'Trainig', expected Training, PublicTest, PrivateTest")
+    refuses(
+        tmp_path,
+        r"row 7 \(line 9\): unknown Usage 'Trainig', expected Training, PublicTest, PrivateTest",
+    )
 
 
 def test_only_evaluation_rows_are_a_dataset_to_evaluate_on(tmp_path):
@@ -225,7 +246,10 @@ def test_many_bad_rows_are_counted_and_twenty_shown(tmp_path):
     for row in range(30):
         rows[2 * row]["emotion"] = "9"
     (tmp_path / "train.csv").write_text(csv_text(rows, ("emotion", "pixels")))
-    text = refuses(tmp_path, r"train.csv: 30 bad rows. Mend them, or drop them with --skip-bad-rows. The first 20:")
+    text = refuses(
+        tmp_path,
+        r"train.csv: 30 bad rows. Mend them, or drop them with --skip-bad-rows. The first 20:",
+    )
     assert len(text.splitlines()) == 21
     assert "row 38 (line 40)" in text
     assert "row 40 (line 42)" not in text
@@ -241,7 +265,9 @@ def test_unusual_but_right_pixels_are_read(tmp_path):
     """Two spaces, leading zeros and tabs are no reason to refuse a row."""
     rows = rows_of(IMAGES)
     words = rows[2]["pixels"].split()
-    rows[2]["pixels"] = " " + "  ".join(word.zfill(3) for word in words[:100]) + "\t" + " ".join(words[100:])
+    rows[2]["pixels"] = (
+        " " + "  ".join(word.zfill(3) for word in words[:100]) + "\t" + " ".join(words[100:])
+    )
     (tmp_path / "train.csv").write_text(csv_text(rows, ("emotion", "pixels")))
     from generate_data.images.png import load_images
 
@@ -252,7 +278,11 @@ def test_unusual_but_right_pixels_are_read(tmp_path):
 
 @pytest.mark.parametrize(
     ("number", "match"),
-    [(errno.ENOSPC, "no space left on the disk"), (errno.EACCES, "no permission to write"), (errno.EIO, "Nothing was")],
+    [
+        (errno.ENOSPC, "no space left on the disk"),
+        (errno.EACCES, "no permission to write"),
+        (errno.EIO, "Nothing was"),
+    ],
 )
 def test_a_disk_that_refuses(tmp_path, monkeypatch, number, match):
     """The process that writes the images gets an error after ten of them."""

@@ -10,7 +10,13 @@ from generate_data.copies.find import Copies, find_copies
 from generate_data.manifest import read_manifest
 from generate_data.setup_fer2013 import set_up
 from generate_data.splits import choose_val
-from tests.support.kaggle_files import smooth_images, usages_for, write_icml_csv, write_test_csv, write_train_csv
+from tests.support.kaggle_files import (
+    smooth_images,
+    usages_for,
+    write_icml_csv,
+    write_test_csv,
+    write_train_csv,
+)
 
 COUNT = 300
 IMAGES = smooth_images(COUNT)
@@ -22,11 +28,15 @@ def shifted(image, right, down):
 
 
 def cropped(image, top, left, size):
-    return cv2.resize(image[top : top + size, left : left + size], (48, 48), interpolation=cv2.INTER_LINEAR)
+    return cv2.resize(
+        image[top : top + size, left : left + size], (48, 48), interpolation=cv2.INTER_LINEAR
+    )
 
 
 def jpeg(image, quality):
-    return cv2.imdecode(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_GRAYSCALE)
+    return cv2.imdecode(
+        cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_GRAYSCALE
+    )
 
 
 def brighter(image):
@@ -43,7 +53,9 @@ CHANGES = {
     "crop 44": lambda image: cropped(image, 1, 3, 44),
     "crop 40": lambda image: cropped(image, 4, 4, 40),
     "crop 42": lambda image: cropped(image, 3, 3, 42),
-    "half size and back": lambda image: cv2.resize(cv2.resize(image, (24, 24), interpolation=cv2.INTER_AREA), (48, 48)),
+    "half size and back": lambda image: cv2.resize(
+        cv2.resize(image, (24, 24), interpolation=cv2.INTER_AREA), (48, 48)
+    ),
     "all together": lambda image: jpeg(brighter(cropped(image, 2, 1, 45)), 60),
 }
 
@@ -71,7 +83,9 @@ def test_different_images_with_the_same_broad_light_are_no_copies():
     common = smooth_images(1, seed=77)[0].astype(float)
     broad = cv2.GaussianBlur(common, (0, 0), 6)
     fine = smooth_images(100, seed=78).astype(float)
-    images = np.array([broad + 0.5 * (image - cv2.GaussianBlur(image, (0, 0), 4)) for image in fine])
+    images = np.array(
+        [broad + 0.5 * (image - cv2.GaussianBlur(image, (0, 0), 4)) for image in fine]
+    )
     assert len(find_copies(np.clip(images, 0, 255).astype(np.uint8)).near) == 0
 
 
@@ -81,7 +95,9 @@ def test_exact_copies_point_at_the_first():
 
 
 def test_blank_images_are_exact_copies_only():
-    images = np.concatenate([np.full((3, 48, 48), 0), np.full((2, 48, 48), 255), np.full((1, 48, 48), 7), IMAGES[:80]])
+    images = np.concatenate(
+        [np.full((3, 48, 48), 0), np.full((2, 48, 48), 255), np.full((1, 48, 48), 7), IMAGES[:80]]
+    )
     copies = find_copies(images.astype(np.uint8))
     assert copies.first[:6].tolist() == [0, 0, 0, 3, 3, 5]
     assert len(copies.near) == 0
@@ -117,7 +133,9 @@ def test_a_second_process_changes_nothing_working_or_not(monkeypatch, command):
 
 
 def test_groups_join_copies_of_copies():
-    copies = Copies(np.array([0, 1, 2, 0, 4, 5]), np.array([[0, 4], [4, 5]]), np.array([0.95, 0.96]))
+    copies = Copies(
+        np.array([0, 1, 2, 0, 4, 5]), np.array([[0, 4], [4, 5]]), np.array([0.95, 0.96])
+    )
     groups = copies.groups()
     assert groups[0] == groups[3] == groups[4] == groups[5]
     assert len({groups[0], groups[1], groups[2]}) == 3
@@ -125,7 +143,11 @@ def test_groups_join_copies_of_copies():
 
 def test_sources_prefer_exact_then_the_most_alike():
     #                 0  1  2  3  4  5 ; 4 is exactly 1, nearly 0; 5 is nearly 0 (0.93) and nearly 2 (0.97)
-    copies = Copies(np.array([0, 1, 2, 3, 1, 5]), np.array([[0, 1], [0, 5], [2, 5]]), np.array([0.99, 0.93, 0.97]))
+    copies = Copies(
+        np.array([0, 1, 2, 3, 1, 5]),
+        np.array([[0, 1], [0, 5], [2, 5]]),
+        np.array([0.99, 0.93, 0.97]),
+    )
     train = np.array([True, True, True, True, False, False])
     source, kind = copies.sources(train, ~train)
     assert source.tolist() == [-1, -1, -1, -1, 1, 2]
@@ -221,4 +243,7 @@ def test_rows_of_test_are_marked_as_copies_of_val_where_val_was_cut_from_train()
 def test_val_cut_from_train_points_to_train_alone():
     copies = Copies(np.array([0, 0, 0, 0]), np.zeros((0, 2), int), np.zeros(0))
     splits = np.array(["val", "train", "val", "train"])
-    assert copies.columns(splits, [0, 1, 2, 3], "train") == ([1, "", 1, 1], ["exact", "", "exact", "exact"])
+    assert copies.columns(splits, [0, 1, 2, 3], "train") == (
+        [1, "", 1, 1],
+        ["exact", "", "exact", "exact"],
+    )

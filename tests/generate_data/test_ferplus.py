@@ -27,7 +27,9 @@ def vote(row):
 
 def test_votes_of_a_file_with_usage(tmp_path):
     write_icml_csv(tmp_path / "icml_face_data.csv", IMAGES, USAGES)
-    summary = set_up(tmp_path, ferplus=write_ferplus_csv(tmp_path / "fer2013new.csv", USAGES), progress=False)
+    summary = set_up(
+        tmp_path, ferplus=write_ferplus_csv(tmp_path / "fer2013new.csv", USAGES), progress=False
+    )
     assert read_manifest(tmp_path).table["votes"].tolist() == [vote(row) for row in range(24)]
     assert "FER+" in format_summary(summary)
     assert summary["votes"] is True
@@ -67,7 +69,9 @@ def test_skipped_rows_do_not_shift_the_votes(tmp_path):
     (tmp_path / "train.csv").write_text(csv_text(rows, ("emotion", "pixels")))
     votes = write_ferplus_csv(tmp_path / "votes.csv", USAGES)
     set_up(tmp_path, ferplus=votes, skip_bad_rows=True, progress=False)
-    assert read_manifest(tmp_path).table["votes"].tolist() == [vote(row) for row in range(16) if row != 4]
+    assert read_manifest(tmp_path).table["votes"].tolist() == [
+        vote(row) for row in range(16) if row != 4
+    ]
 
 
 @pytest.mark.parametrize(
@@ -88,21 +92,29 @@ def test_not_a_ferplus_file(tmp_path, text, match):
     assert not (tmp_path / "manifest.csv").exists()
 
 
-@pytest.mark.parametrize("change", [("10", "ten"), ("Training", "Train"), (",0,0,0,0,0,0,0,0", ",0,0")])
+@pytest.mark.parametrize(
+    "change", [("10", "ten"), ("Training", "Train"), (",0,0,0,0,0,0,0,0", ",0,0")]
+)
 def test_bad_row_of_votes(tmp_path, change):
     write_icml_csv(tmp_path / "icml_face_data.csv", IMAGES, USAGES)
     path = write_ferplus_csv(tmp_path / "votes.csv", USAGES)
     lines = path.read_text().splitlines()
     lines[1] = lines[1].replace(*change)
     path.write_text("\n".join(lines))
-    with pytest.raises(DataError, match=r"votes.csv line 2: received '.*expected a Usage, an image name and 10 numbers"):
+    with pytest.raises(
+        DataError,
+        match=r"votes.csv line 2: received '.*expected a Usage, an image name and 10 numbers",
+    ):
         set_up(tmp_path, ferplus=path, progress=False)
 
 
 def test_another_number_of_rows(tmp_path):
     write_icml_csv(tmp_path / "icml_face_data.csv", IMAGES, USAGES)
     path = write_ferplus_csv(tmp_path / "votes.csv", usages_for(16, 5, 4))
-    with pytest.raises(DataError, match=r"5 rows of votes with Usage PublicTest, and 4 such rows in icml_face_data.csv"):
+    with pytest.raises(
+        DataError,
+        match=r"5 rows of votes with Usage PublicTest, and 4 such rows in icml_face_data.csv",
+    ):
         set_up(tmp_path, ferplus=path, progress=False)
 
 

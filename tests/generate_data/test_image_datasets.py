@@ -57,7 +57,11 @@ def digest(folder):
     """Names, contents and times of change of all files below a folder."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return {
-        str(path.relative_to(folder)): (hashlib.sha256(path.read_bytes()).hexdigest(), path.stat().st_mtime_ns) for path in files
+        str(path.relative_to(folder)): (
+            hashlib.sha256(path.read_bytes()).hexdigest(),
+            path.stat().st_mtime_ns,
+        )
+        for path in files
     }
 
 
@@ -108,7 +112,11 @@ def made(data, dataset, source, **options):
     table = manifest.table
     start = len(source.as_posix()) + 1
     rows = zip(table["path"].str[start:], table["split"], table["label"], strict=True)
-    return summary, manifest, {path: (split, manifest.class_names[label]) for path, split, label in rows}
+    return (
+        summary,
+        manifest,
+        {path: (split, manifest.class_names[label]) for path, split, label in rows},
+    )
 
 
 def refuses(match, data, dataset, source, **options):
@@ -137,7 +145,9 @@ def test_affectnet_with_annotations(affectnet, data):
     assert summary["skipped_labels"] == {"none": 3, "uncertain": 3, "no face": 3}
     assert Counter(split for split, _ in found.values()) == {"train": 14, "val": 2, "test": 8}
     assert set(manifest.table["source"]) == {"affectnet"}
-    assert set(manifest.table["source_label"]) <= {str(label) for label in range(8)} | {f"{label}.0" for label in range(8)}
+    assert set(manifest.table["source_label"]) <= {str(label) for label in range(8)} | {
+        f"{label}.0" for label in range(8)
+    }
     assert digest(affectnet) == before
 
 
@@ -146,19 +156,30 @@ def test_affectnet_with_seven_classes(affectnet, data):
     assert manifest.class_names == OURS
     assert summary["skipped_labels"]["contempt"] == 3
     assert len(found) == 21
-    assert manifest.description["skipped_labels"] == {"contempt": 3, "no face": 3, "none": 3, "uncertain": 3}
+    assert manifest.description["skipped_labels"] == {
+        "contempt": 3,
+        "no face": 3,
+        "none": 3,
+        "uncertain": 3,
+    }
 
 
 def test_source_rows_are_the_same_for_seven_and_eight_classes(affectnet, data, tmp_path):
     eight = made(data, "affectnet", affectnet)[1].table
     seven = made(tmp_path / "seven", "affectnet", affectnet, classes=7)[1].table
     rows = dict(zip(eight["path"], eight["source_row"], strict=True))
-    assert all(rows[path] == row for path, row in zip(seven["path"], seven["source_row"], strict=True))
+    assert all(
+        rows[path] == row for path, row in zip(seven["path"], seven["source_row"], strict=True)
+    )
 
 
 def test_affectnet_class_folders(source, data, faces):
     names = [f"train/{label}/{number}.jpg" for label in range(11) for number in range(2)]
-    write_tree(source, [*names, "val/0/a.jpg", "val/Anger/b.png", "val/7/c.jpg", "val/no face/d.jpg"], faces)
+    write_tree(
+        source,
+        [*names, "val/0/a.jpg", "val/Anger/b.png", "val/7/c.jpg", "val/no face/d.jpg"],
+        faces,
+    )
     summary, manifest, found = made(data, "affectnet", source)
     assert {path: name for path, (_, name) in found.items() if path.startswith("train")} == {
         path: AFFECTNET[int(path.split("/")[1])] for path in names if int(path.split("/")[1]) < 8
@@ -171,7 +192,11 @@ def test_affectnet_class_folders(source, data, faces):
 
 
 def test_affectnet_that_someone_split_anew(source, data, faces):
-    write_tree(source, [f"{split}/{label}/1.jpg" for split in ("train", "val", "test") for label in range(8)], faces)
+    write_tree(
+        source,
+        [f"{split}/{label}/1.jpg" for split in ("train", "val", "test") for label in range(8)],
+        faces,
+    )
     summary, _, found = made(data, "affectnet", source)
     assert all(split == path.split("/")[0] for path, (split, _) in found.items())
     assert "split it anew" in format_image_summary(summary)
@@ -180,9 +205,7 @@ def test_affectnet_that_someone_split_anew(source, data, faces):
 def test_affectnet_annotations_missing(affectnet, data):
     for number in (3, 5):
         (affectnet / f"train_set/annotations/{number}_exp.npy").unlink()
-    match = (
-        r"2 images without an annotation \(annotations/<id>_exp.npy in train_set\), the first: .*images/3.jpg.*--skip-bad-rows"
-    )
+    match = r"2 images without an annotation \(annotations/<id>_exp.npy in train_set\), the first: .*images/3.jpg.*--skip-bad-rows"
     assert "\n" not in refuses(match, data, "affectnet", affectnet)
     summary, _, found = made(data, "affectnet", affectnet, skip_bad_rows=True)
     assert summary["skipped_rows"] == 2
@@ -191,12 +214,19 @@ def test_affectnet_annotations_missing(affectnet, data):
 
 def test_affectnet_annotation_folder_missing(affectnet, data):
     (affectnet / "train_set/annotations").rename(affectnet / "elsewhere")
-    refuses(r"22 images without an annotation \(annotations/<id>_exp.npy in train_set\)", data, "affectnet", affectnet)
+    refuses(
+        r"22 images without an annotation \(annotations/<id>_exp.npy in train_set\)",
+        data,
+        "affectnet",
+        affectnet,
+    )
 
 
 def test_affectnet_image_folder_missing(affectnet, data):
     (affectnet / "train_set/images").rename(affectnet / "elsewhere")
-    refuses(r"train_set/images: cannot read the folder \(No such file", data, "affectnet", affectnet)
+    refuses(
+        r"train_set/images: cannot read the folder \(No such file", data, "affectnet", affectnet
+    )
 
 
 def test_affectnet_without_its_val(affectnet, data):
@@ -237,13 +267,18 @@ def test_affectnet_annotation_without_image(affectnet, data):
 
 def test_affectnet_unknown_class_folder(source, data, faces):
     write_tree(source, ["train/1/1.jpg", "train/11/2.jpg"], faces)
-    refuses(r"train/11: no class of AffectNet, expected a folder 0 to 10", data, "affectnet", source)
+    refuses(
+        r"train/11: no class of AffectNet, expected a folder 0 to 10", data, "affectnet", source
+    )
 
 
 @pytest.mark.parametrize(
     ("dataset", "match"),
     [
-        ("affectnet", r"not AffectNet: neither train_set/images with .* It holds the folders pictures\."),
+        (
+            "affectnet",
+            r"not AffectNet: neither train_set/images with .* It holds the folders pictures\.",
+        ),
         ("rafdb", r"not RAF-DB: neither list_patition_label.txt .* nor class folders"),
     ],
 )
@@ -260,7 +295,9 @@ def test_rafdb_by_list(rafdb, data):
     summary, manifest, found = made(data, "rafdb", rafdb)
     assert manifest.class_names == OURS
     for number in range(35):
-        split, name = found[f"Image/aligned/{'train' if number < 28 else 'test'}_{number:05d}_aligned.jpg"]
+        split, name = found[
+            f"Image/aligned/{'train' if number < 28 else 'test'}_{number:05d}_aligned.jpg"
+        ]
         assert name == RAFDB[number % 7]
         assert split in ("train", "val") if number < 28 else split == "test"
     assert Counter(split for split, _ in found.values()) == {"train": 24, "val": 4, "test": 7}
@@ -281,10 +318,16 @@ def test_rafdb_list_elsewhere_and_spelled_right(rafdb, data, place):
 
 @pytest.mark.parametrize("place", ["", "DATASET/"])
 def test_rafdb_class_folders(source, data, faces, place):
-    names = [f"{place}{split}/{label}/{split}_{label}_aligned.jpg" for split in ("train", "test") for label in range(1, 8)]
+    names = [
+        f"{place}{split}/{label}/{split}_{label}_aligned.jpg"
+        for split in ("train", "test")
+        for label in range(1, 8)
+    ]
     write_tree(source, names, faces)
     _, manifest, found = made(data, "rafdb", source)
-    assert {path: name for path, (_, name) in found.items()} == {path: RAFDB[int(path.split("/")[-2]) - 1] for path in names}
+    assert {path: name for path, (_, name) in found.items()} == {
+        path: RAFDB[int(path.split("/")[-2]) - 1] for path in names
+    }
     assert manifest.class_names == OURS
 
 
@@ -303,7 +346,9 @@ def test_rafdb_class_folders(source, data, faces, place):
 def test_rafdb_malformed_line(rafdb, data, line, match):
     lines = list_file(rafdb).read_text().splitlines()
     list_file(rafdb).write_text("\n".join([lines[0], line, "", *lines[2:]]))
-    message = refuses(r"1 bad lines in list_patition_label.txt, the first: " + match, data, "rafdb", rafdb)
+    message = refuses(
+        r"1 bad lines in list_patition_label.txt, the first: " + match, data, "rafdb", rafdb
+    )
     assert "\n" not in message
     summary, _, found = made(data, "rafdb", rafdb, skip_bad_rows=True)
     assert len(found) == 34
@@ -319,7 +364,12 @@ def test_rafdb_images_of_the_list_missing(rafdb, data):
 
 def test_rafdb_without_aligned_images(rafdb, data):
     (rafdb / "Image").rename(rafdb / "image.bak")
-    refuses(r"no aligned images, looked for in Image/aligned, basic/Image/aligned, aligned", data, "rafdb", rafdb)
+    refuses(
+        r"no aligned images, looked for in Image/aligned, basic/Image/aligned, aligned",
+        data,
+        "rafdb",
+        rafdb,
+    )
 
 
 def test_rafdb_unknown_class_folder(source, data, faces):
@@ -356,12 +406,24 @@ def test_names_of_class_folders(folder, name):
 
 
 def test_order_of_classes():
-    assert in_our_order({"zeal", "neutral", "contempt", "awe", "angry"}) == ("angry", "neutral", "contempt", "awe", "zeal")
+    assert in_our_order({"zeal", "neutral", "contempt", "awe", "angry"}) == (
+        "angry",
+        "neutral",
+        "contempt",
+        "awe",
+        "zeal",
+    )
 
 
 def test_tree_with_splits(source, data, faces):
-    names = [f"Training/{name}/{number}.png" for name in ("happy", "Sadness") for number in range(8)]
-    write_tree(source, [*names, "PrivateTest/happy/1.png", "PublicTest/happy/1.png", "more/happy/2.png"], faces)
+    names = [
+        f"Training/{name}/{number}.png" for name in ("happy", "Sadness") for number in range(8)
+    ]
+    write_tree(
+        source,
+        [*names, "PrivateTest/happy/1.png", "PublicTest/happy/1.png", "more/happy/2.png"],
+        faces,
+    )
     summary, manifest, found = made(data, "folders", source)
     assert manifest.class_names == ("happy", "sad")
     assert found["PrivateTest/happy/1.png"] == ("test", "happy")
@@ -369,17 +431,30 @@ def test_tree_with_splits(source, data, faces):
     assert found["Training/Sadness/3.png"] == ("train", "sad")
     assert "more/happy/2.png" not in found
     assert summary["val_from"] == "source"
-    assert "Warning: 1 images outside the split folders were left aside." in format_image_summary(summary)
+    assert "Warning: 1 images outside the split folders were left aside." in format_image_summary(
+        summary
+    )
 
 
 def test_tree_with_splits_below_classes(source, data, faces):
-    write_tree(source, ["happy/train/1.png", "sad/train/1.png", "sad/test/2.png", "happy/test/2.png"], faces)
+    write_tree(
+        source,
+        ["happy/train/1.png", "sad/train/1.png", "sad/test/2.png", "happy/test/2.png"],
+        faces,
+    )
     assert made(data, "folders", source)[2]["sad/test/2.png"] == ("test", "sad")
 
 
 def test_tree_without_splits_is_drawn(source, data, faces):
     write_tree(
-        source, [f"{who}/{who}_{name}/{n}.png" for who in ("aia", "ray") for name in ("anger", "joy") for n in range(16)], faces
+        source,
+        [
+            f"{who}/{who}_{name}/{n}.png"
+            for who in ("aia", "ray")
+            for name in ("anger", "joy")
+            for n in range(16)
+        ],
+        faces,
     )
     summary, manifest, found = made(data, "folders", source)
     assert manifest.class_names == ("angry", "happy")
@@ -389,10 +464,14 @@ def test_tree_without_splits_is_drawn(source, data, faces):
     }  # fmt: skip
     assert set(manifest.table["source_label"]) == {"aia_anger", "aia_joy", "ray_anger", "ray_joy"}
     assert summary["val_from"] == "all"
-    assert "val and test are each a random eighth of all images (seed 0)" in format_image_summary(summary)
+    assert "val and test are each a random eighth of all images (seed 0)" in format_image_summary(
+        summary
+    )
     other = made(data, "folders", source, seed=1)[2]
     assert other != found
-    assert {path: name for path, (_, name) in other.items()} == {path: name for path, (_, name) in found.items()}
+    assert {path: name for path, (_, name) in other.items()} == {
+        path: name for path, (_, name) in found.items()
+    }
 
 
 def test_unknown_name_is_a_class_of_its_own(source, data, faces):
@@ -401,7 +480,10 @@ def test_unknown_name_is_a_class_of_its_own(source, data, faces):
     summary, manifest, found = made(data, "folders", source)
     assert manifest.class_names == ("angry", "contempt", "awe", "boredom")
     assert found["Boredom/s1/2.png"][1] == "boredom"
-    assert "Warning: awe, boredom are no expressions known here, so classes of their own" in format_image_summary(summary)
+    assert (
+        "Warning: awe, boredom are no expressions known here, so classes of their own"
+        in format_image_summary(summary)
+    )
 
 
 def test_folder_of_digits_is_ambiguous(source, data, faces):
@@ -422,7 +504,9 @@ def test_one_class_only(source, data, faces):
 
 def test_image_in_no_class_folder(source, data, faces):
     write_tree(source, ["happy/1.png", "sad/2.png", "cover.png"], faces)
-    refuses(r"1 images that lie in no class folder, the first: .*cover.png", data, "folders", source)
+    refuses(
+        r"1 images that lie in no class folder, the first: .*cover.png", data, "folders", source
+    )
     assert len(made(data, "folders", source, skip_bad_rows=True)[2]) == 2
 
 
@@ -445,7 +529,9 @@ def test_hidden_files_are_none_of_it(source, data, faces):
 def test_files_and_columns(rafdb, data):
     summary, manifest, _ = made(data, "rafdb", rafdb)
     assert sorted(path.name for path in data.iterdir()) == ["dataset.json", "manifest.csv"]
-    assert (data / "manifest.csv").read_text().splitlines()[0] == ",".join([*COLUMNS, "source_label"])
+    assert (data / "manifest.csv").read_text().splitlines()[0] == ",".join(
+        [*COLUMNS, "source_label"]
+    )
     description = json.loads((data / "dataset.json").read_text())
     expected = {
         "dataset": "rafdb",
@@ -459,7 +545,12 @@ def test_files_and_columns(rafdb, data):
     assert manifest.table["source_row"].tolist() == list(range(35))
     assert manifest.table["path"].is_monotonic_increasing
     text = format_image_summary(summary)
-    for part in ("Took RAF-DB by list_patition_label.txt", "of 100x100 pixels stay where they are", "Wrote", "surprise"):
+    for part in (
+        "Took RAF-DB by list_patition_label.txt",
+        "of 100x100 pixels stay where they are",
+        "Wrote",
+        "surprise",
+    ):
         assert part in text
 
 
@@ -478,7 +569,10 @@ def test_again_gives_the_same_bytes(dataset, data, tmp_path, request):
     source = request.getfixturevalue(dataset)
     for folder in (data, data, tmp_path / "other"):
         made(folder, dataset, source)
-    contents = [{path.name: path.read_bytes() for path in folder.iterdir()} for folder in (data, tmp_path / "other")]
+    contents = [
+        {path.name: path.read_bytes() for path in folder.iterdir()}
+        for folder in (data, tmp_path / "other")
+    ]
     assert contents[0] == contents[1]
     assert len(contents[0]) == 2
 
@@ -495,7 +589,10 @@ def test_copies_are_marked_and_stay_on_one_side(source, data, faces):
     faces.write(source / "test/happy/new.png")
     for seed in range(3):
         _, manifest, found = made(data, "folders", source, seed=seed)
-        sides = [{found[f"train/{'happy' if n % 2 else 'sad'}/{n:02d}{which}.png"][0] for which in "ab"} for n in range(32)]
+        sides = [
+            {found[f"train/{'happy' if n % 2 else 'sad'}/{n:02d}{which}.png"][0] for which in "ab"}
+            for n in range(32)
+        ]
         assert all(len(side) == 1 for side in sides)
         assert sum(side == {"val"} for side in sides) == 4
         table = manifest.table.set_index(manifest.table["path"].str.rsplit("/", n=1).str[-1])
@@ -506,14 +603,19 @@ def test_copies_are_marked_and_stay_on_one_side(source, data, faces):
             assert row["copy_of"] == table.loc["03a.png", "source_row"]
         if found["train/happy/05a.png"][0] == "train":
             assert table.loc["near.png", "copy_kind"] == "near"
-            assert table.loc["near.png", "copy_of"] in table.loc[["05a.png", "05b.png"], "source_row"].tolist()
+            assert (
+                table.loc["near.png", "copy_of"]
+                in table.loc[["05a.png", "05b.png"], "source_row"].tolist()
+            )
 
 
 def test_drawn_splits_keep_copies_on_one_side(source, data, faces):
     for number in range(32):
         image = next(faces.images)
         for which in "abc":
-            faces.write(source / ("happy" if number % 2 else "sad") / f"{number:02d}{which}.png", image)
+            faces.write(
+                source / ("happy" if number % 2 else "sad") / f"{number:02d}{which}.png", image
+            )
     found = made(data, "folders", source)[2]
     sides = {}
     for path, (split, _) in found.items():
@@ -534,7 +636,9 @@ def test_many_images_are_searched_for_exact_copies_only(source, data, faces, mon
     if bad:  # six images are listed, five are good
         (source / "test/happy/3.png").write_bytes(b"")
     summary, manifest, _ = made(data, "folders", source, skip_bad_rows=bad)
-    kinds = manifest.table.set_index(manifest.table["path"].str.rsplit("/", n=1).str[-1])["copy_kind"]
+    kinds = manifest.table.set_index(manifest.table["path"].str.rsplit("/", n=1).str[-1])[
+        "copy_kind"
+    ]
     assert kinds["near.png"] == ""
     assert kinds["exact.png"] == "exact"
     assert "Near copies were not looked for: more than 5 images." in format_image_summary(summary)
@@ -553,7 +657,10 @@ def test_film_frames_are_searched_for_exact_copies_only(source, data, faces, mon
     monkeypatch.setattr(image_copies, "MOST_PAIRS", 100)
     image = next(faces.images)
     for number in range(40):
-        faces.write(source / ("happy" if number % 2 else "sad") / f"{number}.png", cv2.add(image, number % 20))
+        faces.write(
+            source / ("happy" if number % 2 else "sad") / f"{number}.png",
+            cv2.add(image, number % 20),
+        )
     summary = made(data, "folders", source)[0]
     assert "too many images resemble each other" in format_image_summary(summary)
     assert summary["splits"]["val"]["rows"] == 4
@@ -562,7 +669,9 @@ def test_film_frames_are_searched_for_exact_copies_only(source, data, faces, mon
 def test_one_group_of_copies_leaves_val_short(source, data, faces):
     image = next(faces.images)
     for number in range(40):
-        faces.write(source / ("happy" if number % 2 else "sad") / f"{number}.png", cv2.add(image, number))
+        faces.write(
+            source / ("happy" if number % 2 else "sad") / f"{number}.png", cv2.add(image, number)
+        )
     summary = made(data, "folders", source)[0]
     assert "Warning: val has 0 images, far fewer than an eighth" in format_image_summary(summary)
 
@@ -570,11 +679,16 @@ def test_one_group_of_copies_leaves_val_short(source, data, faces):
 def test_unreadable_images(rafdb, data):
     (rafdb / "Image/aligned/train_00004_aligned.jpg").write_bytes(b"")
     one = refuses(
-        r"train_00004_aligned.jpg: not an image that can be read \(0 bytes\)\. Mend the row, or drop it", data, "rafdb", rafdb
+        r"train_00004_aligned.jpg: not an image that can be read \(0 bytes\)\. Mend the row, or drop it",
+        data,
+        "rafdb",
+        rafdb,
     )
     assert "\n" not in one
     (rafdb / "Image/aligned/test_00032_aligned.jpg").write_bytes(b"no image")
-    many = refuses(r"2 bad rows\. Mend them, or drop them with --skip-bad-rows", data, "rafdb", rafdb)
+    many = refuses(
+        r"2 bad rows\. Mend them, or drop them with --skip-bad-rows", data, "rafdb", rafdb
+    )
     assert len(many.splitlines()) == 3
     summary, manifest, found = made(data, "rafdb", rafdb, skip_bad_rows=True)
     assert len(found) == 33
@@ -586,7 +700,9 @@ def test_unreadable_images(rafdb, data):
 def test_all_images_unreadable(source, data, faces):
     for name in ("happy/1.png", "sad/1.png"):
         faces.write(source / name).write_bytes(b"x")
-    refuses(r"all 2 rows are bad, the first: .*happy/1.png", data, "folders", source, skip_bad_rows=True)
+    refuses(
+        r"all 2 rows are bad, the first: .*happy/1.png", data, "folders", source, skip_bad_rows=True
+    )
 
 
 @pytest.mark.parametrize(
@@ -601,7 +717,12 @@ def test_all_images_unreadable(source, data, faces):
 def test_no_image_at_all(source, data, dataset, folders):
     for folder in folders.split():
         (source / folder).mkdir(parents=True)
-    refuses(r"source: no image to use in it \(.*\)\. Expected files ending in .png, .jpg", data, dataset, source)
+    refuses(
+        r"source: no image to use in it \(.*\)\. Expected files ending in .png, .jpg",
+        data,
+        dataset,
+        source,
+    )
 
 
 def test_only_labels_that_are_left_out(source, data, faces):
@@ -621,7 +742,10 @@ def test_never_writes_into_the_source(source, faces, place):
     write_tree(source, ["train/happy/1.png", "train/sad/2.png"], faces)
     before = digest(source)
     refuses(
-        r"lies in the source folder .* Choose a folder outside it, such as -d data/folders", source / place, "folders", source
+        r"lies in the source folder .* Choose a folder outside it, such as -d data/folders",
+        source / place,
+        "folders",
+        source,
     )
     assert digest(source) == before
     assert not (source / "new").exists()
@@ -651,11 +775,16 @@ def test_another_dataset_is_not_replaced(rafdb, data, tmp_path):
     write_icml_csv(data / "icml_face_data.csv", smooth_images(20), usages_for(14, 3, 3))
     set_up(data, progress=False)
     before = digest(data)
-    with pytest.raises(DataError, match=r"holds a dataset of another kind, fer2013, .* -d data/rafdb"):
+    with pytest.raises(
+        DataError, match=r"holds a dataset of another kind, fer2013, .* -d data/rafdb"
+    ):
         set_up_image_dataset(data, "rafdb", rafdb, progress=False)
     assert digest(data) == before
     made(tmp_path / "mine", "rafdb", rafdb)
-    with pytest.raises(DataError, match=r"holds a dataset of another kind, rafdb, that set-up of fer2013 would replace"):
+    with pytest.raises(
+        DataError,
+        match=r"holds a dataset of another kind, rafdb, that set-up of fer2013 would replace",
+    ):
         set_up(tmp_path / "mine", source=data, progress=False)
     assert len(read_manifest(tmp_path / "mine").table) == 35
 
@@ -684,7 +813,10 @@ def test_killed_before_the_end_leaves_the_earlier_dataset(rafdb, data, monkeypat
 def test_images_gone_since(rafdb, data):
     made(data, "rafdb", rafdb)
     (rafdb / "Image/aligned/train_00003_aligned.jpg").unlink()
-    with pytest.raises(DataError, match=r"1 of 35 images are gone, the first: /.*00003_aligned.jpg. Put them back, or run"):
+    with pytest.raises(
+        DataError,
+        match=r"1 of 35 images are gone, the first: /.*00003_aligned.jpg. Put them back, or run",
+    ):
         read_manifest(data)
 
 
@@ -714,7 +846,11 @@ def test_image_files_resize_as_opencv_does(tmp_path, rng):
         cv2.imwrite(str(path), image[:, :, ::-1])
     images = ImageFiles(paths, 20, 3, workers=2)
     assert (len(images), images.shape, images.dtype) == (3, (3, 20, 20, 3), np.uint8)
-    squashed = cv2.resize(cv2.resize(tall, (10, 20), interpolation=cv2.INTER_AREA), (20, 20), interpolation=cv2.INTER_LINEAR)
+    squashed = cv2.resize(
+        cv2.resize(tall, (10, 20), interpolation=cv2.INTER_AREA),
+        (20, 20),
+        interpolation=cv2.INTER_LINEAR,
+    )
     expected = [
         cv2.resize(large, (20, 20), interpolation=cv2.INTER_AREA),
         cv2.resize(small, (20, 20), interpolation=cv2.INTER_LINEAR),
@@ -734,7 +870,10 @@ def test_image_files_resize_as_opencv_does(tmp_path, rng):
 
 
 def test_shrinking_by_half_averages_four_pixels(tmp_path):
-    cv2.imwrite(str(tmp_path / "a.png"), np.array([[0, 4, 100, 100], [8, 20, 100, 100], [1, 1, 3, 3], [1, 1, 3, 3]], np.uint8))
+    cv2.imwrite(
+        str(tmp_path / "a.png"),
+        np.array([[0, 4, 100, 100], [8, 20, 100, 100], [1, 1, 3, 3], [1, 1, 3, 3]], np.uint8),
+    )
     assert ImageFiles([tmp_path / "a.png"], 2, 1)[0][..., 0].tolist() == [[8, 100], [1, 3]]
 
 
@@ -773,7 +912,9 @@ def test_image_files_name_the_file(tmp_path):
     assert images[[0, 0]].shape == (2, 4, 4, 1)
 
 
-@pytest.mark.parametrize(("size", "channels", "match"), [(0, 3, "size=0"), (4, 2, "channels=2"), (4, 4, "channels=4")])
+@pytest.mark.parametrize(
+    ("size", "channels", "match"), [(0, 3, "size=0"), (4, 2, "channels=2"), (4, 4, "channels=4")]
+)
 def test_image_files_check_their_arguments(size, channels, match):
     with pytest.raises(ValueError, match=match):
         ImageFiles([], size, channels)

@@ -59,7 +59,10 @@ def test_fer2013_in_tar_at_a_nested_path(tmp_path):
     csv = content(write_fer2013_csv, tmp_path, IMAGES, USAGES)
     data = tmp_path / "data"
     data.mkdir()
-    tar_file(data / "fer2013.tar.gz", {"fer2013/README": b"read me", "fer2013/fer2013.csv": csv, "fer2013/x.bib": b""})
+    tar_file(
+        data / "fer2013.tar.gz",
+        {"fer2013/README": b"read me", "fer2013/fer2013.csv": csv, "fer2013/x.bib": b""},
+    )
     summary = set_up(data, progress=False)
     check_usage_dataset(data)
     assert summary["taken"] == ["fer2013.tar.gz: fer2013/fer2013.csv"]
@@ -79,7 +82,10 @@ def test_tar_inside_the_zip_of_the_whole_competition(tmp_path):
     tar = tar_file(tmp_path / "fer2013.tar.gz", {"fer2013/fer2013.csv": csv}).read_bytes()
     data = tmp_path / "data"
     data.mkdir()
-    zip_file(data / "challenges.zip", {"example_submission.csv": b"id,emotion\n1,0\n", "fer2013.tar.gz": tar})
+    zip_file(
+        data / "challenges.zip",
+        {"example_submission.csv": b"id,emotion\n1,0\n", "fer2013.tar.gz": tar},
+    )
     set_up(data, progress=False)
     check_usage_dataset(data)
 
@@ -128,7 +134,10 @@ def test_train_and_test_as_zip(tmp_path):
     data.mkdir()
     zip_file(data / "train.csv.zip", {"train.csv": train})
     zip_file(data / "test.csv.zip", {"test.csv": test})
-    assert set_up(data, progress=False)["taken"] == ["train.csv.zip: train.csv", "test.csv.zip: test.csv"]
+    assert set_up(data, progress=False)["taken"] == [
+        "train.csv.zip: train.csv",
+        "test.csv.zip: test.csv",
+    ]
     assert len(read_manifest(data).split("unlabelled")) == 10
 
 
@@ -141,7 +150,12 @@ def test_whole_competition_download_takes_the_file_with_usage_and_says_so(tmp_pa
     summary = set_up(tmp_path, progress=False)
     check_usage_dataset(tmp_path)
     assert summary["taken"] == ["icml_face_data.csv"]
-    assert set(summary["ignored"]) == {"train.csv", "test.csv", "example_submission.csv", "fer2013.tar.gz"}
+    assert set(summary["ignored"]) == {
+        "train.csv",
+        "test.csv",
+        "example_submission.csv",
+        "fer2013.tar.gz",
+    }
     text = format_summary(summary)
     assert text.startswith("Took icml_face_data.csv.")
     assert "example_submission.csv" in text
@@ -151,7 +165,11 @@ def test_usage_without_publictest_draws_val_from_train(tmp_path):
     write_icml_csv(tmp_path / "icml_face_data.csv", IMAGES, usages_for(32, 0, 10))
     summary = set_up(tmp_path, progress=False)
     assert summary["val_from"] == "train"
-    assert {name: split["rows"] for name, split in summary["splits"].items()} == {"train": 28, "val": 4, "test": 10}
+    assert {name: split["rows"] for name, split in summary["splits"].items()} == {
+        "train": 28,
+        "val": 4,
+        "test": 10,
+    }
 
 
 def test_class_folders_told_apart_by_file_names(tmp_path):
@@ -160,15 +178,23 @@ def test_class_folders_told_apart_by_file_names(tmp_path):
     names += [f"test/{CLASS_NAMES[i % 7]}/PrivateTest_{i}.png" for i in range(7)]
     write_class_folders(tmp_path / "archive", IMAGES, names)
     summary = set_up(tmp_path / "data", source=tmp_path / "archive", progress=False)
-    assert {name: split["rows"] for name, split in summary["splits"].items()} == {"train": 28, "val": 7, "test": 7}
+    assert {name: split["rows"] for name, split in summary["splits"].items()} == {
+        "train": 28,
+        "val": 7,
+        "test": 7,
+    }
     assert summary["warnings"] == []
     table = read_manifest(tmp_path / "data").table
-    by_source = dict(zip(table["source"], zip(table["path"], table["label"], strict=True), strict=True))
+    by_source = dict(
+        zip(table["source"], zip(table["path"], table["label"], strict=True), strict=True)
+    )
     assert set(by_source) == set(names)
     for index, name in enumerate(names):
         path, label = by_source[name]
         assert CLASS_NAMES[label] == name.split("/")[1]
-        np.testing.assert_array_equal(load_images([tmp_path / "data" / path])[0, ..., 0], IMAGES[index])
+        np.testing.assert_array_equal(
+            load_images([tmp_path / "data" / path])[0, ..., 0], IMAGES[index]
+        )
 
 
 def test_class_folders_that_merge_the_tests_warn(tmp_path):
@@ -176,8 +202,15 @@ def test_class_folders_that_merge_the_tests_warn(tmp_path):
     names += [f"test/{CLASS_NAMES[i % 7]}/{i}.png" for i in range(10)]
     write_class_folders(tmp_path / "images", IMAGES, names)
     summary = set_up(tmp_path, progress=False)
-    assert {name: split["rows"] for name, split in summary["splits"].items()} == {"train": 28, "val": 4, "test": 10}
-    assert "10 images of the test folder don't say whether they are PublicTest or PrivateTest" in summary["warnings"][0]
+    assert {name: split["rows"] for name, split in summary["splits"].items()} == {
+        "train": 28,
+        "val": 4,
+        "test": 10,
+    }
+    assert (
+        "10 images of the test folder don't say whether they are PublicTest or PrivateTest"
+        in summary["warnings"][0]
+    )
     assert "Warning: 10 images" in format_summary(summary)
 
 
@@ -201,5 +234,7 @@ def test_unknown_class_folder(tmp_path):
 def test_class_folder_with_an_image_of_another_size(tmp_path):
     write_class_folders(tmp_path, IMAGES[:3], [f"train/happy/{i}.png" for i in range(3)])
     write_class_folders(tmp_path, [IMAGES[0][:30]], ["train/happy/9.png"])
-    with pytest.raises(DataError, match=r"train/happy/9.png.*an image of 48x30, expected 48x48.*--skip-bad-rows"):
+    with pytest.raises(
+        DataError, match=r"train/happy/9.png.*an image of 48x30, expected 48x48.*--skip-bad-rows"
+    ):
         set_up(tmp_path, progress=False)

@@ -60,7 +60,10 @@ def refuses(folder, match):
 
 
 def test_no_folder(tmp_path):
-    refuses(tmp_path / "nowhere", r"nowhere: no such folder. Run set-up first: python main.py -s True -d")
+    refuses(
+        tmp_path / "nowhere",
+        r"nowhere: no such folder. Run set-up first: python main.py -s True -d",
+    )
 
 
 def test_no_dataset(tmp_path):
@@ -118,7 +121,9 @@ def test_description_lost_or_broken(data, content):
     path.unlink()
     if content is not None:
         path.write_text(content)
-    refuses(data, r"dataset.json: (missing, so the names of the classes are unknown|not a description)")
+    refuses(
+        data, r"dataset.json: (missing, so the names of the classes are unknown|not a description)"
+    )
 
 
 def test_images_gone(data):
@@ -126,11 +131,16 @@ def test_images_gone(data):
     for path in manifest.table["path"][:3]:
         (data / path).unlink()
     assert manifest.missing_images() == manifest.table["path"][:3].tolist()
-    refuses(data, r"manifest.csv: 3 of 20 images are gone, the first: .*icml_face_data-00000.png. Run set-up again")
+    refuses(
+        data,
+        r"manifest.csv: 3 of 20 images are gone, the first: .*icml_face_data-00000.png. Run set-up again",
+    )
 
 
 def test_split_without_rows(data):
-    with pytest.raises(DataError, match=r"no rows in split 'unlabelled', this dataset has train, val, test"):
+    with pytest.raises(
+        DataError, match=r"no rows in split 'unlabelled', this dataset has train, val, test"
+    ):
         read_manifest(data).split("unlabelled")
 
 
@@ -170,7 +180,9 @@ def test_load_images_names_the_file(tmp_path):
     for path, image in zip(paths, images, strict=True):
         write_png(path, image)
     paths[1].write_bytes(encode_png(images[1][:40]))
-    with pytest.raises(DataError, match=r"1.png: an image of 48x40 \(gray\), expected 48x48 \(gray\) like .*0.png"):
+    with pytest.raises(
+        DataError, match=r"1.png: an image of 48x40 \(gray\), expected 48x48 \(gray\) like .*0.png"
+    ):
         load_images(paths)
     paths[1].write_bytes(b"not an image")
     with pytest.raises(DataError, match=r"1.png: not an image that can be read \(12 bytes\)"):

@@ -10,7 +10,12 @@ import numpy as np
 import pytest
 
 from generate_data.errors import DataError
-from generate_data.samples.expressions import ACTION_UNITS, EXPRESSIONS, draw_action_units, draw_face
+from generate_data.samples.expressions import (
+    ACTION_UNITS,
+    EXPRESSIONS,
+    draw_action_units,
+    draw_face,
+)
 from generate_data.samples.face import render
 from generate_data.samples.sample_csv import sample_labels, write_sample
 
@@ -18,13 +23,19 @@ CLASSES = range(7)
 
 
 def faces_of(expression: int, count: int, seed: int = 0) -> np.ndarray:
-    return np.stack([draw_face(expression, np.random.default_rng([seed, expression, i])) for i in range(count)])
+    return np.stack(
+        [draw_face(expression, np.random.default_rng([seed, expression, i])) for i in range(count)]
+    )
 
 
 def mean_face(count: int = 60, **units: float) -> np.ndarray:
     """Mean of the same people, standardised, showing exactly these units (au12=1.0)."""
-    intensities = dict.fromkeys(ACTION_UNITS, 0.0) | {int(name[2:]): value for name, value in units.items()}
-    faces = np.stack([render(intensities, np.random.default_rng([9, i])) for i in range(count)]).astype(np.float64)
+    intensities = dict.fromkeys(ACTION_UNITS, 0.0) | {
+        int(name[2:]): value for name, value in units.items()
+    }
+    faces = np.stack(
+        [render(intensities, np.random.default_rng([9, i])) for i in range(count)]
+    ).astype(np.float64)
     return ((faces - faces.mean((1, 2), keepdims=True)) / faces.std((1, 2), keepdims=True)).mean(0)
 
 
@@ -44,7 +55,9 @@ def test_the_same_generator_state_draws_the_same_face():
 
 def test_every_unit_of_the_table_is_known_and_its_intensity_stays_in_range():
     assert sorted(EXPRESSIONS) == list(CLASSES)
-    assert {unit for variants in EXPRESSIONS.values() for variant in variants for unit in variant} <= set(ACTION_UNITS)
+    assert {
+        unit for variants in EXPRESSIONS.values() for variant in variants for unit in variant
+    } <= set(ACTION_UNITS)
     for expression in CLASSES:
         units = draw_action_units(expression, np.random.default_rng(expression))
         assert set(units) == set(ACTION_UNITS)
@@ -55,7 +68,9 @@ def test_every_unit_of_the_table_is_known_and_its_intensity_stays_in_range():
 def test_every_action_unit_changes_the_face(unit):
     companions = {16: {25: 1.0}, 20: {25: 1.0}}.get(unit, {})
     rest = dict.fromkeys(ACTION_UNITS, 0.0) | companions
-    still, moved = (render(rest | {unit: value}, np.random.default_rng(3)).astype(int) for value in (0.0, 1.0))
+    still, moved = (
+        render(rest | {unit: value}, np.random.default_rng(3)).astype(int) for value in (0.0, 1.0)
+    )
     assert (abs(still - moved) > 10).sum() >= 4
 
 
@@ -84,18 +99,26 @@ def test_raised_brows_darken_what_lies_above_them_and_lowered_ones_what_lies_bet
 def test_pixels_alone_tell_something_of_the_class_but_not_all():
     """Ridge regression on standardised pixels: above the majority class, well below what a network reaches."""
     labels = sample_labels(1400, seed=1)
-    faces = np.stack([draw_face(int(label), np.random.default_rng([1, i, 0])) for i, label in enumerate(labels)])
+    faces = np.stack(
+        [draw_face(int(label), np.random.default_rng([1, i, 0])) for i, label in enumerate(labels)]
+    )
     pixels = faces.reshape(len(faces), 24, 2, 24, 2).mean((2, 4)).reshape(len(faces), -1)
     pixels = (pixels - pixels.mean(1, keepdims=True)) / pixels.std(1, keepdims=True)
     train, held_out = pixels[:1100], pixels[1100:]
     targets = np.eye(7)[labels[:1100]]
-    weights = np.linalg.solve(train.T @ train + 300 * np.eye(train.shape[1]), train.T @ (targets - targets.mean(0)))
+    weights = np.linalg.solve(
+        train.T @ train + 300 * np.eye(train.shape[1]), train.T @ (targets - targets.mean(0))
+    )
     accuracy = ((held_out @ weights + targets.mean(0)).argmax(1) == labels[1100:]).mean()
     assert 0.32 < accuracy < 0.70
 
 
 def test_faces_are_no_near_copies_of_each_other():
-    faces = np.concatenate([faces_of(expression, 60) for expression in CLASSES]).reshape(420, -1).astype(np.float64)
+    faces = (
+        np.concatenate([faces_of(expression, 60) for expression in CLASSES])
+        .reshape(420, -1)
+        .astype(np.float64)
+    )
     faces -= faces.mean(1, keepdims=True)
     faces /= np.linalg.norm(faces, axis=1, keepdims=True)
     assert np.triu(faces @ faces.T, 1).max() < 0.95
@@ -133,13 +156,20 @@ def test_a_rerun_gives_the_same_bytes_and_a_larger_count_the_same_first_rows(tmp
     assert write_sample(tmp_path, count=30, seed=4, progress=False).read_bytes() == first
     assert write_sample(tmp_path, count=70, seed=4, progress=False).read_bytes().startswith(first)
     assert write_sample(tmp_path, count=30, seed=5, progress=False).read_bytes() != first
-    assert (tmp_path / ".sample").read_text().split() == [hashlib.sha256(path.read_bytes()).hexdigest()]
+    assert (tmp_path / ".sample").read_text().split() == [
+        hashlib.sha256(path.read_bytes()).hexdigest()
+    ]
 
 
-@pytest.mark.parametrize("name", ["fer2013.csv", "train.csv", "test.csv", "icml_face_data.csv", "archive.zip", "Train.CSV"])
+@pytest.mark.parametrize(
+    "name",
+    ["fer2013.csv", "train.csv", "test.csv", "icml_face_data.csv", "archive.zip", "Train.CSV"],
+)
 def test_the_users_files_are_never_replaced(tmp_path, name):
     (tmp_path / name).write_bytes(b"mine")
-    with pytest.raises(DataError, match=rf"{name}: this file was not drawn by --sample.*another folder"):
+    with pytest.raises(
+        DataError, match=rf"{name}: this file was not drawn by --sample.*another folder"
+    ):
         write_sample(tmp_path, count=5, progress=False)
     assert os.listdir(tmp_path) == [name]
     assert (tmp_path / name).read_bytes() == b"mine"

@@ -16,7 +16,13 @@ from generate_data.errors import DataError
 from generate_data.images.png import load_images
 from generate_data.manifest import COLUMNS, read_manifest
 from generate_data.setup_fer2013 import format_summary, set_up
-from tests.support.kaggle_files import smooth_images, usages_for, write_icml_csv, write_test_csv, write_train_csv
+from tests.support.kaggle_files import (
+    smooth_images,
+    usages_for,
+    write_icml_csv,
+    write_test_csv,
+    write_train_csv,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -137,7 +143,9 @@ def test_killed_half_way_looks_unfinished_and_the_next_clears_up(data, moment):
         f"setup.{moment} = lambda *a, **k: (print('now', flush=True), time.sleep(60))\n"
         "setup.set_up(sys.argv[1], progress=False)"
     )
-    process = subprocess.Popen([sys.executable, "-c", program, str(data)], stdout=subprocess.PIPE, cwd=ROOT)
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, str(data)], stdout=subprocess.PIPE, cwd=ROOT
+    )
     assert process.stdout.readline().strip() == b"now"
     time.sleep(0.1)
     os.kill(process.pid, getattr(signal, "SIGKILL", signal.SIGTERM))
@@ -158,7 +166,11 @@ def test_val_is_an_eighth_of_each_class(tmp_path):
     summary = set_up(tmp_path, progress=False)
     val = summary["splits"]["val"]
     assert val["rows"] == 20
-    assert (val["classes"]["angry"], val["classes"]["disgust"], val["classes"]["happy"]) == (10, 1, 9)
+    assert (val["classes"]["angry"], val["classes"]["disgust"], val["classes"]["happy"]) == (
+        10,
+        1,
+        9,
+    )
 
 
 def test_summary_counts(tmp_path):
@@ -166,10 +178,26 @@ def test_summary_counts(tmp_path):
     images[15], images[17] = images[2], images[3]
     write_icml_csv(tmp_path / "icml_face_data.csv", images, usages_for(14, 3, 3))
     summary = set_up(tmp_path, progress=False)
-    assert {name: split["rows"] for name, split in summary["splits"].items()} == {"train": 14, "val": 3, "test": 3}
+    assert {name: split["rows"] for name, split in summary["splits"].items()} == {
+        "train": 14,
+        "val": 3,
+        "test": 3,
+    }
     counts = {(count["rows"], count["of"]): count for count in summary["copies"]}
-    assert counts["val", "train"] == {"rows": "val", "of": "train", "exact": 1, "near": 0, "other_label": 1}
-    assert counts["test", "train"] == {"rows": "test", "of": "train", "exact": 1, "near": 0, "other_label": 0}
+    assert counts["val", "train"] == {
+        "rows": "val",
+        "of": "train",
+        "exact": 1,
+        "near": 0,
+        "other_label": 1,
+    }
+    assert counts["test", "train"] == {
+        "rows": "test",
+        "of": "train",
+        "exact": 1,
+        "near": 0,
+        "other_label": 0,
+    }
     assert counts["train", "train"]["exact"] == 0
     text = format_summary(summary)
     assert "val of train" in text
@@ -185,5 +213,7 @@ def test_progress_bar_goes_to_stderr(data, capsys):
 
 def test_errors_are_imported_without_numpy():
     program = "import sys, generate_data.errors; print([m for m in ('numpy', 'pandas', 'cv2', 'tqdm') if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=True
+    )
     assert done.stdout.strip() == "[]"

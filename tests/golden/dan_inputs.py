@@ -25,17 +25,28 @@ def _block(prefix, channels):
     shapes = {"depthwise_kernel": (7, 7, channels, 1), "depthwise_bias": (channels,)}
     shapes |= {"norm_gamma": (channels,), "norm_beta": (channels,)}
     shapes |= {"expand_kernel": (channels, 4 * channels), "expand_bias": (4 * channels,)}
-    shapes |= {"project_kernel": (4 * channels, channels), "project_bias": (channels,), "scale": (channels,)}
+    shapes |= {
+        "project_kernel": (4 * channels, channels),
+        "project_bias": (channels,),
+        "scale": (channels,),
+    }
     return {prefix + name: shape for name, shape in shapes.items()}
 
 
 def _convnext():
     depths, dims = CONVNEXT
-    shapes = {"stem_conv/kernel": (4, 4, 3, dims[0]), "stem_conv/bias": (dims[0],), **_norm("stem_norm", dims[0], moving=False)}
+    shapes = {
+        "stem_conv/kernel": (4, 4, 3, dims[0]),
+        "stem_conv/bias": (dims[0],),
+        **_norm("stem_norm", dims[0], moving=False),
+    }
     for stage, (depth, channels) in enumerate(zip(depths, dims, strict=True)):
         if stage:
             shapes |= _norm(f"down{stage}_norm", dims[stage - 1], moving=False)
-            shapes |= {f"down{stage}_conv/kernel": (2, 2, dims[stage - 1], channels), f"down{stage}_conv/bias": (channels,)}
+            shapes |= {
+                f"down{stage}_conv/kernel": (2, 2, dims[stage - 1], channels),
+                f"down{stage}_conv/bias": (channels,),
+            }
         for block in range(depth):
             shapes |= _block(f"stage{stage}_block{block}/", channels)
     return shapes | _norm("output_norm", dims[-1], moving=False)
@@ -45,16 +56,31 @@ def _resnet():
     shapes = {"stem/kernel": (7, 7, 3, RESNET[0]), **_norm("stem_norm", RESNET[0])}
     for stage, channels in enumerate(RESNET):
         for block in range(2):
-            name, before = f"stage{stage}_block{block}", RESNET[stage - 1] if stage and not block else channels
-            shapes |= {f"{name}_conv1/kernel": (3, 3, before, channels), **_norm(f"{name}_conv1_norm", channels)}
-            shapes |= {f"{name}_conv2/kernel": (3, 3, channels, channels), **_norm(f"{name}_conv2_norm", channels)}
+            name, before = (
+                f"stage{stage}_block{block}",
+                RESNET[stage - 1] if stage and not block else channels,
+            )
+            shapes |= {
+                f"{name}_conv1/kernel": (3, 3, before, channels),
+                **_norm(f"{name}_conv1_norm", channels),
+            }
+            shapes |= {
+                f"{name}_conv2/kernel": (3, 3, channels, channels),
+                **_norm(f"{name}_conv2_norm", channels),
+            }
             if stage and not block:
-                shapes |= {f"{name}_shortcut/kernel": (1, 1, before, channels), **_norm(f"{name}_shortcut_norm", channels)}
+                shapes |= {
+                    f"{name}_shortcut/kernel": (1, 1, before, channels),
+                    **_norm(f"{name}_shortcut_norm", channels),
+                }
     return shapes
 
 
 def _spatial(prefix, channels):
-    shapes = {f"{prefix}reduce/kernel": (1, 1, channels, WIDTH), **_norm(f"{prefix}reduce_norm", WIDTH)}
+    shapes = {
+        f"{prefix}reduce/kernel": (1, 1, channels, WIDTH),
+        **_norm(f"{prefix}reduce_norm", WIDTH),
+    }
     for rows, columns in SPATIAL:
         shapes[f"{prefix}conv_{rows}x{columns}/kernel"] = (rows, columns, WIDTH, channels)
         shapes |= _norm(f"{prefix}norm_{rows}x{columns}", channels)
@@ -63,7 +89,10 @@ def _spatial(prefix, channels):
 
 def _channel(prefix, channels):
     shapes = {f"{prefix}squeeze/kernel": (channels, SQUEEZED), **_norm(f"{prefix}norm", SQUEEZED)}
-    return shapes | {f"{prefix}excite/kernel": (SQUEEZED, channels), f"{prefix}excite/bias": (channels,)}
+    return shapes | {
+        f"{prefix}excite/kernel": (SQUEEZED, channels),
+        f"{prefix}excite/bias": (channels,),
+    }
 
 
 def _head(prefix, channels):
@@ -98,7 +127,12 @@ MODELS = {  # name: array name: shape
     "fusion_one": _model((4, 1, 6), {}),
 }
 CLASSES, FEATURES = 4, 6
-LABELS = {"affinity": (3, 0, 3, 0, 1), "affinity_one": (2,), "center": (3, 0, 3, 0, 1), "center_one": (2,)}  # some classes absent
+LABELS = {
+    "affinity": (3, 0, 3, 0, 1),
+    "affinity_one": (2,),
+    "center": (3, 0, 3, 0, 1),
+    "center_one": (2,),
+}  # some classes absent
 HEAD_SHAPES = {"partition2": (5, 2, 6), "partition4": (5, 4, 6), "partition_one": (1, 4, 6)}
 
 
@@ -112,8 +146,15 @@ def class_case(name):
     """ "features" ``(batch, FEATURES)``, "centers" ``(CLASSES, FEATURES)``, "labels" ``(batch,)`` of a case of ``LABELS``."""
     numbers = _numbers(name)
     labels = np.array(LABELS[name], "int32")
-    features, centers = numbers.normal(0, 1, (len(labels), FEATURES)), numbers.normal(0, 1, (CLASSES, FEATURES))
-    return {"features": features.astype("float32"), "centers": centers.astype("float32"), "labels": labels}
+    features, centers = (
+        numbers.normal(0, 1, (len(labels), FEATURES)),
+        numbers.normal(0, 1, (CLASSES, FEATURES)),
+    )
+    return {
+        "features": features.astype("float32"),
+        "centers": centers.astype("float32"),
+        "labels": labels,
+    }
 
 
 def heads(name):

@@ -22,9 +22,15 @@ def weights():
     drawn = {}
     for name, shape in KERNELS.items():
         scale = 0.02 if name == "localization_theta" else 1.0 / np.sqrt(np.prod(shape[:-1]))
-        drawn[name] = (numbers.normal(0, scale, shape).astype("float32"), numbers.normal(0, 0.05, shape[-1]).astype("float32"))
+        drawn[name] = (
+            numbers.normal(0, scale, shape).astype("float32"),
+            numbers.normal(0, 0.05, shape[-1]).astype("float32"),
+        )
     theta_kernel, theta_bias = drawn["localization_theta"]
-    drawn["localization_theta"] = (theta_kernel, theta_bias + np.array([1, 0, 0, 0, 1, 0], "float32"))
+    drawn["localization_theta"] = (
+        theta_kernel,
+        theta_bias + np.array([1, 0, 0, 0, 1, 0], "float32"),
+    )
     statistics = {
         "gamma": numbers.uniform(0.5, 1.5, 10),
         "beta": numbers.normal(0, 0.1, 10),

@@ -25,7 +25,9 @@ class Weights:
     """The arrays of a case as tensors, in Keras's layout, with the layers of PyTorch that use them. Maps have channels first."""
 
     def __init__(self, arrays, training):
-        self.tensors = {name: torch.tensor(array, dtype=torch.float64) for name, array in arrays.items()}
+        self.tensors = {
+            name: torch.tensor(array, dtype=torch.float64) for name, array in arrays.items()
+        }
         self.training = training
         for name, tensor in self.tensors.items():
             tensor.requires_grad_("moving" not in name)
@@ -42,12 +44,18 @@ class Weights:
 
     def batch_norm(self, x, name):
         prefix = f"{name}/" if name else ""
-        mean, variance, gamma, beta = (self[prefix + kind] for kind in ("moving_mean", "moving_variance", "gamma", "beta"))
-        return functional.batch_norm(x, mean, variance, gamma, beta, self.training, momentum=0.1, eps=1e-5)
+        mean, variance, gamma, beta = (
+            self[prefix + kind] for kind in ("moving_mean", "moving_variance", "gamma", "beta")
+        )
+        return functional.batch_norm(
+            x, mean, variance, gamma, beta, self.training, momentum=0.1, eps=1e-5
+        )
 
     def layer_norm(self, x, gamma, beta):
         """Over the channels of a map."""
-        x = functional.layer_norm(x.permute(0, 2, 3, 1), x.shape[1:2], self[gamma], self[beta], eps=1e-6)
+        x = functional.layer_norm(
+            x.permute(0, 2, 3, 1), x.shape[1:2], self[gamma], self[beta], eps=1e-6
+        )
         return x.permute(0, 3, 1, 2)
 
 
@@ -61,7 +69,9 @@ def convnext_block(w, x, prefix=""):
 
 
 def normalized(pixels):
-    mean, std = (torch.tensor(v, dtype=torch.float64).view(1, 3, 1, 1) for v in (IMAGENET_MEAN, IMAGENET_STD))
+    mean, std = (
+        torch.tensor(v, dtype=torch.float64).view(1, 3, 1, 1) for v in (IMAGENET_MEAN, IMAGENET_STD)
+    )
     return (pixels / 255 - mean) / std
 
 
@@ -78,7 +88,9 @@ def convnext(w, pixels):
 
 
 def basic_block(w, x, name, stride):
-    y = functional.relu(w.batch_norm(w.conv(x, f"{name}_conv1", stride=stride, padding=1), f"{name}_conv1_norm"))
+    y = functional.relu(
+        w.batch_norm(w.conv(x, f"{name}_conv1", stride=stride, padding=1), f"{name}_conv1_norm")
+    )
     y = w.batch_norm(w.conv(y, f"{name}_conv2", padding=1), f"{name}_conv2_norm")
     if stride != 1:
         x = w.batch_norm(w.conv(x, f"{name}_shortcut", stride=stride), f"{name}_shortcut_norm")
@@ -86,7 +98,9 @@ def basic_block(w, x, name, stride):
 
 
 def resnet(w, pixels):
-    x = functional.relu(w.batch_norm(w.conv(normalized(pixels), "stem", stride=2, padding=3), "stem_norm"))
+    x = functional.relu(
+        w.batch_norm(w.conv(normalized(pixels), "stem", stride=2, padding=3), "stem_norm")
+    )
     x = functional.max_pool2d(x, kernel_size=3, stride=2, padding=1)
     for stage in range(len(dan_inputs.RESNET)):
         x = basic_block(w, x, f"stage{stage}_block0", stride=2 if stage else 1)
@@ -119,7 +133,9 @@ def fusion(w, heads):
 
 
 def dan(w, x):
-    heads = torch.stack([attention_head(w, x, f"head{head}/") for head in range(dan_inputs.HEADS)], dim=1)
+    heads = torch.stack(
+        [attention_head(w, x, f"head{head}/") for head in range(dan_inputs.HEADS)], dim=1
+    )
     return w.batch_norm(w.linear(fusion(w, heads).sum(dim=1), "dense/kernel"), "logits")
 
 
@@ -172,10 +188,14 @@ def run_model(name, results):
     w = Weights(arrays, training=True)
     outputs = last(MODELS[name](w, first(w["inputs"])))
     results[f"{name}/training"] = outputs
-    (outputs * torch.tensor(dan_inputs.cotangent(outputs.shape), dtype=torch.float64)).sum().backward()
+    (
+        outputs * torch.tensor(dan_inputs.cotangent(outputs.shape), dtype=torch.float64)
+    ).sum().backward()
     if "inputs2" in arrays:
         MODELS[name](w, first(w["inputs2"]))
-    results[f"{name}/gradients"] = torch.cat([w[key].grad.flatten() for key in dan_inputs.names_with_gradient(name)])
+    results[f"{name}/gradients"] = torch.cat(
+        [w[key].grad.flatten() for key in dan_inputs.names_with_gradient(name)]
+    )
     moving = dan_inputs.moving_names(name)
     if moving:
         results[f"{name}/moved"] = torch.cat([w[key] for key in moving])
@@ -185,7 +205,9 @@ def run_model(name, results):
 
 def run_loss(name, function, arrays, results):
     tensors = {
-        key: torch.tensor(array, dtype=torch.float64, requires_grad=True) for key, array in arrays.items() if key != "labels"
+        key: torch.tensor(array, dtype=torch.float64, requires_grad=True)
+        for key, array in arrays.items()
+        if key != "labels"
     }
     labels = {"labels": torch.tensor(arrays["labels"]).long()} if "labels" in arrays else {}
     results[f"{name}/value"] = value = function(**tensors, **labels)
@@ -198,12 +220,24 @@ def main():
     for name in dan_inputs.MODELS:
         run_model(name, results)
     for name in dan_inputs.LABELS:
-        run_loss(name, affinity if name.startswith("affinity") else center, dan_inputs.class_case(name), results)
+        run_loss(
+            name,
+            affinity if name.startswith("affinity") else center,
+            dan_inputs.class_case(name),
+            results,
+        )
     for name in dan_inputs.HEAD_SHAPES:
         for function in (partition_inside, partition_outside):
-            run_loss(f"{name}/{function.__name__[10:]}", function, {"heads": dan_inputs.heads(name)}, results)
+            run_loss(
+                f"{name}/{function.__name__[10:]}",
+                function,
+                {"heads": dan_inputs.heads(name)},
+                results,
+            )
     arrays = {name: value.detach().numpy().astype("float32") for name, value in results.items()}
-    np.savez_compressed(Path(__file__).with_name("dan.npz"), torch_version=np.array(torch.__version__), **arrays)
+    np.savez_compressed(
+        Path(__file__).with_name("dan.npz"), torch_version=np.array(torch.__version__), **arrays
+    )
 
 
 if __name__ == "__main__":

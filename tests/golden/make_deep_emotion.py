@@ -20,7 +20,10 @@ def main():
     tensors = {}
     for name, (kernel, bias) in drawn.items():
         order = (3, 2, 0, 1) if kernel.ndim == 4 else (1, 0)
-        tensors[name] = (torch.tensor(kernel.transpose(order).copy(), requires_grad=True), torch.tensor(bias, requires_grad=True))
+        tensors[name] = (
+            torch.tensor(kernel.transpose(order).copy(), requires_grad=True),
+            torch.tensor(bias, requires_grad=True),
+        )
 
     def conv(name, x):
         return functional.conv2d(x, *tensors[name])
@@ -34,7 +37,9 @@ def main():
     hidden = functional.relu(functional.linear(flat(where), *tensors["localization_dense"]))
     theta = functional.linear(hidden, *tensors["localization_theta"]).view(-1, 2, 3)
     grid = functional.affine_grid(theta, pixels.size(), align_corners=True)
-    x = functional.grid_sample(pixels, grid, mode="bilinear", padding_mode="zeros", align_corners=True)
+    x = functional.grid_sample(
+        pixels, grid, mode="bilinear", padding_mode="zeros", align_corners=True
+    )
     x = functional.relu(functional.max_pool2d(conv("conv2", functional.relu(conv("conv1", x))), 2))
     norm = nn.BatchNorm2d(10).eval()
     norm.load_state_dict(
@@ -46,8 +51,12 @@ def main():
             "num_batches_tracked": torch.tensor(0),
         }
     )
-    x = functional.relu(functional.max_pool2d(norm(conv("conv4", functional.relu(conv("conv3", x)))), 2))
-    logits = functional.linear(functional.relu(functional.linear(flat(x), *tensors["dense"])), *tensors["logits"])
+    x = functional.relu(
+        functional.max_pool2d(norm(conv("conv4", functional.relu(conv("conv3", x)))), 2)
+    )
+    logits = functional.linear(
+        functional.relu(functional.linear(flat(x), *tensors["dense"])), *tensors["logits"]
+    )
     (logits**2).sum().backward()
     np.savez(
         Path(__file__).with_name("deep_emotion.npz"),

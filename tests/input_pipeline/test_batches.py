@@ -31,7 +31,9 @@ def files(tmp_path, rng):
 
 def split_of(images):
     labels = (np.arange(len(images)) % 3).astype(np.int32)
-    return Split("train", images, labels, np.array([""] * len(images)), labels, NAMES, has_train=True)
+    return Split(
+        "train", images, labels, np.array([""] * len(images)), labels, NAMES, has_train=True
+    )
 
 
 def test_files_and_arrays_give_the_same_batches(files):
@@ -47,11 +49,19 @@ def test_files_and_arrays_give_the_same_batches(files):
 def test_a_resumed_epoch_of_files_goes_on_where_it_was(files):
     batches = TrainingBatches(split_of(files), Recipe(batch_size=5, rotation=10.0), (16, 16, 3))
     whole, rest = list(batches.epoch(1)), list(batches.epoch(1, first_step=1))
-    np.testing.assert_array_equal(np.concatenate([b[0] for b in whole[1:]]), np.concatenate([b[0] for b in rest]))
+    np.testing.assert_array_equal(
+        np.concatenate([b[0] for b in whole[1:]]), np.concatenate([b[0] for b in rest])
+    )
 
 
 def test_the_end_of_an_epoch_does_not_wait_for_autotuning(files):
-    assert TrainingBatches(split_of(files), Recipe(batch_size=5), (16, 16, 3)).epoch(0).options().autotune.enabled is False
+    assert (
+        TrainingBatches(split_of(files), Recipe(batch_size=5), (16, 16, 3))
+        .epoch(0)
+        .options()
+        .autotune.enabled
+        is False
+    )
 
 
 def test_an_image_that_is_gone_is_named(files, tmp_path):
@@ -66,7 +76,9 @@ def test_fit_images_converts_colour_and_size():
     np.testing.assert_array_equal(fit_images(gray, (4, 4, 3)), np.full((1, 4, 4, 3), 100.0))
     red = np.zeros((1, 2, 2, 3), np.uint8)
     red[..., 0] = 100
-    np.testing.assert_allclose(fit_images(red, (2, 2, 1)), np.full((1, 2, 2, 1), 29.89), atol=0.01)  # ITU-R 601
+    np.testing.assert_allclose(
+        fit_images(red, (2, 2, 1)), np.full((1, 2, 2, 1), 29.89), atol=0.01
+    )  # ITU-R 601
     ramp = np.array([0, 100], np.uint8).reshape(1, 1, 2, 1)
     # Pixel centres of the four lie at -1/4, 1/4, 3/4 and 5/4 of the two.
     np.testing.assert_allclose(fit_images(ramp, (1, 4, 1))[0, 0, :, 0], [0, 25, 75, 100], atol=1e-4)
@@ -122,7 +134,9 @@ def test_shrink_makes_the_face_smaller():
 @pytest.mark.parametrize(("most", "area"), [(0.25, 0.25), (1.0, 1.0)])
 def test_erase_most_is_the_largest_area(most, area):
     white = np.full((1, 40, 40, 1), 255, np.uint8)
-    numbers = draws(erase=0.0, erase_area=1.0, erase_aspect=0.5, erase_x=0.0, erase_y=0.0, erase_value=0.0)
+    numbers = draws(
+        erase=0.0, erase_area=1.0, erase_aspect=0.5, erase_x=0.0, erase_y=0.0, erase_value=0.0
+    )
     erased = augment(white, numbers, Recipe(erase=1.0, erase_most=most))
     assert float(np.mean(np.asarray(erased) == 0)) == pytest.approx(area, abs=0.03)
 
@@ -141,7 +155,14 @@ def test_a_class_without_rows_is_no_trouble_to_inverse_frequency():
 
 
 def test_decay_epochs_and_plain_momentum():
-    recipe = Recipe(optimizer="momentum", schedule="step", decay=0.1, decay_epochs=10.0, learning_rate=1.0, epochs=40)
+    recipe = Recipe(
+        optimizer="momentum",
+        schedule="step",
+        decay=0.1,
+        decay_epochs=10.0,
+        learning_rate=1.0,
+        epochs=40,
+    )
     rates = [learning_rate(recipe, epoch * 5, 5) for epoch in (0, 9, 10, 25)]
     assert rates == pytest.approx([1.0, 1.0, 0.1, 0.01])
     assert build_optimizer(recipe, []).nesterov is False
@@ -159,9 +180,17 @@ def test_averaging_over_views_is_the_mean_of_their_probabilities(rng):
     for top, left in ((0, 0), (0, 1 / 12), (1 / 12, 0), (1 / 12, 1 / 12), (1 / 24, 1 / 24)):
         for view in (images, images[:, :, ::-1]):
             box = [[top, left, top + 11 / 12, left + 11 / 12]] * 3
-            views.append(tf.nn.softmax(model(tf.image.crop_and_resize(view.astype("float32"), box, range(3), (48, 48)))))
+            views.append(
+                tf.nn.softmax(
+                    model(tf.image.crop_and_resize(view.astype("float32"), box, range(3), (48, 48)))
+                )
+            )
     expected = {"ten-crop": np.mean(views, axis=0)}
-    expected["flip"] = np.mean([tf.nn.softmax(model(v.astype("float32"))) for v in (images, images[:, :, ::-1])], axis=0)
+    expected["flip"] = np.mean(
+        [tf.nn.softmax(model(v.astype("float32"))) for v in (images, images[:, :, ::-1])], axis=0
+    )
     for tta, probabilities in expected.items():
-        np.testing.assert_allclose(np.exp(split_logits(model, split, tta)), probabilities, atol=1e-5, err_msg=tta)
+        np.testing.assert_allclose(
+            np.exp(split_logits(model, split, tta)), probabilities, atol=1e-5, err_msg=tta
+        )
     assert np.abs(expected["flip"] - expected["ten-crop"]).max() > 1e-3

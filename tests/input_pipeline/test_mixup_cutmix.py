@@ -23,7 +23,9 @@ def draws(count=1, **values):
 def mixed(recipe, shares, **numbers):
     """A black 8x8 image mixed with a white one: its pixels and its own share."""
     black, white = np.zeros((1, 8, 8, 1), np.float32), np.full((1, 8, 8, 1), 200, np.float32)
-    images, own = mix(tf.constant(black), tf.constant(white), draws(**numbers), np.float32([shares]), recipe)
+    images, own = mix(
+        tf.constant(black), tf.constant(white), draws(**numbers), np.float32([shares]), recipe
+    )
     return images.numpy()[0, :, :, 0], float(own[0])
 
 
@@ -34,12 +36,16 @@ def test_mixup_blends_all_pixels():
 
 
 def test_cutmix_pastes_a_box_and_corrects_its_share():
-    pixels, own = mixed(Recipe(cutmix=1.0), [1.0, 0.75], cut_x=0.5, cut_y=0.5)  # sides 8 * sqrt(0.25) about (4, 4)
+    pixels, own = mixed(
+        Recipe(cutmix=1.0), [1.0, 0.75], cut_x=0.5, cut_y=0.5
+    )  # sides 8 * sqrt(0.25) about (4, 4)
     expected = np.zeros((8, 8))
     expected[2:6, 2:6] = 200.0
     np.testing.assert_array_equal(pixels, expected)
     assert own == 0.75
-    pixels, own = mixed(Recipe(cutmix=1.0), [1.0, 0.75], cut_x=0.0, cut_y=0.99)  # the border leaves 2 columns and 3 rows
+    pixels, own = mixed(
+        Recipe(cutmix=1.0), [1.0, 0.75], cut_x=0.0, cut_y=0.99
+    )  # the border leaves 2 columns and 3 rows
     expected = np.zeros((8, 8))
     expected[5:8, 0:2] = 200.0
     np.testing.assert_array_equal(pixels, expected)
@@ -69,7 +75,9 @@ def one_batch(split, recipe, shares, monkeypatch, **numbers):
     rows = np.arange(count, dtype=np.int32)
     plan = EpochPlan(rows, rows, draws(count, **numbers), np.float32(shares))
     monkeypatch.setattr(pipeline, "epoch_plan", lambda *arguments: plan)
-    return [part.numpy() for part in next(iter(TrainingBatches(split, recipe, (48, 48, 1)).epoch(0)))]
+    return [
+        part.numpy() for part in next(iter(TrainingBatches(split, recipe, (48, 48, 1)).epoch(0)))
+    ]
 
 
 def test_a_batch_is_mixed_with_its_mirror_and_so_are_its_targets(toy_split, monkeypatch):
@@ -79,19 +87,28 @@ def test_a_batch_is_mixed_with_its_mirror_and_so_are_its_targets(toy_split, monk
     images, targets, labels, keys, count = one_batch(split, recipe, shares, monkeypatch)
     pixels = split.images.astype(np.float32)
     for row, share in enumerate((0.75, 0.5, 1.0, 0.25)):
-        np.testing.assert_allclose(images[row], share * pixels[row] + (1 - share) * pixels[3 - row], rtol=1e-6)
+        np.testing.assert_allclose(
+            images[row], share * pixels[row] + (1 - share) * pixels[3 - row], rtol=1e-6
+        )
     common, rare = 4 / (2 * 3), 4 / (2 * 1)
     expected = np.zeros((4, 7))
     expected[:, 0] = [0.75 * common, common, common, 0.75 * common]
     expected[:, 2] = [0.25 * rare, 0, 0, 0.25 * rare]
     np.testing.assert_allclose(targets, expected, rtol=1e-6)
-    assert labels.tolist() == [0, 0, 0, 0]  # before weighting: a quarter of class 2, three quarters of class 0
+    assert labels.tolist() == [
+        0,
+        0,
+        0,
+        0,
+    ]  # before weighting: a quarter of class 2, three quarters of class 0
     assert keys.tolist() == [0, 1, 2, 3]
     assert count == 4
 
 
 def test_at_a_tie_a_rows_own_label_wins(toy_split, monkeypatch):
-    _, targets, labels, _, _ = one_batch(toy_split(count=2), Recipe(batch_size=2, mixup=1.0), [[0.5, 1]] * 2, monkeypatch)
+    _, targets, labels, _, _ = one_batch(
+        toy_split(count=2), Recipe(batch_size=2, mixup=1.0), [[0.5, 1]] * 2, monkeypatch
+    )
     np.testing.assert_array_equal(targets[:, :2], np.full((2, 2), 0.5))
     assert labels.tolist() == [0, 1]
 
@@ -100,8 +117,12 @@ def test_partners_are_augmented_by_their_own_numbers(toy_split, monkeypatch):
     """Row 0 is mirrored, row 1 is not; CutMix then takes rows and columns of the augmented partner."""
     split = toy_split(count=2)
     recipe = Recipe(batch_size=2, cutmix=1.0, flip=True)
-    shares = [[1, 0.0]] * 2  # a box of the whole size about the middle: all pixels are the partner's
-    images, targets, labels, _, _ = one_batch(split, recipe, shares, monkeypatch, flip=np.array([0.1, 0.9]))
+    shares = [
+        [1, 0.0]
+    ] * 2  # a box of the whole size about the middle: all pixels are the partner's
+    images, targets, labels, _, _ = one_batch(
+        split, recipe, shares, monkeypatch, flip=np.array([0.1, 0.9])
+    )
     np.testing.assert_array_equal(images[0], split.images[1])
     np.testing.assert_array_equal(images[1], split.images[0, :, ::-1])
     np.testing.assert_array_equal(targets, np.eye(7)[[1, 0]])
@@ -110,13 +131,18 @@ def test_partners_are_augmented_by_their_own_numbers(toy_split, monkeypatch):
 
 def test_the_row_in_the_middle_stays_itself(toy_split, monkeypatch):
     split = toy_split(count=3)
-    images, targets, *_ = one_batch(split, Recipe(batch_size=3, mixup=1.0), [[0.5, 1]] * 3, monkeypatch)
+    images, targets, *_ = one_batch(
+        split, Recipe(batch_size=3, mixup=1.0), [[0.5, 1]] * 3, monkeypatch
+    )
     np.testing.assert_array_equal(images[1], split.images[1])
     np.testing.assert_array_equal(targets[1], np.eye(7)[1])
 
 
 def test_mixing_leaves_order_keys_and_augmentation_as_they_are():
     labels = np.arange(30) % 3
-    plain, mixing = epoch_plan(labels, "shuffle", 1, 2), epoch_plan(labels, "shuffle", 1, 2, mixup=0.2, cutmix=1.0)
+    plain, mixing = (
+        epoch_plan(labels, "shuffle", 1, 2),
+        epoch_plan(labels, "shuffle", 1, 2, mixup=0.2, cutmix=1.0),
+    )
     for name in ("rows", "keys", "draws"):
         np.testing.assert_array_equal(getattr(plain, name), getattr(mixing, name))

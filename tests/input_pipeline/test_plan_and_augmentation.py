@@ -54,7 +54,9 @@ def test_new_purposes_leave_the_numbers_of_the_old_ones():
     plan = epoch_plan(LABELS, "shuffle", 3, 5, mixup=0.2, cutmix=1.0)
     assert plan.rows[:4].tolist() == [2, 1, 6, 16]
     assert plan.keys[:2].tolist() == [677838243, 305222863]
-    np.testing.assert_array_equal(plan.draws[0, :2], np.float32([0.3528112769126892, 0.8309236168861389]))
+    np.testing.assert_array_equal(
+        plan.draws[0, :2], np.float32([0.3528112769126892, 0.8309236168861389])
+    )
     warp = plan.draws[0, [DRAWS.index("warp"), DRAWS.index("shrink")]]
     np.testing.assert_array_equal(warp, np.float32([0.4811326265335083, 0.2785595655441284]))
 
@@ -97,7 +99,9 @@ def test_shift_moves_by_the_share_it_says(rng):
     draws[:, DRAWS.index("shift_x")], draws[:, DRAWS.index("shift_y")] = 1.0, 0.5
     moved = augment(images, draws, Recipe(shift=0.25)).numpy()
     np.testing.assert_allclose(moved[:, :, :12], images[:, :, 4:], atol=1e-3)
-    np.testing.assert_allclose(moved[:, :, 12:], np.repeat(images[:, :, 15:], 4, axis=2), atol=1e-3)  # the edge repeats
+    np.testing.assert_allclose(
+        moved[:, :, 12:], np.repeat(images[:, :, 15:], 4, axis=2), atol=1e-3
+    )  # the edge repeats
 
 
 def test_rotation_by_a_quarter_turns_the_image(rng):
@@ -112,9 +116,13 @@ def test_brightness_contrast_and_erasing_do_what_they_say(rng):
     images[:, :8] = 60
     draws = np.full((4, len(DRAWS)), 0.5, "float32")
     draws[:, DRAWS.index("brightness")] = 1.0
-    np.testing.assert_allclose(augment(images, draws, Recipe(brightness=0.1)), images + 25.5, atol=1e-3)
+    np.testing.assert_allclose(
+        augment(images, draws, Recipe(brightness=0.1)), images + 25.5, atol=1e-3
+    )
     draws[:, DRAWS.index("contrast")] = 1.0
-    np.testing.assert_allclose(augment(images, draws, Recipe(contrast=0.5))[:, 0, 0, 0], [50] * 4, atol=1e-3)
+    np.testing.assert_allclose(
+        augment(images, draws, Recipe(contrast=0.5))[:, 0, 0, 0], [50] * 4, atol=1e-3
+    )
     draws[:, DRAWS.index("erase")] = [0.1, 0.9, 0.1, 0.9]
     erased = augment(images, draws, Recipe(erase=0.5)).numpy()
     assert [bool((erased[row] == 127.5).any()) for row in range(4)] == [True, False, True, False]
@@ -126,7 +134,10 @@ def test_flip_and_crop_copy_pixels_exactly(channels, rng):
     images = rng.integers(0, 256, (3, 20, 20, channels)).astype("uint8")
     draws = rng.random((3, len(DRAWS))).astype("float32")
     # floor(draw * 5) - 2: by -2, 1 and 2 pixels.
-    draws[:, DRAWS.index("crop_x")], draws[:, DRAWS.index("crop_y")] = [0.0, 0.6, 0.999], [0.79, 0.5, 0.19]
+    draws[:, DRAWS.index("crop_x")], draws[:, DRAWS.index("crop_y")] = (
+        [0.0, 0.6, 0.999],
+        [0.79, 0.5, 0.19],
+    )
     draws[:, DRAWS.index("flip")] = [0.9, 0.1, 0.9]
     cropped = augment(images, draws, Recipe(flip=True, crop=2)).numpy()
     padded = np.pad(images, ((0, 0), (2, 2), (2, 2), (0, 0)), mode="edge").astype("float32")
@@ -153,7 +164,17 @@ def test_a_warp_blends_the_four_neighbours():
     np.testing.assert_allclose(moved[0, 4, 3], [25, 0, 10], atol=1.0)
 
 
-FULL = Recipe(flip=True, crop=2, rotation=20, shift=0.1, zoom=0.1, shear=0.1, brightness=0.1, contrast=0.1, erase=0.5)
+FULL = Recipe(
+    flip=True,
+    crop=2,
+    rotation=20,
+    shift=0.1,
+    zoom=0.1,
+    shear=0.1,
+    brightness=0.1,
+    contrast=0.1,
+    erase=0.5,
+)
 
 
 def test_a_row_is_augmented_the_same_wherever_it_stands_eagerly_and_in_tf_data(rng):
@@ -161,9 +182,15 @@ def test_a_row_is_augmented_the_same_wherever_it_stands_eagerly_and_in_tf_data(r
     whole = augment(images, draws, FULL).numpy()
     backwards = augment(images[::-1], draws[::-1], FULL).numpy()
     np.testing.assert_array_equal(whole[::-1], backwards)
-    alone = np.concatenate([augment(images[row : row + 1], draws[row : row + 1], FULL) for row in range(len(images))])
+    alone = np.concatenate(
+        [augment(images[row : row + 1], draws[row : row + 1], FULL) for row in range(len(images))]
+    )
     np.testing.assert_array_equal(whole, alone)
-    mapped = tf.data.Dataset.from_tensor_slices((images, draws)).batch(2).map(lambda i, d: augment(i, d, FULL))
+    mapped = (
+        tf.data.Dataset.from_tensor_slices((images, draws))
+        .batch(2)
+        .map(lambda i, d: augment(i, d, FULL))
+    )
     np.testing.assert_array_equal(np.concatenate(list(mapped.as_numpy_iterator())), whole)
     assert whole.min() >= 0
     assert whole.max() <= 255
@@ -181,7 +208,9 @@ def test_batches_cover_the_epoch_and_can_start_in_the_middle(toy_split):
             np.testing.assert_array_equal(one, other)
 
 
-MIXED = dataclasses.replace(FULL, batch_size=40, mixup=0.4, cutmix=1.0, mix_share=0.6, class_weights="balanced")
+MIXED = dataclasses.replace(
+    FULL, batch_size=40, mixup=0.4, cutmix=1.0, mix_share=0.6, class_weights="balanced"
+)
 
 
 @pytest.mark.parametrize("recipe", [dataclasses.replace(FULL, batch_size=40), MIXED])
@@ -189,29 +218,48 @@ MIXED = dataclasses.replace(FULL, batch_size=40, mixup=0.4, cutmix=1.0, mix_shar
 def test_workers_together_see_the_batches_of_one(recipe, workers, toy_split):
     split = toy_split(count=101)  # parts of 13 and 14 of 40 rows, and of the last 21
     whole = list(TrainingBatches(split, recipe, (48, 48, 1)).epoch(3))
-    parts = [TrainingBatches(split, recipe, (48, 48, 1), worker=(index, workers)).epoch(3) for index in range(workers)]
+    parts = [
+        TrainingBatches(split, recipe, (48, 48, 1), worker=(index, workers)).epoch(3)
+        for index in range(workers)
+    ]
     for expected, *received in zip(whole, *parts, strict=True):
         counts = [len(part[0]) for part in received]
         count = int(expected[4])
-        assert counts == [count * (index + 1) // workers - count * index // workers for index in range(workers)]
+        assert counts == [
+            count * (index + 1) // workers - count * index // workers for index in range(workers)
+        ]
         assert [int(part[4]) for part in received] == [count] * workers
         for place in range(4):
-            np.testing.assert_array_equal(np.concatenate([part[place] for part in received]), expected[place])
+            np.testing.assert_array_equal(
+                np.concatenate([part[place] for part in received]), expected[place]
+            )
 
 
 def test_only_a_workers_own_rows_are_augmented(toy_split, monkeypatch):
     seen, augment_rows = [], augmentation._augment
-    monkeypatch.setattr(augmentation, "_augment", lambda i, d, r: [seen.append(len(i)), augment_rows(i, d, r)][1])
-    list(TrainingBatches(toy_split(count=40), FULL.replace(batch_size=40), (48, 48, 1), worker=(1, 4)).epoch(0))
+    monkeypatch.setattr(
+        augmentation, "_augment", lambda i, d, r: [seen.append(len(i)), augment_rows(i, d, r)][1]
+    )
+    list(
+        TrainingBatches(
+            toy_split(count=40), FULL.replace(batch_size=40), (48, 48, 1), worker=(1, 4)
+        ).epoch(0)
+    )
     assert seen == [10]
     mixing = MIXED.replace(mix_share=0.0)
     list(TrainingBatches(toy_split(count=40), mixing, (48, 48, 1), worker=(1, 4)).epoch(0))
     assert seen == [10, 10]
-    list(TrainingBatches(toy_split(count=40), mixing.replace(mix_share=1.0), (48, 48, 1), worker=(1, 4)).epoch(0))
+    list(
+        TrainingBatches(
+            toy_split(count=40), mixing.replace(mix_share=1.0), (48, 48, 1), worker=(1, 4)
+        ).epoch(0)
+    )
     assert seen == [10, 10, 20]
 
 
-@pytest.mark.parametrize(("drop_below", "counts"), [(1, [40, 40, 3]), (3, [40, 40, 3]), (4, [40, 40])])
+@pytest.mark.parametrize(
+    ("drop_below", "counts"), [(1, [40, 40, 3]), (3, [40, 40, 3]), (4, [40, 40])]
+)
 def test_a_last_batch_too_small_for_the_replicas_is_left_out(drop_below, counts, toy_split):
     recipe = Recipe(batch_size=40)
     batches = TrainingBatches(toy_split(count=83), recipe, (48, 48, 1), drop_below=drop_below)
@@ -222,13 +270,20 @@ def test_a_last_batch_too_small_for_the_replicas_is_left_out(drop_below, counts,
 
 @pytest.mark.parametrize(("count", "batch_size"), [(3, 40), (83, 3)])
 def test_too_few_rows_for_the_replicas_is_an_error(count, batch_size, toy_split):
-    with pytest.raises(UserError, match=f"--batch_size {batch_size}: 3 rows a batch, fewer than the 4 .* fewer replicas"):
-        TrainingBatches(toy_split(count=count), Recipe(batch_size=batch_size), (48, 48, 1), drop_below=4)
+    with pytest.raises(
+        UserError,
+        match=f"--batch_size {batch_size}: 3 rows a batch, fewer than the 4 .* fewer replicas",
+    ):
+        TrainingBatches(
+            toy_split(count=count), Recipe(batch_size=batch_size), (48, 48, 1), drop_below=4
+        )
 
 
 def test_a_mixed_epoch_can_start_in_the_middle(toy_split):
     batches = TrainingBatches(toy_split(count=100), MIXED, (48, 48, 1))
-    for expected, received in zip(list(batches.epoch(3))[1:], batches.epoch(3, first_step=1), strict=True):
+    for expected, received in zip(
+        list(batches.epoch(3))[1:], batches.epoch(3, first_step=1), strict=True
+    ):
         for one, other in zip(expected, received, strict=True):
             np.testing.assert_array_equal(one, other)
 

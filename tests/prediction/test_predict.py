@@ -28,7 +28,9 @@ class BrightSquares:
     name = "bright"
 
     def __call__(self, photo):
-        _, _, boxes, _ = cv2.connectedComponentsWithStats((photo.min(axis=2) > 200).astype(np.uint8))
+        _, _, boxes, _ = cv2.connectedComponentsWithStats(
+            (photo.min(axis=2) > 200).astype(np.uint8)
+        )
         found = [(x, y, x + w, y + h) for x, y, w, h, area in boxes[1:].tolist() if area > 50]
         return [Face(tuple(map(float, box)), 0.9) for box in sorted(found)]
 
@@ -61,7 +63,9 @@ def save(path, *boxes, **options):
 
 
 def write_video(path, frames, rate=20):
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), rate, frames[0].shape[1::-1])
+    writer = cv2.VideoWriter(
+        str(path), cv2.VideoWriter_fourcc(*"mp4v"), rate, frames[0].shape[1::-1]
+    )
     for frame in frames:
         writer.write(frame[:, :, ::-1])
     writer.release()
@@ -76,7 +80,19 @@ def test_every_input_has_its_rows(here, weights, capsys):
     save(here / "in/two.jpg", (10, 20, 30), (90, 40, 50))
     save(here / "in/deeper/none.png")
     (here / "broken.jpg").write_bytes(b"nothing")
-    words = [one, "--image", "in", "broken.jpg", "gone.png", "--weights", weights, "--csv", "f.csv", "--json", "f.json"]
+    words = [
+        one,
+        "--image",
+        "in",
+        "broken.jpg",
+        "gone.png",
+        "--weights",
+        weights,
+        "--csv",
+        "f.csv",
+        "--json",
+        "f.json",
+    ]
     assert main(["predict", *words, "--annotate", "marked"]) == 1
     rows = json.loads((here / "f.json").read_text())
     assert [(row["source"], row["status"], row["face"]) for row in rows] == [
@@ -115,7 +131,9 @@ def test_a_crop_needs_no_detector_and_equals_the_model_on_its_pixels(tmp_path, w
     np.testing.assert_allclose(list(found.probabilities.values()), expected, atol=0.01)
     # The crop of a whole photo is the photo: nothing is blurred on the way.
     photo = np.repeat(pixels[:, :, None], 3, axis=2)
-    np.testing.assert_array_equal(recognizer.crop(photo, recognizer.detector(photo)[0])[:, :, 0], pixels)
+    np.testing.assert_array_equal(
+        recognizer.crop(photo, recognizer.detector(photo)[0])[:, :, 0], pixels
+    )
 
 
 def test_many_photos_are_predicted_as_each_alone(weights, monkeypatch):
@@ -126,7 +144,9 @@ def test_many_photos_are_predicted_as_each_alone(weights, monkeypatch):
     assert [len(found) for found in together] == [1, 0, 2]
     for photo, found in zip(photos, together, strict=True):
         for own, other in zip(recognizer.predict(photo), found, strict=True):
-            np.testing.assert_allclose(list(own.probabilities.values()), list(other.probabilities.values()), atol=1e-5)
+            np.testing.assert_allclose(
+                list(own.probabilities.values()), list(other.probabilities.values()), atol=1e-5
+            )
     assert recognizer.predict_many([]) == []
 
 
@@ -159,9 +179,14 @@ def test_files_are_found_once_and_in_order(tmp_path):
     for name in ("b.png", "a.JPG", "c/d.webp", "notes.txt", "film.mp4"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    names = [path.relative_to(tmp_path).as_posix() for path in found_files([str(tmp_path / "notes.txt"), str(tmp_path)])]
+    names = [
+        path.relative_to(tmp_path).as_posix()
+        for path in found_files([str(tmp_path / "notes.txt"), str(tmp_path)])
+    ]
     assert names == ["notes.txt", "a.JPG", "b.png", "c/d.webp", "film.mp4"]
-    assert [path.name for path in found_files([str(tmp_path / "**/*.webp"), str(tmp_path / "c")])] == ["d.webp"]
+    assert [
+        path.name for path in found_files([str(tmp_path / "**/*.webp"), str(tmp_path / "c")])
+    ] == ["d.webp"]
 
 
 def test_rows_that_were_not_finished_leave_no_file(tmp_path):
@@ -213,7 +238,9 @@ def test_films_that_cannot_be_read_are_rows(content, here, weights, capsys):
 
 def test_a_video_can_be_stopped_after_some_seconds(here, weights):
     path = write_video(here / "long.mp4", [picture((20, 30, 40))] * 30)
-    assert main(["predict", path, "--weights", weights, "--seconds", "0.5", "--json", "s.json"]) == 0
+    assert (
+        main(["predict", path, "--weights", weights, "--seconds", "0.5", "--json", "s.json"]) == 0
+    )
     assert len(json.loads((here / "s.json").read_text())) == 11
 
 
@@ -237,8 +264,13 @@ def test_faces_keep_their_numbers_when_they_change_places_in_the_list():
     left, right = expression((0, 0, 10, 10)), expression((50, 0, 60, 10))
     assert [number for number, _ in tracker.follow([left, right], 0.0)] == [1, 2]
     assert [number for number, _ in tracker.follow([right, left], 0.1)] == [2, 1]
-    assert [number for number, _ in tracker.follow([expression((200, 0, 210, 10)), left], 0.2)] == [3, 1]
-    assert [number for number, _ in tracker.follow([right], 0.9)] == [2]  # out of sight for less than a second
+    assert [number for number, _ in tracker.follow([expression((200, 0, 210, 10)), left], 0.2)] == [
+        3,
+        1,
+    ]
+    assert [number for number, _ in tracker.follow([right], 0.9)] == [
+        2
+    ]  # out of sight for less than a second
     assert [number for number, _ in tracker.follow([left], 5.0)] == [4]
 
 

@@ -20,13 +20,25 @@ from ferkit.training.schedules import learning_rate
         ({"learning_rate": -1.0}, "--learning_rate -1.0: out of range"),
         ({"batch_size": 0}, "--batch_size 0: out of range; give a number at least 1"),
         ({"epochs": 0}, "--epochs 0: out of range; give a number at least 1"),
-        ({"label_smoothing": 1.0}, "--label_smoothing 1.0: out of range; give a number at least 0 and at most 0.9"),
-        ({"optimizer": "lion"}, "--optimizer lion: not a choice; choose from adam, adamw, sgd, momentum"),
+        (
+            {"label_smoothing": 1.0},
+            "--label_smoothing 1.0: out of range; give a number at least 0 and at most 0.9",
+        ),
+        (
+            {"optimizer": "lion"},
+            "--optimizer lion: not a choice; choose from adam, adamw, sgd, momentum",
+        ),
         ({"batch_size": "many"}, "--batch_size 'many': expected int"),
         ({"flip": 1}, "--flip 1: expected bool"),
         ({"model": "vgg"}, "--model vgg: unknown model; known: deep_emotion"),
-        ({"model_options": {"heads": 4}}, "--heads: not an option of model deep_emotion; it has: variant"),
-        ({"model_options": {"variant": "huge"}}, "--variant huge: not a choice; choose from paper, input_warp"),
+        (
+            {"model_options": {"heads": 4}},
+            "--heads: not an option of model deep_emotion; it has: variant",
+        ),
+        (
+            {"model_options": {"variant": "huge"}},
+            "--variant huge: not a choice; choose from paper, input_warp",
+        ),
     ],
 )
 def test_a_wrong_value_names_the_flag_the_value_and_the_range(values, message):
@@ -45,7 +57,12 @@ def test_every_shipped_recipe_is_valid_and_survives_json(model):
 
 def test_the_paper_recipe_is_the_papers():
     recipe = named_recipe("deep_emotion")
-    assert (recipe.name, recipe.epochs, recipe.learning_rate, recipe.optimizer) == ("paper", 500, 0.005, "adam")
+    assert (recipe.name, recipe.epochs, recipe.learning_rate, recipe.optimizer) == (
+        "paper",
+        500,
+        0.005,
+        "adam",
+    )
     assert (recipe.batch_size, recipe.sampling, recipe.flip) == (128, "oversample", True)
 
 
@@ -59,11 +76,20 @@ def test_the_users_values_go_over_the_recipes():
 
 
 def test_unknown_recipe_and_unknown_field_are_named():
-    with pytest.raises(UserError, match="--recipe fast: model deep_emotion has no such recipe; it has: paper, input_warp"):
+    with pytest.raises(
+        UserError,
+        match="--recipe fast: model deep_emotion has no such recipe; it has: paper, input_warp",
+    ):
         named_recipe("deep_emotion", "fast")
-    with pytest.raises(UserError, match="unknown field 'learnig_rate', nearest known: learning_rate; mend or remove it"):
+    with pytest.raises(
+        UserError,
+        match="unknown field 'learnig_rate', nearest known: learning_rate; mend or remove it",
+    ):
         Recipe.from_dict({"model": "deep_emotion", "learnig_rate": 0.5})
-    with pytest.raises(UserError, match="--num_head: not an option of model dan, nearest known: num_heads; it has: "):
+    with pytest.raises(
+        UserError,
+        match="--num_head: not an option of model dan, nearest known: num_heads; it has: ",
+    ):
         Recipe(model="dan", model_options={"num_head": 2})
 
 
@@ -71,8 +97,14 @@ def test_learning_rate_schedules_by_hand():
     constant = Recipe(learning_rate=0.1, epochs=10)
     assert learning_rate(constant, 0, 5) == learning_rate(constant, 49, 5) == 0.1
     cosine = dataclasses.replace(constant, schedule="cosine")
-    assert [learning_rate(cosine, step, 5) for step in (0, 25, 50)] == pytest.approx([0.1, 0.05, 0.0])
+    assert [learning_rate(cosine, step, 5) for step in (0, 25, 50)] == pytest.approx(
+        [0.1, 0.05, 0.0]
+    )
     decayed = dataclasses.replace(constant, schedule="step", decay=0.5, decay_epochs=1.0)
-    assert [learning_rate(decayed, step, 5) for step in (0, 4, 5, 14)] == pytest.approx([0.1, 0.1, 0.05, 0.025])
+    assert [learning_rate(decayed, step, 5) for step in (0, 4, 5, 14)] == pytest.approx(
+        [0.1, 0.1, 0.05, 0.025]
+    )
     warm = dataclasses.replace(constant, warmup_epochs=2.0)
-    assert [learning_rate(warm, step, 5) for step in (0, 4, 9, 10)] == pytest.approx([0.01, 0.05, 0.1, 0.1])
+    assert [learning_rate(warm, step, 5) for step in (0, 4, 9, 10)] == pytest.approx(
+        [0.01, 0.05, 0.1, 0.1]
+    )

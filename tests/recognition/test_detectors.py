@@ -40,7 +40,13 @@ def test_the_astronaut_is_one_face_and_a_cat_and_a_cup_are_none(yunet, astronaut
 @pytest.mark.parametrize("size", [(150, 150), (3000, 3000), (301, 700)])
 def test_faces_are_found_in_photos_of_any_size(yunet, astronaut, size):
     scale = min(size) / 512
-    small = cv2.resize(astronaut, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+    small = cv2.resize(
+        astronaut,
+        None,
+        fx=scale,
+        fy=scale,
+        interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC,
+    )
     photo = np.full((*size, 3), 90, np.uint8)
     photo[: small.shape[0], : small.shape[1]] = small
     (face,) = yunet(photo)
@@ -62,7 +68,10 @@ def test_tiny_photos_have_no_face(yunet, photo):
 def test_alignment_turns_faces_upright(angle):
     """A made-up face: its landmarks as the training faces have them, then turned, scaled and moved."""
     turn = np.array(
-        [[np.cos(np.radians(angle)), -np.sin(np.radians(angle))], [np.sin(np.radians(angle)), np.cos(np.radians(angle))]]
+        [
+            [np.cos(np.radians(angle)), -np.sin(np.radians(angle))],
+            [np.sin(np.radians(angle)), np.cos(np.radians(angle))],
+        ]
     )
     marks = TRAINING_LANDMARKS * 90 @ turn.T + [150, 140]
     photo = np.zeros((400, 400, 3), np.uint8)
@@ -78,7 +87,9 @@ def test_alignment_turns_faces_upright(angle):
 def test_without_landmarks_the_box_decides_and_margin_widens(astronaut):
     face = Face((178, 63, 268, 175), 1.0)
     plain, wide = cut_face(astronaut, face, 112), cut_face(astronaut, face, 112, margin=1.0)
-    np.testing.assert_array_equal(plain, astronaut[63:175, 167:279])  # as high as the box: pixel by pixel
+    np.testing.assert_array_equal(
+        plain, astronaut[63:175, 167:279]
+    )  # as high as the box: pixel by pixel
     shrunk = cv2.resize(plain, (56, 56), interpolation=cv2.INTER_AREA)
     assert np.abs(wide[28:84, 28:84].astype(int) - shrunk.astype(int)).mean() < 12
 

@@ -44,21 +44,33 @@ def test_exif_rotation_is_undone(orientation):
 def test_gray_sixteen_bits_floats_and_one_bit():
     expected = np.repeat(RAMP[:, :, None], 3, axis=2)
     np.testing.assert_array_equal(read_photo(encoded(Image.fromarray(RAMP))), expected)
-    np.testing.assert_array_equal(read_photo(encoded(Image.fromarray(RAMP.astype(np.uint16) * 257))), expected)
-    np.testing.assert_array_equal(read_photo(encoded(Image.fromarray((RAMP / 255).astype(np.float32)), "TIFF")), expected)
+    np.testing.assert_array_equal(
+        read_photo(encoded(Image.fromarray(RAMP.astype(np.uint16) * 257))), expected
+    )
+    np.testing.assert_array_equal(
+        read_photo(encoded(Image.fromarray((RAMP / 255).astype(np.float32)), "TIFF")), expected
+    )
     bits = read_photo(encoded(Image.fromarray(RAMP > 100)))
     np.testing.assert_array_equal(bits[:, :, 0], (RAMP > 100) * 255)
 
 
 def test_cmyk_palette_and_transparency():
-    cmyk = read_photo(encoded(Image.fromarray(RED_BESIDE_BLUE).convert("CMYK"), "JPEG", quality=100, subsampling=0))
+    cmyk = read_photo(
+        encoded(
+            Image.fromarray(RED_BESIDE_BLUE).convert("CMYK"), "JPEG", quality=100, subsampling=0
+        )
+    )
     assert np.abs(cmyk.astype(int) - RED_BESIDE_BLUE).max() < 30
-    np.testing.assert_array_equal(read_photo(encoded(Image.fromarray(RED_BESIDE_BLUE).convert("P"))), RED_BESIDE_BLUE)
+    np.testing.assert_array_equal(
+        read_photo(encoded(Image.fromarray(RED_BESIDE_BLUE).convert("P"))), RED_BESIDE_BLUE
+    )
     clear = np.dstack([RED_BESIDE_BLUE, np.full((8, 16), 255, np.uint8)])
     clear[0], clear[1, :, 3] = 0, 102  # the first line is transparent, the second two fifths opaque
     photo = read_photo(encoded(Image.fromarray(clear)))
     assert (photo[0] == 127).all()
-    assert photo[1, 0].tolist() == pytest.approx([0.4 * 255 + 0.6 * 127, 0.6 * 127, 0.6 * 127], abs=1)
+    assert photo[1, 0].tolist() == pytest.approx(
+        [0.4 * 255 + 0.6 * 127, 0.6 * 127, 0.6 * 127], abs=1
+    )
     np.testing.assert_array_equal(photo[2:], RED_BESIDE_BLUE[2:])
     np.testing.assert_allclose(read_photo(clear), photo, atol=1)
 
@@ -76,7 +88,9 @@ def test_odd_sizes(size):
     assert read_photo(encoded(Image.new("RGB", size))).shape == (size[1], size[0], 3)
 
 
-@pytest.mark.parametrize("array", [RAMP, RAMP[:, :, None], RAMP / 255, RAMP.astype(np.uint16) * 257])
+@pytest.mark.parametrize(
+    "array", [RAMP, RAMP[:, :, None], RAMP / 255, RAMP.astype(np.uint16) * 257]
+)
 def test_arrays_of_gray(array):
     np.testing.assert_array_equal(read_photo(array), np.repeat(RAMP[:, :, None], 3, axis=2))
 
@@ -96,8 +110,19 @@ def bomb():
     [
         (b"", "empty, 0 bytes"),
         (b"hello, no photo at all", r"no photo in a format that can be read \(22 bytes\)"),
-        (encoded(Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)), "JPEG")[:900], "damaged"),
-        (encoded(Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)))[:900], "damaged"),
+        (
+            encoded(
+                Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)),
+                "JPEG",
+            )[:900],
+            "damaged",
+        ),
+        (
+            encoded(
+                Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8))
+            )[:900],
+            "damaged",
+        ),
         (bomb(), "more than 120 million pixels; make it smaller"),
         (np.zeros((0, 5, 3), np.uint8), "an array of shape"),
         (np.zeros((5, 5, 2), np.uint8), "an array of shape"),

@@ -6,7 +6,12 @@ import pytest
 from dan_tf import DAN
 from deep_emotion import DeepEmotion
 from ferkit.evaluation.metrics import averaged, expected_calibration_error, softmax
-from ferkit.release.calibration import errors_if_perfect, fit_temperature, fold_temperature, held_out_errors
+from ferkit.release.calibration import (
+    errors_if_perfect,
+    fit_temperature,
+    fold_temperature,
+    held_out_errors,
+)
 
 
 def calibrated(rng, rows=6000, classes=4):
@@ -19,7 +24,9 @@ def calibrated(rng, rows=6000, classes=4):
 @pytest.mark.parametrize("temperature", [0.3, 1.0, 4.0])
 def test_temperature_is_found_again(rng, temperature):
     logits, labels = calibrated(rng)
-    assert fit_temperature(logits[None] * temperature, labels) == pytest.approx(temperature, rel=0.06)
+    assert fit_temperature(logits[None] * temperature, labels) == pytest.approx(
+        temperature, rel=0.06
+    )
 
 
 def test_two_views_share_one_temperature(rng):
@@ -29,10 +36,15 @@ def test_two_views_share_one_temperature(rng):
     shared = fit_temperature(views, labels)
     assert alone > shared > 1  # the average over views is less sure already
     probabilities = averaged(views / shared)
-    np.testing.assert_allclose(probabilities, (softmax(views[0] / shared) + softmax(views[1] / shared)) / 2)
+    np.testing.assert_allclose(
+        probabilities, (softmax(views[0] / shared) + softmax(views[1] / shared)) / 2
+    )
 
     def loss(temperature):
-        return -sum(np.log(averaged(views[:n] / temperature)[np.arange(6000), labels]).mean() for n in (1, 2))
+        return -sum(
+            np.log(averaged(views[:n] / temperature)[np.arange(6000), labels]).mean()
+            for n in (1, 2)
+        )
 
     around = [loss(share * shared) for share in (0.95, 1, 1.05)]
     assert min(around) == around[1]

@@ -39,14 +39,24 @@ def here(place, monkeypatch):
 
 def stored_dtypes(path):
     dtypes = {}
-    with zipfile.ZipFile(path) as archive, archive.open("model.weights.h5") as file, h5py.File(file, "r") as store:
-        store.visititems(lambda name, item: dtypes.update({name: item}) if isinstance(item, h5py.Dataset) else None)
+    with (
+        zipfile.ZipFile(path) as archive,
+        archive.open("model.weights.h5") as file,
+        h5py.File(file, "r") as store,
+    ):
+        store.visititems(
+            lambda name, item: (
+                dtypes.update({name: item}) if isinstance(item, h5py.Dataset) else None
+            )
+        )
         return {name: (item.dtype.name, item.ndim) for name, item in dtypes.items()}
 
 
 def test_released_file_is_half_as_large_and_computes_the_same(here):
     full, half = load_model("runs/first/best.keras"), load_model("released/mine.keras")
-    assert (here / "released/mine.keras").stat().st_size < 0.62 * (here / "runs/first/best.keras").stat().st_size
+    assert (here / "released/mine.keras").stat().st_size < 0.62 * (
+        here / "runs/first/best.keras"
+    ).stat().st_size
     figures = json.loads((here / "released/mine.json").read_text())
     pixels = np.random.default_rng(0).integers(0, 256, (16, 48, 48, 1)).astype("float32")
     expected = np.array(full(pixels)) / figures["temperature"]
@@ -57,10 +67,28 @@ def test_released_file_is_half_as_large_and_computes_the_same(here):
 
 def test_figures_are_those_of_the_file(here, capsys):
     for tta, view in (("none", "plain"), ("flip", "flip")):
-        words = ["evaluate", "-d", "data", "--checkpoint", "released/mine.keras", "--tta", tta, "--json", "out.json"]
+        words = [
+            "evaluate",
+            "-d",
+            "data",
+            "--checkpoint",
+            "released/mine.keras",
+            "--tta",
+            tta,
+            "--json",
+            "out.json",
+        ]
         assert main(words) == 0
-        measured, told = (json.loads((here / name).read_text()) for name in ("out.json", "released/mine.json"))
-        for key in ("accuracy", "accuracy_interval", "accuracy_clean", "expected_calibration_error", "per_class"):
+        measured, told = (
+            json.loads((here / name).read_text()) for name in ("out.json", "released/mine.json")
+        )
+        for key in (
+            "accuracy",
+            "accuracy_interval",
+            "accuracy_clean",
+            "expected_calibration_error",
+            "per_class",
+        ):
             assert measured[key] == told[view][key], key
         card = (here / "released/mine.md").read_text()
         low, high = measured["accuracy_interval"]
@@ -70,7 +98,16 @@ def test_figures_are_those_of_the_file(here, capsys):
 
 def test_card_says_what_a_card_must(here):
     card = (here / "released/mine.md").read_text()
-    for words in ("FER2013", "PrivateTest was not used", "learning_rate", "seed", "commit", "Not for", "Temperature", "licence"):
+    for words in (
+        "FER2013",
+        "PrivateTest was not used",
+        "learning_rate",
+        "seed",
+        "commit",
+        "Not for",
+        "Temperature",
+        "licence",
+    ):
         assert words in card, words
     assert "FER+" not in card  # this run had no votes
     assert "--checkpoint mine.keras" in card
@@ -78,7 +115,18 @@ def test_card_says_what_a_card_must(here):
 
 def test_card_of_a_second_step_tells_the_first_one_too(here):
     """What the first step was given, such as FER+ votes, counts for the second."""
-    words = ["train", "-d", "data", "--run", "runs/two", *QUICK, "--start_from", "runs/first/best.keras", "--epochs", "1"]
+    words = [
+        "train",
+        "-d",
+        "data",
+        "--run",
+        "runs/two",
+        *QUICK,
+        "--start_from",
+        "runs/first/best.keras",
+        "--epochs",
+        "1",
+    ]
     assert main([*words, "--learning_rate", "0.0005"]) == 0
     assert main(["release", "-d", "data", "--run", "runs/two", "--name", "two"]) == 0
     card = (here / "released/two.md").read_text()
@@ -96,7 +144,24 @@ def test_card_of_a_second_step_tells_the_first_one_too(here):
 
 
 def test_full_precision_on_request(here):
-    assert main(["release", "-d", "data", "--run", "runs/first", "--name", "whole", "--half", "False", "--to", "w"]) == 0
+    assert (
+        main(
+            [
+                "release",
+                "-d",
+                "data",
+                "--run",
+                "runs/first",
+                "--name",
+                "whole",
+                "--half",
+                "False",
+                "--to",
+                "w",
+            ]
+        )
+        == 0
+    )
     assert {kind for kind, _ in stored_dtypes("w/whole.keras").values()} == {"float32"}
     assert "half precision" not in (here / "w/whole.md").read_text().split("## Data")[0]
 
@@ -109,8 +174,20 @@ def test_file_without_a_run_folder_is_released_and_says_so(here):
 
 
 def test_bad_names_and_choices_are_one_line(here, capsys):
-    assert "--name a/b: not a file name" in fails(["release", "-d", "data", "--run", "runs/first", "--name", "a/b"], capsys)
-    both = ["release", "-d", "data", "--run", "runs/first", "--checkpoint", "x.keras", "--name", "a"]
+    assert "--name a/b: not a file name" in fails(
+        ["release", "-d", "data", "--run", "runs/first", "--name", "a/b"], capsys
+    )
+    both = [
+        "release",
+        "-d",
+        "data",
+        "--run",
+        "runs/first",
+        "--checkpoint",
+        "x.keras",
+        "--name",
+        "a",
+    ]
     assert "--checkpoint and --run: each names a model; give one of them." in fails(both, capsys)
 
 
@@ -175,7 +252,11 @@ def test_shipped_files_hold_layers_of_ours_and_of_keras_only():
         with zipfile.ZipFile(path) as archive:
             assert set(archive.namelist()) == {"metadata.json", "config.json", "model.weights.h5"}
             config = json.loads(archive.read("config.json"))
-        assert {name.split(".")[0] for name in modules(config)} <= {"keras", "deep_emotion", "dan_tf"}
+        assert {name.split(".")[0] for name in modules(config)} <= {
+            "keras",
+            "deep_emotion",
+            "dan_tf",
+        }
         assert not any("optimizer" in name for name in stored_dtypes(path))
 
 
@@ -185,8 +266,12 @@ def test_weights_by_name_are_evaluated(here, monkeypatch, capsys):
     assert main([*words, "--json", "by_name.json"]) == 0
     assert json.loads((here / "by_name.json").read_text())["checkpoint"].endswith("mine.keras")
     line = fails(["evaluate", "-d", "data", "--weights", "mime"], capsys)
-    assert line.startswith("error: --weights mime: no such weights, nearest known: mine; there are: ")
-    assert "A file is given with --checkpoint." in fails(["evaluate", "-d", "data", "--weights", "mine.keras"], capsys)
+    assert line.startswith(
+        "error: --weights mime: no such weights, nearest known: mine; there are: "
+    )
+    assert "A file is given with --checkpoint." in fails(
+        ["evaluate", "-d", "data", "--weights", "mine.keras"], capsys
+    )
     assert main(["verify", "--weights", "mine"]) == 0
 
 
@@ -194,15 +279,30 @@ def test_weights_by_name_are_evaluated(here, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("usages", [("Training", "PrivateTest"), ("PrivateTest",)])
-def test_a_test_split_is_measured_with_train_rows_beside_it_or_alone(here, monkeypatch, tmp_path, usages, capsys):
+def test_a_test_split_is_measured_with_train_rows_beside_it_or_alone(
+    here, monkeypatch, tmp_path, usages, capsys
+):
     images = smooth_images(200)
     images[165], images[170] = images[3], images[4]
     rows = [k for k in range(200) if ("Training" if k < 160 else "PrivateTest") in usages]
     kept = ["Training" if k < 160 else "PrivateTest" for k in rows]
-    write_icml_csv(tmp_path / "icml_face_data.csv", images[rows], kept, labels=[k % 7 for k in rows])
+    write_icml_csv(
+        tmp_path / "icml_face_data.csv", images[rows], kept, labels=[k % 7 for k in rows]
+    )
     monkeypatch.setattr(weights, "_folders", lambda: [here / "released"])
     assert main(["setup", "-d", str(tmp_path)]) == 0
-    words = ["evaluate", "--weights", "mine", "-d", str(tmp_path), "--split", "test", "--tta", "flip", "--json"]
+    words = [
+        "evaluate",
+        "--weights",
+        "mine",
+        "-d",
+        str(tmp_path),
+        "--split",
+        "test",
+        "--tta",
+        "flip",
+        "--json",
+    ]
     assert main([*words, str(tmp_path / "out.json")]) == 0
     figures = json.loads((tmp_path / "out.json").read_text())
     assert figures["count"] == 40
@@ -212,7 +312,10 @@ def test_a_test_split_is_measured_with_train_rows_beside_it_or_alone(here, monke
     if "Training" in usages:
         capsys.readouterr()
         assert main([*words[:5], "--split", "val"]) == 0
-        assert "Note: mine was trained on the images that FER2013 calls Training" in capsys.readouterr().out
+        assert (
+            "Note: mine was trained on the images that FER2013 calls Training"
+            in capsys.readouterr().out
+        )
 
 
 # ---- installed -----------------------------------------------------------------------------------------------------------
@@ -223,10 +326,26 @@ def test_weights_are_found_where_the_project_is_installed(tmp_path):
     pytest.importorskip("setuptools")
     source = tmp_path / "source"  # building leaves files behind
     for package in ("deep_emotion", "dan_tf", "ferkit", "generate_data"):
-        shutil.copytree(ROOT / package, source / package, ignore=shutil.ignore_patterns("__pycache__"))
-    for file in (*ROOT.glob("requirements*.txt"), *(ROOT / name for name in ("pyproject.toml", "README.md", "LICENSE"))):
+        shutil.copytree(
+            ROOT / package, source / package, ignore=shutil.ignore_patterns("__pycache__")
+        )
+    for file in (
+        *ROOT.glob("requirements*.txt"),
+        *(ROOT / name for name in ("pyproject.toml", "README.md", "LICENSE")),
+    ):
         shutil.copy(file, source / file.name)
-    build = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "-q", "-w", str(tmp_path), str(source)]
+    build = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--no-deps",
+        "--no-build-isolation",
+        "-q",
+        "-w",
+        str(tmp_path),
+        str(source),
+    ]
     subprocess.run(build, check=True, cwd=tmp_path)
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
@@ -235,9 +354,13 @@ def test_weights_are_found_where_the_project_is_installed(tmp_path):
     def run(code, *words):
         environment = {**os.environ, "PYTHONPATH": str(tmp_path / "site")}
         command = [sys.executable, "-c", code, *words]
-        return subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=True)
+        return subprocess.run(
+            command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=True
+        )
 
-    ran = run("from ferkit.models.shipped_weights import shipped_weights; [print(*pair) for pair in shipped_weights().items()]")
+    ran = run(
+        "from ferkit.models.shipped_weights import shipped_weights; [print(*pair) for pair in shipped_weights().items()]"
+    )
     found = dict(line.split(" ", 1) for line in ran.stdout.splitlines())
     assert set(found) == set(weights.shipped_weights())
     assert all(path.startswith(str(tmp_path / "site")) for path in found.values())
@@ -245,7 +368,14 @@ def test_weights_are_found_where_the_project_is_installed(tmp_path):
         assert Path(found[name]).read_bytes() == path.read_bytes()
         assert Path(found[name]).with_suffix(".md").is_file()
     Image.fromarray(skimage.data.astronaut()).save(tmp_path / "astronaut.png")
-    assert "happy" in run("from ferkit.cli.arguments import main; raise SystemExit(main())", "predict", "astronaut.png").stdout
+    assert (
+        "happy"
+        in run(
+            "from ferkit.cli.arguments import main; raise SystemExit(main())",
+            "predict",
+            "astronaut.png",
+        ).stdout
+    )
 
 
 def test_the_readme_says_what_the_shipped_figures_say():

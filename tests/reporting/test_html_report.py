@@ -47,8 +47,17 @@ class Page(html.parser.HTMLParser):
 
 def history(count, **changes):
     """Epochs as text, as history.csv holds them."""
-    columns = {"learning_rate": "0.01", "loss": "1.5", "accuracy": "0.4", "val_loss": "1.4", "val_accuracy_clean": "0.38"}
-    rows = [columns | {"epoch": str(k + 1), "val_accuracy": f"{0.4 - 0.01 * abs(k - 2):.3f}"} for k in range(count)]
+    columns = {
+        "learning_rate": "0.01",
+        "loss": "1.5",
+        "accuracy": "0.4",
+        "val_loss": "1.4",
+        "val_accuracy_clean": "0.38",
+    }
+    rows = [
+        columns | {"epoch": str(k + 1), "val_accuracy": f"{0.4 - 0.01 * abs(k - 2):.3f}"}
+        for k in range(count)
+    ]
     return [row | changes for row in rows]
 
 
@@ -64,7 +73,12 @@ def measured(toy_split, rng):
 def record():
     recipe = json.loads(named_recipe("deep_emotion", "paper", seed=4).to_json())
     dataset = {"folder": "data/<mine>", "rows": {"train": 28709, "val": 3589}}
-    made = {"command": "main.py train", "commit": "abc", "machine": "Linux", "packages": {"keras": "3.15.1", "stn": None}}
+    made = {
+        "command": "main.py train",
+        "commit": "abc",
+        "machine": "Linux",
+        "packages": {"keras": "3.15.1", "stn": None},
+    }
     return {"recipe": recipe, "dataset": dataset, "made_with": made}
 
 
@@ -80,14 +94,22 @@ def test_the_sections_say_what_how_on_what_and_with_what(record):
     how = sections["How"]
     assert how["epochs"] == "500 (passes over the training rows)"
     assert how["variant"] == "paper"
-    assert {"batch_size", "optimizer", "seed", "model", "name"}.isdisjoint(how), "at their defaults, or told elsewhere"
+    assert {"batch_size", "optimizer", "seed", "model", "name"}.isdisjoint(how), (
+        "at their defaults, or told elsewhere"
+    )
     assert sections["On"] == {
         "dataset": "data/<mine>",
         "train images": "28,709",
         "val images": "3,589",
         "classes": "calm, <b>cross</b>",
     }
-    assert sections["With"] == {"seed": "4", "command": "main.py train", "commit": "abc", "machine": "Linux", "keras": "3.15.1"}
+    assert sections["With"] == {
+        "seed": "4",
+        "command": "main.py train",
+        "commit": "abc",
+        "machine": "Linux",
+        "keras": "3.15.1",
+    }
 
 
 def test_a_record_of_another_version_is_no_obstacle(record):
@@ -120,7 +142,14 @@ def test_the_page_holds_all_of_it(tmp_path, measured, record):
     for name in read.images:
         Image.open(page.parent / name).verify()
     assert not {"b", "i", "it", "mine"} & read.tags, "a user's text became an element"
-    for text in (f"{figures['accuracy']:.2%}", "data/<mine>", "a&b <i>", "What <it> looks at", "<b>cross</b>", "47,657"):
+    for text in (
+        f"{figures['accuracy']:.2%}",
+        "data/<mine>",
+        "a&b <i>",
+        "What <it> looks at",
+        "<b>cross</b>",
+        "47,657",
+    ):
         assert text in read.text
     source = page.read_text()
     assert "prefers-color-scheme: dark" in source
@@ -137,13 +166,23 @@ def test_without_history_or_record_it_is_a_page_as_well(tmp_path, measured):
 
 def test_without_train_rows_nothing_is_said_of_copies(tmp_path, measured):
     figures, probabilities, labels = measured
-    figures |= dict.fromkeys(("accuracy_clean", "accuracy_clean_exact", "count_clean", "count_clean_exact"))
-    assert "copy" not in Page(write_report(tmp_path, figures, probabilities, labels)).text.split("Confusion")[0]
+    figures |= dict.fromkeys(
+        ("accuracy_clean", "accuracy_clean_exact", "count_clean", "count_clean_exact")
+    )
+    assert (
+        "copy"
+        not in Page(write_report(tmp_path, figures, probabilities, labels)).text.split("Confusion")[
+            0
+        ]
+    )
 
 
 def test_averaging_over_views_is_told(tmp_path, measured):
     figures, probabilities, labels = measured
-    assert "averaged over views (flip)" in Page(write_report(tmp_path, {**figures, "tta": "flip"}, probabilities, labels)).text
+    assert (
+        "averaged over views (flip)"
+        in Page(write_report(tmp_path, {**figures, "tta": "flip"}, probabilities, labels)).text
+    )
 
 
 @pytest.mark.parametrize(
@@ -152,7 +191,10 @@ def test_averaging_over_views_is_told(tmp_path, measured):
         history(1),
         history(30),
         history(3, val_accuracy_clean=""),
-        [{key: value for key, value in row.items() if key != "learning_rate"} for row in history(4)],
+        [
+            {key: value for key, value in row.items() if key != "learning_rate"}
+            for row in history(4)
+        ],
         history(2, learning_rate="0"),
         [row | {"learning_rate": f"{0.1**k:.6g}"} for k, row in enumerate(history(5))],
     ],

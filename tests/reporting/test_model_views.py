@@ -57,7 +57,9 @@ def test_the_window_lies_where_the_output_comes_from(faces):
     assert np.abs(yellow.max(axis=0) - 127.5).max() <= 3
     red = np.argwhere((left == TOP_EDGE).all(axis=-1))
     assert np.abs(red[:, 0] - 33.5).max() <= 2
-    warped = spatial_transform(faces[:1] / np.float32(127.5) - 1, model.get_layer("localization_theta").bias[None])
+    warped = spatial_transform(
+        faces[:1] / np.float32(127.5) - 1, model.get_layer("localization_theta").bias[None]
+    )
     expected = np.rint((keras.ops.convert_to_numpy(warped)[0, :, :, 0] + 1) * 127.5)
     np.testing.assert_allclose(right[34:224:4, 34:224:4, 0], expected, atol=1)
     assert (right[:32] == 255).all(), "around an output is white"
@@ -75,7 +77,9 @@ def test_paper_shows_the_feature_map_before_and_after(faces):
     pictures = transformer_pictures(model, faces)
     assert pictures.shape == (3, 256, 3 * 256 + 2 * 8, 3)
     _, before, after = (pictures[0][:, start : start + 256] for start in (0, 264, 528))
-    middles = np.arange(32 + 10, 224, 192 / 9).astype(int)[1:-1]  # cells within, not under the window's lines
+    middles = np.arange(32 + 10, 224, 192 / 9).astype(int)[
+        1:-1
+    ]  # cells within, not under the window's lines
     np.testing.assert_array_equal(before[np.ix_(middles, middles)], after[np.ix_(middles, middles)])
     assert before[middles][:, middles].max() > before[middles][:, middles].min()
 
@@ -112,7 +116,9 @@ def test_the_hottest_place_is_the_map_s_largest(dan, faces, monkeypatch):
     maps = np.zeros((3, 2, 3, 3), np.float32)
     maps[:, 0, 2, 0] = 5.0
     monkeypatch.setattr("dan_tf.visualization.attention_maps", lambda model, images: maps)
-    first, second = (attention_pictures(dan, faces * 0)[0][:, start : start + 144] for start in (150, 300))
+    first, second = (
+        attention_pictures(dan, faces * 0)[0][:, start : start + 144] for start in (150, 300)
+    )
     brightness = first.sum(axis=-1)
     assert brightness[136, 8] == brightness.max()
     assert brightness[8, 136] == brightness.min()

@@ -16,12 +16,29 @@ ROOT = Path(__file__).resolve().parents[2]
 HEADER = "epoch,learning_rate,loss,accuracy,val_loss,val_accuracy,val_accuracy_clean,val_balanced_accuracy,val_macro_f1"
 
 
-def write_run(path, accuracies, epochs=4, started="2026-05-04 12:00:00 +0000", losses=None, clean=True, **recipe):
+def write_run(
+    path,
+    accuracies,
+    epochs=4,
+    started="2026-05-04 12:00:00 +0000",
+    losses=None,
+    clean=True,
+    **recipe,
+):
     """A run folder whose epochs had these validation accuracies; no file beside recipe.json when there are none."""
     path.mkdir(parents=True)
-    recipe = {"model": "deep_emotion", "name": "paper", "seed": 0, "epochs": epochs, "early_stopping": 0, **recipe}
+    recipe = {
+        "model": "deep_emotion",
+        "name": "paper",
+        "seed": 0,
+        "epochs": epochs,
+        "early_stopping": 0,
+        **recipe,
+    }
     made = {"started": started, "commit": "0123456789abcdef+changes", "command": "main.py train"}
-    (path / "recipe.json").write_text(json.dumps({"recipe": recipe, "dataset": {}, "made_with": made}))
+    (path / "recipe.json").write_text(
+        json.dumps({"recipe": recipe, "dataset": {}, "made_with": made})
+    )
     losses = losses or [1.5] * len(accuracies)
     lines = [
         f"{k},0.01,1.7,0.3,{loss},{accuracy},{accuracy - 0.02 if clean else ''},0.2,0.25"
@@ -35,8 +52,16 @@ def write_run(path, accuracies, epochs=4, started="2026-05-04 12:00:00 +0000", l
 def runs(tmp_path):
     """One run of every status."""
     folder = tmp_path / "runs"
-    write_run(folder / "done", [0.3, 0.5, 0.5, 0.4], losses=[1.5, 1.4, 1.3, 1.2], started="2026-05-04 09:00:00 +0200", seed=3)
-    write_run(folder / "compare" / "small" / "seed0", [0.6, 0.5], epochs=40, model="dan", name="fer2013")
+    write_run(
+        folder / "done",
+        [0.3, 0.5, 0.5, 0.4],
+        losses=[1.5, 1.4, 1.3, 1.2],
+        started="2026-05-04 09:00:00 +0200",
+        seed=3,
+    )
+    write_run(
+        folder / "compare" / "small" / "seed0", [0.6, 0.5], epochs=40, model="dan", name="fer2013"
+    )
     write_run(folder / "early", [0.4, 0.3, 0.35], epochs=40, early_stopping=2, clean=False)
     write_run(folder / "new", [], started="2026-05-05 08:00:00 +0000")
     write_run(folder / "torn", [0.5])
@@ -62,8 +87,18 @@ def test_every_run_has_its_status_and_the_figures_of_its_best_epoch(runs):
         "cut": "unreadable",
     }
     done = rows["done"]
-    assert (done["best_epoch"], done["val_accuracy"], done["val_loss"], done["epochs_done"]) == (3, 0.5, 1.3, 4)
-    assert (done["model"], done["recipe"], done["seed"], done["commit"]) == ("deep_emotion", "paper", 3, "0123456+")
+    assert (done["best_epoch"], done["val_accuracy"], done["val_loss"], done["epochs_done"]) == (
+        3,
+        0.5,
+        1.3,
+        4,
+    )
+    assert (done["model"], done["recipe"], done["seed"], done["commit"]) == (
+        "deep_emotion",
+        "paper",
+        3,
+        "0123456+",
+    )
     assert done["val_accuracy_clean"] == pytest.approx(0.48)
     assert done["val_macro_f1"] == 0.25
     assert rows["early"]["val_accuracy_clean"] is None
@@ -74,9 +109,20 @@ def test_every_run_has_its_status_and_the_figures_of_its_best_epoch(runs):
 
 
 def test_the_orders(runs):
-    assert [row["run"] for row in list_runs(runs)] == ["compare/small/seed0", "done", "early", "new", "cut", "torn"]
-    assert [row["run"] for row in list_runs(runs, "name")] == sorted(row["run"] for row in list_runs(runs))
-    started = [row["run"] for row in list_runs(runs, "started")]  # 9:00 in a zone two hours ahead is before 12:00
+    assert [row["run"] for row in list_runs(runs)] == [
+        "compare/small/seed0",
+        "done",
+        "early",
+        "new",
+        "cut",
+        "torn",
+    ]
+    assert [row["run"] for row in list_runs(runs, "name")] == sorted(
+        row["run"] for row in list_runs(runs)
+    )
+    started = [
+        row["run"] for row in list_runs(runs, "started")
+    ]  # 9:00 in a zone two hours ahead is before 12:00
     assert started == ["new", "compare/small/seed0", "early", "done", "cut", "torn"]
 
 
@@ -109,19 +155,36 @@ def test_the_table_lines_up(runs):
     )
     assert "60.00%  58.00%" in lines[1]
     place = lines[0].index("accuracy") + len("accuracy")
-    assert [line[place - 6 : place].strip() for line in lines[1:7]] == ["60.00%", "50.00%", "40.00%", "-", "-", "-"]
+    assert [line[place - 6 : place].strip() for line in lines[1:7]] == [
+        "60.00%",
+        "50.00%",
+        "40.00%",
+        "-",
+        "-",
+        "-",
+    ]
     assert "6 runs: 1 unfinished, 1 finished, 1 stopped early, 1 not begun, 2 unreadable." in lines
     assert any(line.startswith("Unreadable: torn: ") for line in lines)
 
 
 def test_the_command_prints_and_writes(runs, capsys, tmp_path):
     table, listing = tmp_path / "runs.csv", tmp_path / "runs.json"
-    assert main(["runs", str(runs), "--sort", "name", "--csv", str(table), "--json", str(listing)]) == 0
+    assert (
+        main(["runs", str(runs), "--sort", "name", "--csv", str(table), "--json", str(listing)])
+        == 0
+    )
     shown = capsys.readouterr().out
     assert shown.index("compare/small/seed0") < shown.index("done")
     assert f"Written: {table}" in shown
     rows = list(csv.DictReader(table.read_text().splitlines()))
-    assert [row["run"] for row in rows] == ["compare/small/seed0", "cut", "done", "early", "new", "torn"]
+    assert [row["run"] for row in rows] == [
+        "compare/small/seed0",
+        "cut",
+        "done",
+        "early",
+        "new",
+        "torn",
+    ]
     assert rows[2]["val_accuracy"] == "0.5"
     assert rows[4]["val_accuracy"] == ""
     assert json.loads(listing.read_text()) == list_runs(runs, "name")
@@ -130,7 +193,9 @@ def test_the_command_prints_and_writes(runs, capsys, tmp_path):
 def test_no_run_is_one_line(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main(["runs"]) == 2
-    assert capsys.readouterr().err.startswith("error: runs: no such folder; name the one that holds your runs")
+    assert capsys.readouterr().err.startswith(
+        "error: runs: no such folder; name the one that holds your runs"
+    )
     assert main(["runs", str(tmp_path)]) == 2
     assert "no run below it (no recipe.json); train one with --run" in capsys.readouterr().err
 
@@ -142,7 +207,13 @@ def test_it_is_quick_and_loads_no_tensorflow(runs):
         "assert not heavy, heavy"
     )
     began = time.monotonic()
-    done = subprocess.run([sys.executable, "-c", code, str(runs)], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(runs)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert done.returncode == 0, done.stderr
     assert time.monotonic() - began < 5  # a third of a second on an idle machine
 

@@ -27,7 +27,10 @@ def faces(rng):
 
 
 def events_of(path):
-    return [tf.compat.v1.Event.FromString(record.numpy()) for record in tf.data.TFRecordDataset(str(path))]
+    return [
+        tf.compat.v1.Event.FromString(record.numpy())
+        for record in tf.data.TFRecordDataset(str(path))
+    ]
 
 
 def summaries(events):
@@ -40,7 +43,12 @@ def test_scalars_and_pictures_are_there_after_every_epoch(tmp_path, model, faces
     assert len(log.faces) == 16
     assert not (tmp_path / "tensorboard").exists()
     for number in (1, 2):
-        log.epoch(number, {"train/loss": 1 / number, "validation/accuracy": 0.25}, CONFUSION, faces.astype(np.float32))
+        log.epoch(
+            number,
+            {"train/loss": 1 / number, "validation/accuracy": 0.25},
+            CONFUSION,
+            faces.astype(np.float32),
+        )
         (file,) = (tmp_path / "tensorboard").iterdir()
         assert file.name.startswith("events.out.tfevents.")
         events = events_of(file)  # flushed: the log is still open
@@ -49,7 +57,9 @@ def test_scalars_and_pictures_are_there_after_every_epoch(tmp_path, model, faces
     assert events[1].session_log.status == tf.compat.v1.SessionLog.START
     assert all(event.wall_time > 1.7e9 for event in events)
     found = summaries(events)
-    assert set(found) == {(step, tag) for step in (1, 2) for tag in [*TAGS, "train/loss", "validation/accuracy"]}
+    assert set(found) == {
+        (step, tag) for step in (1, 2) for tag in [*TAGS, "train/loss", "validation/accuracy"]
+    }
     assert found[2, "train/loss"].simple_value == 0.5
     for tag in TAGS:
         value = found[2, tag].image
@@ -82,7 +92,9 @@ def test_a_closed_log_opens_again(tmp_path, model, faces):
 def test_a_foreign_model_has_no_pictures(tmp_path, faces):
     import keras
 
-    model = keras.Sequential([keras.Input((48, 48, 1)), keras.layers.Flatten(), keras.layers.Dense(7)])
+    model = keras.Sequential(
+        [keras.Input((48, 48, 1)), keras.layers.Flatten(), keras.layers.Dense(7)]
+    )
     log = TensorBoardLog(tmp_path, model, "abcdefg", faces)
     log.epoch(1, {}, CONFUSION, faces)
     (file,) = tmp_path.iterdir()

@@ -24,7 +24,17 @@ from ferkit.serving.middleware import HEADERS
 from ferkit.serving.service import FORMATS
 from tests.cli.test_commands import fails
 from tests.prediction.test_predict import BrightSquares, picture
-from tests.support.serving_client import JPEG, ask, encoded, form, fuzz_photos, post, raw, served, wait_until
+from tests.support.serving_client import (
+    JPEG,
+    ask,
+    encoded,
+    form,
+    fuzz_photos,
+    post,
+    raw,
+    served,
+    wait_until,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = ["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"]
@@ -45,7 +55,8 @@ def port(recognizer):
     with pytest.MonkeyPatch.context() as patch:
         real = serving_detector()
         patch.setattr(
-            "ferkit.recognition.make_detector", lambda name, model=None: real(name) if name == "none" else BrightSquares()
+            "ferkit.recognition.make_detector",
+            lambda name, model=None: real(name) if name == "none" else BrightSquares(),
         )
         with served(recognizer, SMALL) as (own, _):
             yield own
@@ -80,7 +91,11 @@ def test_a_photo_has_its_faces_with_probabilities(port):
         assert first["box"] == [12, 12, 32, 32]
         assert list(first["probabilities"]) == NAMES
         assert sum(first["probabilities"].values()) == pytest.approx(1, abs=1e-4)
-        assert first["confidence"] == first["probabilities"][first["label"]] == max(first["probabilities"].values())
+        assert (
+            first["confidence"]
+            == first["probabilities"][first["label"]]
+            == max(first["probabilities"].values())
+        )
         assert first["unsure"] == (first["confidence"] < 0.4)
 
 
@@ -107,25 +122,45 @@ def test_explanations_have_maps_and_where_they_lie(port):
 def test_no_face_and_many_faces(port):
     assert post(port, squares(0)) == (
         200,
-        {"model": "deep_emotion_paper-fer2013", "width": 820, "height": 52, "faces_found": 0, "faces_left_out": 0, "faces": []},
+        {
+            "model": "deep_emotion_paper-fer2013",
+            "width": 820,
+            "height": 52,
+            "faces_found": 0,
+            "faces_left_out": 0,
+            "faces": [],
+        },
     )
     assert post(port, squares(0), "/v1/explain")[1]["faces"] == []
     status, answer = post(port, squares(200))
-    assert (status, answer["faces_found"], answer["faces_left_out"], len(answer["faces"])) == (200, 200, 195, 5)
+    assert (status, answer["faces_found"], answer["faces_left_out"], len(answer["faces"])) == (
+        200,
+        200,
+        195,
+        5,
+    )
 
 
 def test_the_state_of_the_server(port):
     assert ask(port, "GET", "/healthz")[:2] == (200, {"status": "ok"})
     (model,) = ask(port, "GET", "/v1/models")[1]["models"]
-    assert (model["name"], model["class_names"], model["input"]) == ("deep_emotion_paper-fer2013", NAMES, [48, 48, 1])
+    assert (model["name"], model["class_names"], model["input"]) == (
+        "deep_emotion_paper-fer2013",
+        NAMES,
+        [48, 48, 1],
+    )
     assert 0.5 < model["measured"]["accuracy"] < 0.7
     post(port, FACE)
     counted = ask(port, "GET", "/metrics")[1]
     assert 'fer_requests_total{path="/v1/predict",status="200"}' in counted
     assert "process_resident_memory_bytes" in counted
     described = ask(port, "GET", "/openapi.json")[1]
-    assert {"/v1/predict", "/v1/explain", "/v1/models", "/healthz", "/metrics"} == set(described["paths"])
-    assert "multipart/form-data" in described["paths"]["/v1/predict"]["post"]["requestBody"]["content"]
+    assert {"/v1/predict", "/v1/explain", "/v1/models", "/healthz", "/metrics"} == set(
+        described["paths"]
+    )
+    assert (
+        "multipart/form-data" in described["paths"]["/v1/predict"]["post"]["requestBody"]["content"]
+    )
 
 
 def test_pages_need_nothing_from_elsewhere_and_allow_no_inline_script(port):
@@ -133,7 +168,9 @@ def test_pages_need_nothing_from_elsewhere_and_allow_no_inline_script(port):
         status, content, headers = ask(port, "GET", path)
         assert status == 200
         assert "https:" not in content
-        assert "http:" not in content.replace("http://127.0.0.1:8000", "").replace("http://www.w3.org/2000/svg", "")
+        assert "http:" not in content.replace("http://127.0.0.1:8000", "").replace(
+            "http://www.w3.org/2000/svg", ""
+        )
         assert "<script>" not in content
         assert " style=" not in content
         for name, value in HEADERS.items():
@@ -159,13 +196,28 @@ def huge_png():
     ("body", "headers", "status", "told"),
     [
         (b"", JPEG, 400, "empty: 0 bytes"),
-        (b"no photo", JPEG, 415, "no photo in a format that can be read (8 bytes). Formats: JPEG, PNG"),
-        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", JPEG, 415, "no photo in a format"),  # would start Ghostscript
+        (
+            b"no photo",
+            JPEG,
+            415,
+            "no photo in a format that can be read (8 bytes). Formats: JPEG, PNG",
+        ),
+        (
+            b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n",
+            JPEG,
+            415,
+            "no photo in a format",
+        ),  # would start Ghostscript
         (encoded(np.zeros((99, 99)))[:-300], JPEG, 422, "damaged"),
         (bytes(200_001), JPEG, 413, "more than 200,000 bytes"),
         (huge_png(), JPEG, 413, "more than 1 million pixels"),
         (FACE, {"Content-Type": "text/plain"}, 415, "Content-Type is not taken"),
-        (FACE, {"Content-Type": "application/x-www-form-urlencoded"}, 415, "Content-Type: image/jpeg, for example"),
+        (
+            FACE,
+            {"Content-Type": "application/x-www-form-urlencoded"},
+            415,
+            "Content-Type: image/jpeg, for example",
+        ),
         (*form(FACE, field="picture"), 400, "no fields named `file`"),
         (*form(FACE, end=False), 400, "cut off"),
         (*form(b""), 400, "empty"),
@@ -218,7 +270,9 @@ def test_pictures_of_odd_shapes_are_answered(recognizer):
     with served(recognizer, Limits(batch=4)) as (own, _):
         for shape in shapes:
             for detector in ("none", "yunet"):
-                status, answer = post(own, encoded(np.full(shape, 90), "PNG"), f"/v1/predict?detector={detector}")
+                status, answer = post(
+                    own, encoded(np.full(shape, 90), "PNG"), f"/v1/predict?detector={detector}"
+                )
                 assert status in (200, 422), (shape, detector, answer)
 
 
@@ -231,7 +285,9 @@ def test_a_hundred_megabytes_are_refused_and_not_kept(port):
 
     before = memory()
     assert post(port, chunks()) [0] == 413  # fmt: skip
-    received, answer, _ = ask(port, "POST", "/v1/predict", chunks(), {**JPEG, "Content-Length": "100000000"})
+    received, answer, _ = ask(
+        port, "POST", "/v1/predict", chunks(), {**JPEG, "Content-Length": "100000000"}
+    )
     assert received == 413
     assert "more than 200,000 bytes" in answer["error"]
     assert memory() - before < 50
@@ -251,7 +307,9 @@ def test_slow_clients_are_told_and_dropped(port):
 
 
 def test_a_connection_closed_in_the_middle_hurts_nobody(port):
-    head = b"POST /v1/explain?detector=none HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: image/png\r\n"
+    head = (
+        b"POST /v1/explain?detector=none HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: image/png\r\n"
+    )
     head += f"Content-Length: {len(FACE)}\r\n\r\n".encode()
     for piece in (head[:40], head, head + FACE[:50], head + FACE):
         for _ in range(5):
@@ -298,7 +356,9 @@ def test_concurrent_requests_go_through_the_model_together(recognizer):
 def test_a_full_queue_is_told(recognizer):
     with served(Slow(recognizer, 0.3), Limits(batch=1, waiting=3), detector="none") as (own, _):
         with concurrent.futures.ThreadPoolExecutor(12) as pool:
-            answers = list(pool.map(lambda _: ask(own, "POST", "/v1/predict", FACE, JPEG), range(12)))
+            answers = list(
+                pool.map(lambda _: ask(own, "POST", "/v1/predict", FACE, JPEG), range(12))
+            )
         codes = [status for status, _, _ in answers]
         assert set(codes) == {200, 429}
         assert codes.count(200) >= 3
@@ -317,8 +377,14 @@ def test_too_many_bytes_at_once_are_told(recognizer):
 
 
 def test_an_answer_that_takes_too_long_is_refused(recognizer):
-    with served(Slow(recognizer, 0.7), Limits(batch=1, seconds=0.4), detector="none", warm=()) as (own, _):
-        assert post(own, FACE) == (503, {"error": "not answered within 0.4 s: too busy; try again."})
+    with served(Slow(recognizer, 0.7), Limits(batch=1, seconds=0.4), detector="none", warm=()) as (
+        own,
+        _,
+    ):
+        assert post(own, FACE) == (
+            503,
+            {"error": "not answered within 0.4 s: too busy; try again."},
+        )
 
 
 def test_a_failure_inside_is_one_line_that_tells_nothing_of_the_request(recognizer, caplog):
@@ -328,14 +394,21 @@ def test_a_failure_inside_is_one_line_that_tells_nothing_of_the_request(recogniz
 
     with served(Broken(recognizer, 0), Limits(batch=1), detector="none", warm=()) as (own, _):
         body, headers = form(FACE)
-        assert post(own, body, headers=headers) == (500, {"error": "this server failed; the request was not answered."})
+        assert post(own, body, headers=headers) == (
+            500,
+            {"error": "this server failed; the request was not answered."},
+        )
         assert post(own, body, headers=headers)[0] == 500
-    (line, _) = [record.getMessage() for record in caplog.records if record.name == "ferkit.serving"]
+    (line, _) = [
+        record.getMessage() for record in caplog.records if record.name == "ferkit.serving"
+    ]
     assert line.startswith("error: a request failed: RuntimeError in ")
     assert "secret" not in caplog.text
 
 
-def test_nothing_is_written_to_disk_and_no_name_is_logged(port, tmp_path, monkeypatch, caplog, capfd):
+def test_nothing_is_written_to_disk_and_no_name_is_logged(
+    port, tmp_path, monkeypatch, caplog, capfd
+):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     large = np.random.default_rng(0).integers(0, 256, (220, 220, 3))
     for body, headers in (
@@ -404,16 +477,22 @@ def test_cancelled_rows_are_not_worked_on():
 
 def test_damaged_forms_are_not_quoted_in_the_log(port, caplog):
     body, headers = form(FACE)
-    assert post(port, body.replace(b"Content-Disposition", b"Content\xa7"), headers=headers)[0] == 400
+    assert (
+        post(port, body.replace(b"Content-Disposition", b"Content\xa7"), headers=headers)[0] == 400
+    )
     assert caplog.text == ""
 
 
 def test_what_cannot_be_served_is_one_line(capsys, monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         number = str(taken.getsockname()[1])
-        assert f"--port {number}: something listens there already" in fails(["serve", "--port", number], capsys)
+        assert f"--port {number}: something listens there already" in fails(
+            ["serve", "--port", number], capsys
+        )
     assert "--port 70000: out of range" in fails(["serve", "--port", "70000"], capsys)
-    assert "--host no.such.host.invalid: no such host" in fails(["serve", "--host", "no.such.host.invalid"], capsys)
+    assert "--host no.such.host.invalid: no such host" in fails(
+        ["serve", "--host", "no.such.host.invalid"], capsys
+    )
     assert "--host 203.0.113.7 --port 0: no address of this machine" in fails(
         ["serve", "--host", "203.0.113.7", "--port", "0"], capsys
     )
@@ -422,9 +501,19 @@ def test_what_cannot_be_served_is_one_line(capsys, monkeypatch):
     assert "serve needs no-such-package: python -m pip install fastapi" in fails(["serve"], capsys)
 
 
-@pytest.mark.parametrize("stop", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "stop", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
 def test_it_starts_answers_and_stops_when_asked(stop):
-    words = ["serve", "--port", "0", "--weights", "deep_emotion_paper-fer2013", "--detector", "none"]
+    words = [
+        "serve",
+        "--port",
+        "0",
+        "--weights",
+        "deep_emotion_paper-fer2013",
+        "--detector",
+        "none",
+    ]
     code = (
         "import sys; from ferkit.serving import server; make = server.make_server\n"
         "server.make_server = lambda *given, **named: make(*given, **named, warm=())\n"
@@ -439,7 +528,9 @@ def test_it_starts_answers_and_stops_when_asked(stop):
     own = int(line.rpartition(":")[2])
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         answer = pool.submit(post, own, FACE)  # the first is slow: something is compiled
-        wait_until(lambda: "fer_requests_waiting 1.0" in ask(own, "GET", "/metrics")[1] or answer.done())
+        wait_until(
+            lambda: "fer_requests_waiting 1.0" in ask(own, "GET", "/metrics")[1] or answer.done()
+        )
         process.send_signal(stop)
         assert answer.result()[0] == 200
     out, errors = process.communicate(timeout=60)

@@ -9,7 +9,16 @@ import pytest
 
 from ferkit.recognition.recognizer import Recognizer
 from ferkit.serving.limits import Limits
-from tests.support.serving_client import JPEG, ask, encoded, fuzz_photos, fuzz_requests, memory, post, served
+from tests.support.serving_client import (
+    JPEG,
+    ask,
+    encoded,
+    fuzz_photos,
+    fuzz_requests,
+    memory,
+    post,
+    served,
+)
 
 pytestmark = pytest.mark.slow
 FACE = encoded(np.random.default_rng(1).integers(0, 256, (48, 48)), "PNG")
@@ -47,13 +56,23 @@ def _status(connection):
 
 
 def test_sixty_four_clients_get_no_error(recognizer):
-    with served(recognizer, Limits(), detector="none") as (port, _), concurrent.futures.ThreadPoolExecutor(64) as pool:
-        codes = collections.Counter(status for status, _ in pool.map(lambda _: post(port, FACE), range(1000)))
+    with (
+        served(recognizer, Limits(), detector="none") as (port, _),
+        concurrent.futures.ThreadPoolExecutor(64) as pool,
+    ):
+        codes = collections.Counter(
+            status for status, _ in pool.map(lambda _: post(port, FACE), range(1000))
+        )
     assert codes == {200: 1000}
 
 
 def test_noise_gets_no_500_and_leaves_no_memory(recognizer):
-    photos, numbers, codes, marks = fuzz_photos(), np.random.default_rng(7), collections.Counter(), []
+    photos, numbers, codes, marks = (
+        fuzz_photos(),
+        np.random.default_rng(7),
+        collections.Counter(),
+        [],
+    )
 
     def send(request):
         path, body, headers = request

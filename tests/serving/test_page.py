@@ -15,8 +15,12 @@ from ferkit.recognition.recognizer import Recognizer
 from ferkit.serving.limits import Limits
 from tests.support.serving_client import encoded, served
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")
-data = pytest.importorskip("skimage.data", reason="scikit-image, whose photo is shown, is not installed")
+playwright = pytest.importorskip(
+    "playwright.sync_api", reason="playwright is not installed: pip install playwright"
+)
+data = pytest.importorskip(
+    "skimage.data", reason="scikit-image, whose photo is shown, is not installed"
+)
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = [
@@ -47,7 +51,11 @@ def film(astronaut, tmp_path_factory):
     """A camera film: the astronaut, moving."""
     path = tmp_path_factory.mktemp("film") / "camera.mjpeg"
     wide = np.pad(astronaut, ((0, 0), (64, 64), (0, 0)), mode="edge")[:480]
-    path.write_bytes(b"".join(encoded(np.roll(wide, shift, axis=1)) for shift in (*range(0, 24, 2), *range(24, 0, -2))))
+    path.write_bytes(
+        b"".join(
+            encoded(np.roll(wide, shift, axis=1)) for shift in (*range(0, 24, 2), *range(24, 0, -2))
+        )
+    )
     return path
 
 
@@ -55,7 +63,9 @@ def film(astronaut, tmp_path_factory):
 def page(address, film, tmp_path):
     with browser_page(tmp_path / "profile", film) as page:
         page.goto(address)
-        page.wait_for_function("document.getElementById('measured').textContent.includes('out of 100')")
+        page.wait_for_function(
+            "document.getElementById('measured').textContent.includes('out of 100')"
+        )
         yield page
         assert page.troubles == []
 
@@ -70,7 +80,9 @@ def browser_page(profile, film=None, **options):
         )
         page = context.new_page()
         page.troubles = []
-        page.on("console", lambda one: page.troubles.append(one.text) if one.type == "error" else None)
+        page.on(
+            "console", lambda one: page.troubles.append(one.text) if one.type == "error" else None
+        )
         page.on("pageerror", lambda error: page.troubles.append(str(error)))
         page.on("request", lambda one: page.troubles.append(one.url) if not own(one.url) else None)
         yield page
@@ -207,7 +219,9 @@ def test_the_camera_runs_live_and_its_last_picture_stays(page):
     status(page, "One face")
     assert page.locator("#video").is_visible()
     first = page.locator(".box").evaluate("box => box.style.left")
-    page.wait_for_function("first => document.querySelector('.box').style.left !== first", arg=first)
+    page.wait_for_function(
+        "first => document.querySelector('.box').style.left !== first", arg=first
+    )
     page.locator("#why").check()
     page.wait_for_selector(".map")
     look(page, "camera")
@@ -221,7 +235,12 @@ def test_the_camera_runs_live_and_its_last_picture_stays(page):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_fits_a_phone_and_is_readable(scheme, address, astronaut, tmp_path):
-    phone = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "color_scheme": scheme, "has_touch": True}
+    phone = {
+        "viewport": {"width": 390, "height": 844},
+        "device_scale_factor": 2,
+        "color_scheme": scheme,
+        "has_touch": True,
+    }
     with browser_page(tmp_path / "profile", **phone) as page:
         page.goto(address)
         drop(page, encoded(astronaut))
@@ -229,7 +248,16 @@ def test_it_fits_a_phone_and_is_readable(scheme, address, astronaut, tmp_path):
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
         for button in page.locator(".button:visible").all():
             assert button.bounding_box()["height"] >= 44
-        for name in ("h1", ".lede", ".small", ".status", ".how", ".note:not(.doubt)", ".button.main", ".meaning p"):
+        for name in (
+            "h1",
+            ".lede",
+            ".small",
+            ".status",
+            ".how",
+            ".note:not(.doubt)",
+            ".button.main",
+            ".meaning p",
+        ):
             assert contrast(page, name) >= 4.5, name
         look(page, f"phone-{scheme}")
         page.goto(address + "docs")
@@ -247,10 +275,15 @@ def contrast(page, name):
             return [getComputedStyle(one).color, getComputedStyle(behind).backgroundColor];
         }"""
     )
-    first, second = sorted(_luminance([float(part) for part in re.findall(r"[\d.]+", one)][:3]) for one in colours)
+    first, second = sorted(
+        _luminance([float(part) for part in re.findall(r"[\d.]+", one)][:3]) for one in colours
+    )
     return (second + 0.05) / (first + 0.05)
 
 
 def _luminance(colour):
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (part / 255 for part in colour)]
+    linear = [
+        c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4
+        for c in (part / 255 for part in colour)
+    ]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

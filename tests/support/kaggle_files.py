@@ -31,17 +31,29 @@ def pixel_text(image: np.ndarray) -> str:
 def rows_of(images: np.ndarray, labels=None, usages=None) -> list[dict[str, str]]:
     """One dictionary of fields for each image; labels count up through the seven classes unless given."""
     labels = [index % 7 for index in range(len(images))] if labels is None else labels
-    rows = [{"emotion": str(label), "pixels": pixel_text(image)} for image, label in zip(images, labels, strict=True)]
+    rows = [
+        {"emotion": str(label), "pixels": pixel_text(image)}
+        for image, label in zip(images, labels, strict=True)
+    ]
     for row, usage in zip(rows, usages or [], strict=False):
         row["Usage"] = usage
     return rows
 
 
-def csv_text(rows: list[dict[str, str]], columns: tuple[str, ...], header: str | None = None, quote: bool = False) -> str:
+def csv_text(
+    rows: list[dict[str, str]],
+    columns: tuple[str, ...],
+    header: str | None = None,
+    quote: bool = False,
+) -> str:
     """The text of a CSV file, pixels quoted or not; `header` replaces the first line."""
     lines = [",".join(columns) if header is None else header]
     for row in rows:
-        lines.append(",".join(f'"{row[name]}"' if quote and name == "pixels" else row[name] for name in columns))
+        lines.append(
+            ",".join(
+                f'"{row[name]}"' if quote and name == "pixels" else row[name] for name in columns
+            )
+        )
     return "\n".join(lines) + "\n"
 
 
@@ -104,7 +116,12 @@ def write_class_folders(root: Path, images: np.ndarray, names: list[str]) -> Pat
 
 def write_ferplus_csv(path: Path, usages: list[str]) -> Path:
     """fer2013new.csv; the votes of row i are i%11 for neutral and 10 - i%11 for happiness."""
-    lines = ["Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"]
-    lines += [f"{usage},fer{i:07d}.png,{i % 11},{10 - i % 11},0,0,0,0,0,0,0,0" for i, usage in enumerate(usages)]
+    lines = [
+        "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"
+    ]
+    lines += [
+        f"{usage},fer{i:07d}.png,{i % 11},{10 - i % 11},0,0,0,0,0,0,0,0"
+        for i, usage in enumerate(usages)
+    ]
     path.write_text("\n".join(lines) + "\n")
     return path

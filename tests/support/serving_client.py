@@ -116,7 +116,11 @@ def fuzz_requests(rng, photos, count):
         elif rng.random() < 0.1:
             headers = {"Content-Type": _random_text(rng)}
         path = "/v1/explain" if rng.random() < 0.05 else "/v1/predict"
-        yield path + ("", "?detector=none", "?detector=auto", "?detector=x%00")[rng.integers(4)], body, headers
+        yield (
+            path + ("", "?detector=none", "?detector=auto", "?detector=x%00")[rng.integers(4)],
+            body,
+            headers,
+        )
 
 
 def _mutated(rng, content):
@@ -154,11 +158,28 @@ _MUTATIONS = (
 
 
 def _random_text(rng):
-    words = ["image/", "multipart/form-data", "; boundary=", "text/html", "a" * 300, ";", "=", '"', "*", "\t", "\\", "-", "\xff"]
+    words = [
+        "image/",
+        "multipart/form-data",
+        "; boundary=",
+        "text/html",
+        "a" * 300,
+        ";",
+        "=",
+        '"',
+        "*",
+        "\t",
+        "\\",
+        "-",
+        "\xff",
+    ]
     return "".join(words[k] for k in rng.integers(0, len(words), 4)).strip() or "x"
 
 
 def fuzz_photos():
     """Small photos in every format that is read."""
     pixels = np.random.default_rng(3).integers(0, 256, (40, 56, 3))
-    return [encoded(pixels, kind) for kind in ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")]
+    return [
+        encoded(pixels, kind)
+        for kind in ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")
+    ]

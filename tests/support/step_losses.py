@@ -64,7 +64,9 @@ def losses(model_name, strategy, count, steps, **changes):
 
     recipe = named_recipe(model_name, {"deep_emotion": "input_warp", "dan": "fer2013"}[model_name])
     recipe = recipe.replace(**{"batch_size": 16, "epochs": 1000, **CHANGES[model_name], **changes})
-    labels = (np.arange(88) % 7).astype(np.int32)  # of 16 and 8 rows: the last batch of an epoch is smaller
+    labels = (np.arange(88) % 7).astype(
+        np.int32
+    )  # of 16 and 8 rows: the last batch of an epoch is smaller
     images = waves(labels, np.random.default_rng(0))
     split = Split("train", images, labels, np.full(88, ""), np.arange(88), CLASS_NAMES, True)
     seed_everything(0)
@@ -78,18 +80,28 @@ def losses(model_name, strategy, count, steps, **changes):
         bias = model.get_layer("localization_theta").bias
         bias.assign(bias.numpy() + np.array([-0.11, 0.013, 0.023, 0.017, -0.13, 0.031], np.float32))
     step = TrainingStep(model, recipe, devices)
-    batches = TrainingBatches(split, recipe, (48, 48, 1), (devices.worker, devices.workers), step.fewest_rows)
+    batches = TrainingBatches(
+        split, recipe, (48, 48, 1), (devices.worker, devices.workers), step.fewest_rows
+    )
     totals, rows = tf.zeros(step.totals_size, tf.float64), []
     while len(rows) < steps:
         for batch in batches.epoch(len(rows) // batches.steps):
             after = step(batch, recipe.learning_rate, totals)
             rows.append((after - totals).numpy().tolist())
             totals = after
-    weights = [float(np.abs(variable.numpy().astype(np.float64)).sum()) for variable in step.variables]
-    return {"steps": rows[:steps], "weights": weights if len(rows) == steps else None, "rows": int(batch[-1])}
+    weights = [
+        float(np.abs(variable.numpy().astype(np.float64)).sum()) for variable in step.variables
+    ]
+    return {
+        "steps": rows[:steps],
+        "weights": weights if len(rows) == steps else None,
+        "rows": int(batch[-1]),
+    }
 
 
 if __name__ == "__main__":
     name, strategy, count, steps, *changes = sys.argv[1:]
-    found = losses(name, strategy, int(count), int(steps), **json.loads(changes[0] if changes else "{}"))
+    found = losses(
+        name, strategy, int(count), int(steps), **json.loads(changes[0] if changes else "{}")
+    )
     print("RESULT " + json.dumps(found), flush=True)

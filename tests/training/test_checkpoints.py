@@ -11,7 +11,10 @@ from ferkit.training.checkpoints import Checkpoints
 
 
 def save(checkpoints, epoch, step=0, value=1.0):
-    checkpoints.save({"epoch": epoch, "step": step}, {"v0": np.full((3, 2), value, np.float32), "v1": np.array(7)})
+    checkpoints.save(
+        {"epoch": epoch, "step": step},
+        {"v0": np.full((3, 2), value, np.float32), "v1": np.array(7)},
+    )
 
 
 @pytest.fixture
@@ -28,7 +31,10 @@ def test_nothing_there_is_none(checkpoints):
 def test_the_last_two_are_kept_and_the_newest_is_read(checkpoints):
     for epoch, step in ((0, 9), (0, 120), (1, 0), (10, 3)):
         save(checkpoints, epoch, step, value=epoch + step)
-    assert [path.name for path in checkpoints.files()] == ["state-000010-00000003.npz", "state-000001-00000000.npz"]
+    assert [path.name for path in checkpoints.files()] == [
+        "state-000010-00000003.npz",
+        "state-000001-00000000.npz",
+    ]
     position, arrays = checkpoints.load()
     assert position == {"epoch": 10, "step": 3} == checkpoints.position()
     np.testing.assert_array_equal(arrays["v0"], np.full((3, 2), 13.0))
@@ -44,7 +50,11 @@ def test_every_single_byte_of_the_arrays_is_verified(checkpoints):
     value = np.float32(2.0).tobytes()
     place = whole.index(value * 6)
     for offset in range(24):
-        newest.write_bytes(whole[: place + offset] + bytes([whole[place + offset] ^ 1]) + whole[place + offset + 1 :])
+        newest.write_bytes(
+            whole[: place + offset]
+            + bytes([whole[place + offset] ^ 1])
+            + whole[place + offset + 1 :]
+        )
         position, arrays = Checkpoints(checkpoints.folder).load()
         assert position["epoch"] == 1
         np.testing.assert_array_equal(arrays["v0"], np.ones((3, 2)))
@@ -61,13 +71,19 @@ def test_a_truncated_one_falls_back_and_is_let_go_by_the_next(length, checkpoint
     assert len(checkpoints.said) == 1
     assert "state-000002-00000000.npz: damaged" in checkpoints.said[0]
     save(checkpoints, 1, 5)
-    assert [path.name for path in checkpoints.files()] == ["state-000001-00000005.npz", "state-000001-00000000.npz"]
+    assert [path.name for path in checkpoints.files()] == [
+        "state-000001-00000005.npz",
+        "state-000001-00000000.npz",
+    ]
 
 
 def test_a_run_of_an_older_version_is_not_started_over(checkpoints):
     checkpoints.folder.mkdir()
     (checkpoints.folder / "state.npz").write_bytes(b"PK")
-    with pytest.raises(UserError, match=r"state\.npz: a checkpoint of an older version, which this one cannot resume"):
+    with pytest.raises(
+        UserError,
+        match=r"state\.npz: a checkpoint of an older version, which this one cannot resume",
+    ):
         checkpoints.load()
 
 
@@ -78,7 +94,10 @@ def test_a_full_disk_leaves_what_was_there(checkpoints, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("ferkit.training.checkpoints.np.savez", full)
-    with pytest.raises(UserError, match=r"state-000002-00000000.npz: no space left on the disk; free some and run again"):
+    with pytest.raises(
+        UserError,
+        match=r"state-000002-00000000.npz: no space left on the disk; free some and run again",
+    ):
         save(checkpoints, 2)
     assert checkpoints.load()[0]["epoch"] == 1
     assert [path.name for path in checkpoints.folder.iterdir()] == ["state-000001-00000000.npz"]
@@ -86,15 +105,27 @@ def test_a_full_disk_leaves_what_was_there(checkpoints, monkeypatch):
 
 def test_drafts_of_killed_processes_go_and_other_files_stay(tmp_path):
     (tmp_path / "backup").mkdir()
-    for name in (".123-best.keras", "backup/.77-state-000001-00000000.npz", ".gitignore", "notes.txt"):
+    for name in (
+        ".123-best.keras",
+        "backup/.77-state-000001-00000000.npz",
+        ".gitignore",
+        "notes.txt",
+    ):
         (tmp_path / name).write_text("x")
     remove_drafts(tmp_path)
-    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == [".gitignore", "notes.txt"]
+    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == [
+        ".gitignore",
+        "notes.txt",
+    ]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no flock there")
 def test_a_folder_has_one_user_at_a_time(tmp_path):
-    with sole_user(tmp_path, "taken"), pytest.raises(UserError, match="taken"), sole_user(tmp_path, "taken"):
+    with (
+        sole_user(tmp_path, "taken"),
+        pytest.raises(UserError, match="taken"),
+        sole_user(tmp_path, "taken"),
+    ):
         pass
     with sole_user(tmp_path, "taken"):
         pass

@@ -46,12 +46,17 @@ def step_losses(model, steps, strategies):
     results = {}
     for strategy, count in strategies.items():
         environments = list(cluster(count)) if strategy == "multiworker" else [None]
-        started = [start([SUPPORT / "step_losses.py", model, strategy, count, steps], one) for one in environments]
+        started = [
+            start([SUPPORT / "step_losses.py", model, strategy, count, steps], one)
+            for one in environments
+        ]
         for index, process in enumerate(started):
             out, err = process.communicate(timeout=400)
             assert process.returncode == 0, err[-2000:]
             line = next(line for line in out.splitlines() if line.startswith("RESULT "))
-            results[f"{strategy} {index}"] = np.array(json.loads(line.removeprefix("RESULT "))["steps"])
+            results[f"{strategy} {index}"] = np.array(
+                json.loads(line.removeprefix("RESULT "))["steps"]
+            )
     return results
 
 
@@ -60,10 +65,17 @@ def assert_equal_losses(results, steps):
     assert one.shape[0] == steps
     assert set(one[:, 2]) == {16.0, 8.0}  # whole batches, and the smaller last one of an epoch
     mean = one[:, :1] / one[:, 2:3]
-    assert np.abs(mean - mean[0]).max() > 0.1  # it moved a thousand times further than it may differ
+    assert (
+        np.abs(mean - mean[0]).max() > 0.1
+    )  # it moved a thousand times further than it may differ
     for name, several in results.items():
         columns = [0, *range(4, one.shape[1])]  # the loss, and each further term
-        np.testing.assert_allclose(several[:, columns] / several[:, 2:3], one[:, columns] / one[:, 2:3], atol=1e-4, err_msg=name)
+        np.testing.assert_allclose(
+            several[:, columns] / several[:, 2:3],
+            one[:, columns] / one[:, 2:3],
+            atol=1e-4,
+            err_msg=name,
+        )
         np.testing.assert_array_equal(several[:, 2:4], one[:, 2:4])
 
 
@@ -86,11 +98,26 @@ def test_a_lost_worker_is_named_and_a_restart_gives_the_undisturbed_weights(tmp_
     data = tmp_path / "data"
     setup = start([MAIN, "setup", "--sample", "--sample-count", "420", "-d", data])
     assert setup.wait(timeout=100) == 0
-    words = [MAIN, "train", "-d", data, "--resume", "--strategy", "multiworker", "--recipe", "input_warp", "--epochs", "30"]
+    words = [
+        MAIN,
+        "train",
+        "-d",
+        data,
+        "--resume",
+        "--strategy",
+        "multiworker",
+        "--recipe",
+        "input_warp",
+        "--epochs",
+        "30",
+    ]
     words += ["--batch_size", "32", "--learning_rate", "0.002", "--checkpoint_seconds", "1"]
 
     def both(run):
-        return [start([*words, "--run", tmp_path / f"{run}{index}"], one) for index, one in enumerate(cluster(2))]
+        return [
+            start([*words, "--run", tmp_path / f"{run}{index}"], one)
+            for index, one in enumerate(cluster(2))
+        ]
 
     def finish(processes):
         outs = [process.communicate(timeout=300) for process in processes]
@@ -99,7 +126,10 @@ def test_a_lost_worker_is_named_and_a_restart_gives_the_undisturbed_weights(tmp_
     finish(both("straight"))
     chief, other = both("killed")
     deadline = time.monotonic() + 120
-    while not list((tmp_path / "killed0/backup").glob("state-000003*")) and time.monotonic() < deadline:
+    while (
+        not list((tmp_path / "killed0/backup").glob("state-000003*"))
+        and time.monotonic() < deadline
+    ):
         time.sleep(0.05)
     other.kill()
     _, message = chief.communicate(timeout=200)
@@ -112,7 +142,9 @@ def test_a_lost_worker_is_named_and_a_restart_gives_the_undisturbed_weights(tmp_
 
     from ferkit.training.checkpoints import Checkpoints
 
-    straight, killed = (Checkpoints(tmp_path / f"{name}0" / "backup").load()[1] for name in ("straight", "killed"))
+    straight, killed = (
+        Checkpoints(tmp_path / f"{name}0" / "backup").load()[1] for name in ("straight", "killed")
+    )
     assert straight.keys() == killed.keys()
     for name, expected in straight.items():
         np.testing.assert_array_equal(killed[name], expected, err_msg=name)
@@ -136,7 +168,10 @@ def test_tf_config_is_read():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (None, "TF_CONFIG: not set, and --strategy multiworker needs it on every machine: TF_CONFIG='{"),
+        (
+            None,
+            "TF_CONFIG: not set, and --strategy multiworker needs it on every machine: TF_CONFIG='{",
+        ),
         ("", "TF_CONFIG: not set"),
         ("{", "TF_CONFIG: cannot be read (Expecting"),
         ("[1]", "TF_CONFIG: cannot be read"),
@@ -146,7 +181,10 @@ def test_tf_config_is_read():
         (config(index=2), "TF_CONFIG: task index 2, and there are 2 of type worker; give 0 to 1"),
         (config(index="0"), "TF_CONFIG: "),
         (config(type="ps"), "only workers (and a chief) train here; received task type 'ps'"),
-        (config({"worker": ["a:1", "b"]}), "TF_CONFIG: 'b' is no address; expected host:port, for example host1:12345"),
+        (
+            config({"worker": ["a:1", "b"]}),
+            "TF_CONFIG: 'b' is no address; expected host:port, for example host1:12345",
+        ),
         (config({"worker": ["a:1", "a:1"]}), "an address is given twice in a:1, a:1"),
     ],
 )

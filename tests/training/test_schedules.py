@@ -45,22 +45,41 @@ EVERYTHING = named_recipe(
 def test_plateau_by_hand():
     scores = [1, 2, 2, 2, 3, 3, 1, 1, 1]
     assert [plateaus(scores[:count], 2) for count in range(10)] == [0, 0, 0, 0, 1, 1, 1, 2, 2, 3]
-    recipe = Recipe(schedule="plateau", learning_rate=0.8, decay=0.5, decay_epochs=2.0, min_learning_rate=0.15)
-    assert [learning_rate(recipe, 0, 5, scores[:count]) for count in (0, 4, 7, 9)] == [0.8, 0.4, 0.2, 0.15]
+    recipe = Recipe(
+        schedule="plateau", learning_rate=0.8, decay=0.5, decay_epochs=2.0, min_learning_rate=0.15
+    )
+    assert [learning_rate(recipe, 0, 5, scores[:count]) for count in (0, 4, 7, 9)] == [
+        0.8,
+        0.4,
+        0.2,
+        0.15,
+    ]
 
 
 def test_smooth_and_lowest_rates_by_hand():
     smooth = Recipe(schedule="exponential", learning_rate=0.8, decay=0.25, decay_epochs=4.0)
     assert learning_rate(smooth, 10, 5) == pytest.approx(0.8 * 0.25**0.5)
     lowest = Recipe(schedule="cosine", learning_rate=0.8, min_learning_rate=0.2, epochs=10)
-    assert [learning_rate(lowest, step, 5) for step in (0, 25, 50)] == pytest.approx([0.8, 0.5, 0.2])
+    assert [learning_rate(lowest, step, 5) for step in (0, 25, 50)] == pytest.approx(
+        [0.8, 0.5, 0.2]
+    )
 
 
 def test_epochs_without_a_better_one():
-    assert [epochs_without_better(scores) for scores in ([], [5], [5, 5], [1, 5, 3, 5, 2])] == [0, 0, 1, 3]
+    assert [epochs_without_better(scores) for scores in ([], [5], [5, 5], [1, 5, 3, 5, 2])] == [
+        0,
+        0,
+        1,
+        3,
+    ]
     history = [{"val_accuracy": value, "val_loss": "1"} for value in ("0.5", "0.4", "0.4")]
     early = Recipe(early_stopping=2, epochs=10)
-    assert [is_stopped_early(early, history[:count]) for count in range(4)] == [False, False, False, True]
+    assert [is_stopped_early(early, history[:count]) for count in range(4)] == [
+        False,
+        False,
+        False,
+        True,
+    ]
     assert not is_stopped_early(Recipe(epochs=10), history)
     assert is_finished(early, 3, 0, history)
     assert not is_finished(early, 2, 5, history[:2])
@@ -110,10 +129,16 @@ def test_the_averaged_weights_are_measured_and_kept(tmp_path, toy_split):
 
 
 def test_early_stopping_ends_a_run_and_a_longer_patience_goes_on(tmp_path, toy_split, capsys):
-    path, frozen = tmp_path / "early", EVERYTHING.replace(learning_rate=1e-9, epochs=9, variant="paper", dropout=0.0)
+    path, frozen = (
+        tmp_path / "early",
+        EVERYTHING.replace(learning_rate=1e-9, epochs=9, variant="paper", dropout=0.0),
+    )
     assert trainer(path, toy_split, frozen).fit()
     assert len(RunFolder(path).history()) == 3
-    assert "Stopped early: no better epoch since epoch 1 (--early_stopping 2)." in capsys.readouterr().out
+    assert (
+        "Stopped early: no better epoch since epoch 1 (--early_stopping 2)."
+        in capsys.readouterr().out
+    )
     rates = [row["learning_rate"] for row in RunFolder(path).history()]
     assert rates == ["1e-09", "1e-09", "5e-10"]
     assert trainer(path, toy_split, frozen).fit()
@@ -126,8 +151,15 @@ def test_early_stopping_ends_a_run_and_a_longer_patience_goes_on(tmp_path, toy_s
 def test_out_of_memory_suggests_parts_of_a_batch(error, tmp_path, toy_split):
     import tensorflow as tf
 
-    kind = MemoryError() if error is MemoryError else tf.errors.ResourceExhaustedError(None, None, "OOM when allocating")
+    kind = (
+        MemoryError()
+        if error is MemoryError
+        else tf.errors.ResourceExhaustedError(None, None, "OOM when allocating")
+    )
     first = trainer(tmp_path / "full", toy_split)
     stop_after(first, 1, lambda: (_ for _ in ()).throw(kind))
-    with pytest.raises(UserError, match=r"out of memory with --batch_size 32; .* Try --accumulate 2: .* 16 images at a time"):
+    with pytest.raises(
+        UserError,
+        match=r"out of memory with --batch_size 32; .* Try --accumulate 2: .* 16 images at a time",
+    ):
         first.fit()

@@ -14,15 +14,26 @@ from ferkit.training.step import TrainingStep
 from ferkit.training.trainer import seed_everything
 
 # No batch normalization, and a warp of noise would turn every last digit into another number: the paper's net, on smooth images.
-PLAIN = {"variant": "paper", "dropout": 0.3, "optimizer": "momentum", "momentum": 0.0, "learning_rate": 0.01, "batch_size": 12}
+PLAIN = {
+    "variant": "paper",
+    "dropout": 0.3,
+    "optimizer": "momentum",
+    "momentum": 0.0,
+    "learning_rate": 0.01,
+    "batch_size": 12,
+}
 
 
 def batch(rows=12):
     place = np.mgrid[:48, :48].sum(axis=0) / 30.0
-    images = np.stack([128 + 90 * np.sin(place + row) for row in range(rows)])[..., None].astype(np.float32)
+    images = np.stack([128 + 90 * np.sin(place + row) for row in range(rows)])[..., None].astype(
+        np.float32
+    )
     labels = (np.arange(rows) % 7).astype(np.int32)
     targets = np.eye(7, dtype=np.float32)[labels]
-    return [tf.constant(value) for value in (images, targets, labels, labels * 1000 + 7, np.int32(rows))]
+    return [
+        tf.constant(value) for value in (images, targets, labels, labels * 1000 + 7, np.int32(rows))
+    ]
 
 
 def step_of(**changes):
@@ -58,7 +69,9 @@ def test_a_batch_in_parts_is_the_batch():
     whole, parts = step_of(), step_of(accumulate=5)  # of 2, 2, 3, 2 and 3 rows
     np.testing.assert_allclose(run(parts, 3), run(whole, 3), rtol=1e-5)
     for received, expected in zip(parts.variables, whole.variables, strict=True):
-        np.testing.assert_allclose(received.numpy(), expected.numpy(), rtol=2e-4, atol=2e-6, err_msg=expected.path)
+        np.testing.assert_allclose(
+            received.numpy(), expected.numpy(), rtol=2e-4, atol=2e-6, err_msg=expected.path
+        )
 
 
 def test_the_parts_of_a_batch_are_as_equal_as_can_be():
@@ -104,13 +117,22 @@ def test_batch_statistics_are_averaged_too():
     after = moving.numpy()
     assert np.abs(after - before).max() > 1e-4
     with step.averaged.in_place():
-        np.testing.assert_allclose(moving.numpy(), before + 9 / 11 * (after - before), rtol=1e-4, atol=1e-7)
+        np.testing.assert_allclose(
+            moving.numpy(), before + 9 / 11 * (after - before), rtol=1e-4, atol=1e-7
+        )
 
 
 @pytest.mark.parametrize("kind", ["bfloat16", "float16"])
 @pytest.mark.parametrize("variant", ["paper", "input_warp"])
 def test_mixed_precision_learns_and_is_saved_as_float32(kind, variant, tmp_path):
-    step = step_of(precision=kind, variant=variant, dropout=0.0, optimizer="adam", learning_rate=0.003, fc_penalty=0.0)
+    step = step_of(
+        precision=kind,
+        variant=variant,
+        dropout=0.0,
+        optimizer="adam",
+        learning_rate=0.003,
+        fc_penalty=0.0,
+    )
     assert step.model.get_layer("conv1").compute_dtype == kind
     assert {variable.dtype for variable in step.objective.trainable_variables} == {"float32"}
     first, last = run(step), [run(step) for _ in range(40)][-1]
@@ -151,10 +173,14 @@ def test_weight_decay_spares_biases():
 def test_soft_targets_and_smoothing_are_what_the_loss_sees():
     step = step_of(dropout=0.0, fc_penalty=0.0, label_smoothing=0.2)
     images, _, labels, keys, count = batch()
-    targets = np.random.default_rng(0).dirichlet(np.ones(7), 12).astype(np.float32) * np.linspace(0.5, 2, 12)[:, None].astype("f")
+    targets = np.random.default_rng(0).dirichlet(np.ones(7), 12).astype(np.float32) * np.linspace(
+        0.5, 2, 12
+    )[:, None].astype("f")
     log = np.asarray(tf.nn.log_softmax(step.model(images)))
     smooth = 0.8 * targets + 0.2 * targets.sum(axis=1, keepdims=True) / 7
-    totals = step((images, tf.constant(targets), labels, keys, count), 0.0, tf.zeros(4, tf.float64)).numpy()
+    totals = step(
+        (images, tf.constant(targets), labels, keys, count), 0.0, tf.zeros(4, tf.float64)
+    ).numpy()
     assert totals[0] == pytest.approx(-(smooth * log).sum(), rel=1e-5)
 
 

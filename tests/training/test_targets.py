@@ -56,16 +56,23 @@ def test_votes_become_shares_of_our_classes(voted):
 
 
 def test_classes_are_matched_by_name_and_missing_ones_left_out(voted):
-    split = dataclasses.replace(voted, class_names=("sad", "bored", "angry"), labels=np.array([2, 1, 1, 1, 1], np.int32))
+    split = dataclasses.replace(
+        voted, class_names=("sad", "bored", "angry"), labels=np.array([2, 1, 1, 1, 1], np.int32)
+    )
     np.testing.assert_allclose(row_targets(split, 1.0)[0], [1 / 7, 0, 6 / 7])
     np.testing.assert_allclose(row_targets(split, 1.0)[1], [0, 1, 0])
 
 
 def test_soft_labels_without_votes_or_classes_are_errors(voted, toy_split):
-    with pytest.raises(UserError, match=r"--soft_labels: the dataset has no FER\+ votes; run setup again with --ferplus"):
+    with pytest.raises(
+        UserError,
+        match=r"--soft_labels: the dataset has no FER\+ votes; run setup again with --ferplus",
+    ):
         TrainingBatches(toy_split(count=5), Recipe(soft_labels=0.5), (48, 48, 1))
     with pytest.raises(UserError, match="has none of these classes, but calm, cross"):
-        row_targets(dataclasses.replace(voted, class_names=("calm", "cross"), labels=voted.labels % 2), 0.5)
+        row_targets(
+            dataclasses.replace(voted, class_names=("calm", "cross"), labels=voted.labels % 2), 0.5
+        )
 
 
 def test_class_weights_by_hand():
@@ -80,7 +87,9 @@ def by_row(split, recipe):
     """Targets and labels of the first epoch, in the order of the rows."""
     batches = TrainingBatches(split, recipe, (48, 48, 1))
     order = np.argsort(batches._plan(0).rows)
-    targets, labels = (np.concatenate([batch[place] for batch in batches.epoch(0)]) for place in (1, 2))
+    targets, labels = (
+        np.concatenate([batch[place] for batch in batches.epoch(0)]) for place in (1, 2)
+    )
     return targets[order], labels[order]
 
 
@@ -109,10 +118,15 @@ def manifest_with(folder, texts):
     count = 2 if texts is None else len(texts)
     for row in range(count):
         cv2.imwrite(str(folder / f"{row}.png"), np.full((4, 4), row, np.uint8))
-    table = pd.DataFrame([(f"{row}.png", 0, "train", "x.csv", row, pd.NA, "") for row in range(count)], columns=COLUMNS)
+    table = pd.DataFrame(
+        [(f"{row}.png", 0, "train", "x.csv", row, pd.NA, "") for row in range(count)],
+        columns=COLUMNS,
+    )
     if texts is not None:
         table["votes"] = texts
-    return Manifest(folder, NAMES, table, {"class_names": NAMES, "image_size": [4, 4], "channels": 1})
+    return Manifest(
+        folder, NAMES, table, {"class_names": NAMES, "image_size": [4, 4], "channels": 1}
+    )
 
 
 def test_a_split_reads_the_votes_of_its_manifest(tmp_path):
@@ -124,7 +138,10 @@ def test_a_split_reads_the_votes_of_its_manifest(tmp_path):
 
 @pytest.mark.parametrize("text", ["1;2", "4;0;0;1;3;2;0;0;0;many"])
 def test_torn_votes_are_an_error_that_names_the_manifest(text, tmp_path):
-    with pytest.raises(DataError, match=r"manifest\.csv: column votes is not 10 whole numbers a row\. Run set-up again"):
+    with pytest.raises(
+        DataError,
+        match=r"manifest\.csv: column votes is not 10 whole numbers a row\. Run set-up again",
+    ):
         load_split(tmp_path, "train", manifest_with(tmp_path, ["4;0;0;1;3;2;0;0;0;0", text]))
 
 
@@ -145,14 +162,18 @@ def test_translated_votes_answer_as_the_labels_do(toy_split, rng):
     split = voted_rows(toy_split, rng)
     plain, translated = row_targets(split, 1.0), row_targets(split, 1.0, "translated")
     np.testing.assert_allclose(translated.sum(axis=1), 1.0)
-    np.testing.assert_allclose(translated.mean(axis=0), np.eye(7)[split.labels].mean(axis=0), atol=1e-6)
+    np.testing.assert_allclose(
+        translated.mean(axis=0), np.eye(7)[split.labels].mean(axis=0), atol=1e-6
+    )
     right = (translated.argmax(axis=1) == split.labels).mean()
     assert right > 0.75 > (plain.argmax(axis=1) == split.labels).mean()
     # Three votes of ten for sad: as probable as the binomial numbers say.
     chance = 0.35**3 * 0.65**7 / (0.35**3 * 0.65**7 + 0.15**3 * 0.85**7)
     three = split.votes[:, VOTE_NAMES.index("sadness")] == 3
     assert translated[three][0, 4] == pytest.approx(chance, abs=0.06)
-    np.testing.assert_allclose(row_targets(split, 0.25, "translated"), 0.75 * np.eye(7)[split.labels] + 0.25 * translated)
+    np.testing.assert_allclose(
+        row_targets(split, 0.25, "translated"), 0.75 * np.eye(7)[split.labels] + 0.25 * translated
+    )
 
 
 def test_rows_without_votes_keep_their_label_and_do_not_bend_the_translation(toy_split, rng):

@@ -35,13 +35,18 @@ def teachers(tmp_path_factory):
 def test_teachers_are_averaged_over_themselves_and_mirror_images(teachers, toy_split):
     split = toy_split(count=9)
     views = [split.images.astype("float32"), split.images[:, :, ::-1].astype("float32")]
-    expected = np.mean([softmax(np.asarray(model(view), np.float64)) for _, model in teachers for view in views], axis=0)
+    expected = np.mean(
+        [softmax(np.asarray(model(view), np.float64)) for _, model in teachers for view in views],
+        axis=0,
+    )
     said = teacher_probabilities(split, ", ".join(path for path, _ in teachers))
     np.testing.assert_allclose(said, expected, atol=1e-5)
     np.testing.assert_allclose(said.sum(axis=1), 1.0)
 
 
-def test_teachers_are_asked_once_and_again_when_they_or_the_rows_are_others(teachers, toy_split, tmp_path, monkeypatch):
+def test_teachers_are_asked_once_and_again_when_they_or_the_rows_are_others(
+    teachers, toy_split, tmp_path, monkeypatch
+):
     split, kept, asked = toy_split(count=9), tmp_path / "backup" / "teachers.npz", []
 
     def loading(path, **others):
@@ -80,9 +85,13 @@ def test_targets_are_mixed_with_what_the_teacher_says(teachers, toy_split):
 
 def test_a_teacher_of_other_classes_or_none_is_one_line(teachers, toy_split):
     split = dataclasses.replace(toy_split(count=4), class_names=tuple("abcdefg"))
-    with pytest.raises(UserError, match=r"paper.keras: knows the classes angry.* and the dataset has a, b"):
+    with pytest.raises(
+        UserError, match=r"paper.keras: knows the classes angry.* and the dataset has a, b"
+    ):
         teacher_probabilities(split, teachers[0][0])
-    with pytest.raises(UserError, match=r"gone.keras: no such file; give a .keras file, or one of: "):
+    with pytest.raises(
+        UserError, match=r"gone.keras: no such file; give a .keras file, or one of: "
+    ):
         teacher_probabilities(split, "gone.keras")
     with pytest.raises(UserError, match=r"--weights gone: no such weights"):
         teacher_probabilities(split, "gone")
@@ -105,14 +114,19 @@ def test_other_classes_get_a_new_last_layer(teachers, names):
     first = model.get_layer("logits").get_weights()
     take_over(model, recipe)
     np.testing.assert_array_equal(model.get_layer("logits").get_weights()[0], first[0])
-    np.testing.assert_array_equal(model.get_layer("dense").get_weights()[0], source.get_layer("dense").get_weights()[0])
+    np.testing.assert_array_equal(
+        model.get_layer("dense").get_weights()[0], source.get_layer("dense").get_weights()[0]
+    )
 
 
 def test_weights_of_another_architecture_are_refused(teachers):
     recipe = Recipe(start_from=teachers[1][0], model_options={"variant": "paper"})
     model = build_model(recipe, (48, 48, 1), NAMES)
     before = model.get_weights()
-    with pytest.raises(UserError, match=r"--start_from .*: its layers are not those of this recipe; give the recipe"):
+    with pytest.raises(
+        UserError,
+        match=r"--start_from .*: its layers are not those of this recipe; give the recipe",
+    ):
         take_over(model, recipe)
     for own, their in zip(model.get_weights(), before, strict=True):
         np.testing.assert_array_equal(own, their)
@@ -120,5 +134,8 @@ def test_weights_of_another_architecture_are_refused(teachers):
 
 def test_weights_for_other_images_are_refused_with_the_flags_that_fit(teachers):
     recipe = Recipe(start_from=teachers[0][0], model_options={"variant": "paper"})
-    with pytest.raises(UserError, match=r"takes images of 48x48x1, .* gives it 64x64x3; add --image_size 48 --channels 1\.$"):
+    with pytest.raises(
+        UserError,
+        match=r"takes images of 48x48x1, .* gives it 64x64x3; add --image_size 48 --channels 1\.$",
+    ):
         take_over(build_model(recipe, (64, 64, 3), NAMES), recipe)

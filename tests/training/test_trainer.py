@@ -18,7 +18,14 @@ from ferkit.training.run_folder import RunFolder
 from ferkit.training.trainer import Trainer, seed_everything
 
 RECIPE = named_recipe(
-    "deep_emotion", "input_warp", epochs=3, batch_size=32, learning_rate=0.003, rotation=5.0, erase=0.2, sampling="oversample"
+    "deep_emotion",
+    "input_warp",
+    epochs=3,
+    batch_size=32,
+    learning_rate=0.003,
+    rotation=5.0,
+    erase=0.2,
+    sampling="oversample",
 )
 
 
@@ -29,7 +36,13 @@ class Killed(BaseException):
 def trainer(path, toy_split, recipe=RECIPE):
     seed_everything(recipe.seed)
     run = RunFolder(path) if (path / "recipe.json").exists() else RunFolder.create(path, recipe, {})
-    return Trainer(DeepEmotion(**recipe.model_options), recipe, toy_split("train", 100), toy_split("val", 42), run)
+    return Trainer(
+        DeepEmotion(**recipe.model_options),
+        recipe,
+        toy_split("train", 100),
+        toy_split("val", 42),
+        run,
+    )
 
 
 @pytest.fixture
@@ -48,7 +61,9 @@ def straight(tmp_path, toy_split):
 
 
 def same_but_for_speed(history, other):
-    return [line.rsplit(",", 1)[0] for line in history.splitlines()] == [line.rsplit(",", 1)[0] for line in other.splitlines()]
+    return [line.rsplit(",", 1)[0] for line in history.splitlines()] == [
+        line.rsplit(",", 1)[0] for line in other.splitlines()
+    ]
 
 
 def assert_same_training(path, trained, straight):
@@ -78,14 +93,26 @@ def test_it_learns_and_leaves_a_whole_run_folder(tmp_path, toy_split):
     assert [int(row["epoch"]) for row in rows] == list(range(1, 13))
     assert float(rows[-1]["loss"]) < 0.5 * float(rows[0]["loss"])
     assert max(float(row["val_accuracy"]) for row in rows) > 0.8
-    present = {str(path.relative_to(tmp_path / "run")) for path in (tmp_path / "run").rglob("*") if path.is_file()}
+    present = {
+        str(path.relative_to(tmp_path / "run"))
+        for path in (tmp_path / "run").rglob("*")
+        if path.is_file()
+    }
     states = {"backup/state-000011-00000000.npz", "backup/state-000012-00000000.npz"}
     assert present == {"recipe.json", "history.csv", "best.keras", "last.keras", *states}
 
 
 def test_branches_train_resume_and_leave_the_papers_net(tmp_path, toy_split):
     """The curve of a stopped training goes on as if nothing had happened, and what is kept answers as the last epoch says."""
-    recipe = named_recipe("deep_emotion", "paper", epochs=2, batch_size=32, branches=2, sampling="shuffle", learning_rate=0.003)
+    recipe = named_recipe(
+        "deep_emotion",
+        "paper",
+        epochs=2,
+        batch_size=32,
+        branches=2,
+        sampling="shuffle",
+        learning_rate=0.003,
+    )
     whole = trainer(tmp_path / "whole", toy_split, recipe)
     assert whole.fit()
     begun = trainer(tmp_path / "stopped", toy_split, recipe)
@@ -94,12 +121,16 @@ def test_branches_train_resume_and_leave_the_papers_net(tmp_path, toy_split):
     resumed = trainer(tmp_path / "stopped", toy_split, recipe)
     assert resumed.fit()
     assert_same_training(
-        tmp_path / "stopped", resumed, ((tmp_path / "whole" / "history.csv").read_text(), whole.model.get_weights())
+        tmp_path / "stopped",
+        resumed,
+        ((tmp_path / "whole" / "history.csv").read_text(), whole.model.get_weights()),
     )
     kept, val = load_model(tmp_path / "whole" / "last.keras"), toy_split("val", 42)
     assert (kept.count_params(), kept.branches, whole.model.count_params()) == (47_657, 0, 109_819)
     figures = measure(split_logits(kept, val), val)
-    assert figures["accuracy"] == pytest.approx(float(whole.run.history()[-1]["val_accuracy"]), abs=1e-5)
+    assert figures["accuracy"] == pytest.approx(
+        float(whole.run.history()[-1]["val_accuracy"]), abs=1e-5
+    )
 
 
 def test_the_same_seed_gives_the_same_numbers(tmp_path, toy_split, straight):
@@ -158,8 +189,12 @@ def test_resuming_a_finished_run_changes_nothing(tmp_path, toy_split, straight):
     assert_same_training(path, again, straight)
 
 
-@pytest.mark.parametrize("damage", [lambda b: b[:1000], lambda b: b[:5000] + b"x" * 9 + b[5009:], lambda b: b""])
-def test_a_damaged_checkpoint_falls_back_to_the_one_before_and_says_so(damage, tmp_path, toy_split, straight, capsys):
+@pytest.mark.parametrize(
+    "damage", [lambda b: b[:1000], lambda b: b[:5000] + b"x" * 9 + b[5009:], lambda b: b""]
+)
+def test_a_damaged_checkpoint_falls_back_to_the_one_before_and_says_so(
+    damage, tmp_path, toy_split, straight, capsys
+):
     path = tmp_path / "straight"
     newest = RunFolder(path).checkpoints.files()[0]
     newest.write_bytes(damage(newest.read_bytes()))
@@ -174,7 +209,10 @@ def test_without_any_whole_checkpoint_it_says_so(tmp_path, toy_split):
     trainer(path, toy_split, RECIPE.replace(epochs=2)).fit()
     for file in RunFolder(path).checkpoints.files():
         file.write_bytes(b"")
-    with pytest.raises(UserError, match=r"state-000002-00000000.npz: damaged, and so is every other .*Start a new run"):
+    with pytest.raises(
+        UserError,
+        match=r"state-000002-00000000.npz: damaged, and so is every other .*Start a new run",
+    ):
         trainer(path, toy_split, RECIPE.replace(epochs=2)).fit()
 
 
@@ -185,7 +223,9 @@ def test_a_backup_of_another_network_is_refused(tmp_path, toy_split):
         trainer(path, toy_split, RECIPE.replace(variant="paper")).fit()
 
 
-@pytest.mark.parametrize("layer", ["logits", "conv1"])  # behind conv1 a ReLU hides the NaN from the loss
+@pytest.mark.parametrize(
+    "layer", ["logits", "conv1"]
+)  # behind conv1 a ReLU hides the NaN from the loss
 def test_what_is_no_number_stops_with_advice_and_keeps_what_was_saved(layer, tmp_path, toy_split):
     path = tmp_path / "nan"
     trainer(path, toy_split, RECIPE.replace(epochs=1)).fit()
@@ -195,7 +235,10 @@ def test_what_is_no_number_stops_with_advice_and_keeps_what_was_saved(layer, tmp
     broken._restore = lambda: None
     kernel = broken.model.get_layer(layer).kernel
     kernel.assign(np.full(kernel.shape, np.nan))
-    with pytest.raises(UserError, match=r"became NaN.* in epoch 2.*the last good checkpoint stays .*\(this run: 0.003"):
+    with pytest.raises(
+        UserError,
+        match=r"became NaN.* in epoch 2.*the last good checkpoint stays .*\(this run: 0.003",
+    ):
         broken.fit()
     assert (path / "best.keras").read_bytes() == saved
     position, arrays = RunFolder(path).checkpoints.load()
@@ -217,7 +260,11 @@ def test_the_watch_speaks_on_collapse_once_and_on_recovery():
 
 def test_a_dataset_of_one_class_is_no_collapse():
     watch = TrainingWatch(RECIPE, ("angry", "happy"))
-    assert [watch.after_epoch(epoch, np.array([[0, 0], [0, 9]])) for epoch in range(3)] == [[], [], []]
+    assert [watch.after_epoch(epoch, np.array([[0, 0], [0, 9]])) for epoch in range(3)] == [
+        [],
+        [],
+        [],
+    ]
 
 
 def test_a_run_folder_is_never_overwritten(tmp_path, toy_split):
@@ -230,6 +277,8 @@ def test_a_run_folder_is_never_overwritten(tmp_path, toy_split):
         RunFolder.create(tmp_path / "photos", RECIPE, {})
 
 
-@pytest.mark.parametrize(("seconds", "words"), [(8, "8 s"), (89, "89 s"), (100, "2 min"), (4000, "1 h 7 min")])
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(8, "8 s"), (89, "89 s"), (100, "2 min"), (4000, "1 h 7 min")]
+)
 def test_durations_read_well(seconds, words):
     assert duration(seconds) == words

@@ -38,7 +38,11 @@ def trainer(toy_split, cache):
         for name, count in (("train", 80), ("val", 35)):
             cache.setdefault(name, toy_split(name, count))
         seed_everything(0)
-        run = RunFolder(path) if (path / "recipe.json").exists() else RunFolder.create(path, RECIPE, {})
+        run = (
+            RunFolder(path)
+            if (path / "recipe.json").exists()
+            else RunFolder.create(path, RECIPE, {})
+        )
         model = DAN(image_size=48, channels=1, **RECIPE.model_options)
         return Trainer(model, RECIPE, cache["train"], cache["val"], run)
 
@@ -50,13 +54,21 @@ def test_a_stopped_training_goes_on_to_the_last_bit(tmp_path, trainer):
     straight = trainer(tmp_path / "straight")
     assert straight.fit()
     stopped = trainer(tmp_path / "stopped")
-    stop_after(stopped, 4, lambda: os.kill(os.getpid(), signal.SIGTERM))  # in the second epoch of three steps
+    stop_after(
+        stopped, 4, lambda: os.kill(os.getpid(), signal.SIGTERM)
+    )  # in the second epoch of three steps
     assert not stopped.fit()
     resumed = trainer(tmp_path / "stopped")
     assert resumed.fit()
     histories = [(tmp_path / name / "history.csv").read_text() for name in ("straight", "stopped")]
     assert same_but_for_speed(*histories)
-    for received, expected in zip(resumed.step_function.variables, straight.step_function.variables, strict=True):
+    for received, expected in zip(
+        resumed.step_function.variables, straight.step_function.variables, strict=True
+    ):
         np.testing.assert_array_equal(received.numpy(), expected.numpy(), err_msg=expected.path)
     columns = histories[0].splitlines()[0].split(",")
-    assert [name for name in columns if name.startswith("loss_")] == ["loss_affinity", "loss_center", "loss_partition"]
+    assert [name for name in columns if name.startswith("loss_")] == [
+        "loss_affinity",
+        "loss_center",
+        "loss_partition",
+    ]
