@@ -33,9 +33,9 @@ def _model():
 
 def _face(model):
     from ferkit.export.agreement import drawn_faces
-    from ferkit.input_pipeline.fit_images import fit_images
+    from ferkit.input_pipeline.fit_images import resize_to_input
 
-    return fit_images(drawn_faces()[3:4], model.input_shape[1:]).numpy()
+    return resize_to_input(drawn_faces()[3:4], model.input_shape[1:]).numpy()
 
 
 def _direct():
@@ -45,10 +45,10 @@ def _direct():
 
 
 def _traced():
-    from ferkit.evaluation.inference import LogitsFunction
+    from ferkit.evaluation.inference import BatchedLogits
 
     model, _ = _model()
-    function, face = LogitsFunction(model, model.input_shape[1:]), _face(model).astype("uint8")
+    function, face = BatchedLogits(model, model.input_shape[1:]), _face(model).astype("uint8")
     return lambda: function(face)
 
 

@@ -36,13 +36,13 @@ def traced(model):
     return run
 
 
-def map_maker(model):
+def feature_extractor(model):
     """A model from the face to the backbone's map; its middle gray."""
     return keras.Model(
         model.inputs, model.get_layer("head0" if model.num_heads else "pooled").input
     ), 127.5
 
 
-def on_the_face(model, pixels, maps: np.ndarray) -> np.ndarray:
+def map_to_face(model, pixels, maps: np.ndarray) -> np.ndarray:
     """Maps lie on the face as they are."""
     return maps

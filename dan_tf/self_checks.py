@@ -75,5 +75,5 @@ def heads_differ(model):
 
 
 # Checks of the package, and checks that take a model of it.
-CHECKS = (affinity_loss, center_loss, partition_loss, backbone_sizes)
-MODEL_CHECKS = (heads_differ,)
+SELF_CHECKS = (affinity_loss, center_loss, partition_loss, backbone_sizes)
+MODEL_SELF_CHECKS = (heads_differ,)

@@ -55,7 +55,7 @@ def attention_pictures(model, images) -> np.ndarray:
     return np.stack(pictures)
 
 
-PICTURES = {"attention": attention_pictures}
+VISUALIZATIONS = {"attention": attention_pictures}
 
 
 def resize(image, size: int) -> np.ndarray:

@@ -20,14 +20,14 @@ def traced(model):
     return run
 
 
-def map_maker(model):
+def feature_extractor(model):
     """A model from what the features are made of (the face, or the warped and scaled face) to the last map; its middle gray."""
     if model.variant == "paper":
         return keras.Model(model.inputs, _last_map(model)), 127.5
     return keras.Model(model.get_layer("transformer").output, _last_map(model)), 0.0
 
 
-def on_the_face(model, pixels, maps: np.ndarray) -> np.ndarray:
+def map_to_face(model, pixels, maps: np.ndarray) -> np.ndarray:
     """Maps of what the features are made of, moved to where that lies on the face: the transformer's warp undone.
 
     Args:

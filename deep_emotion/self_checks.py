@@ -56,5 +56,5 @@ def model_penalty(model):
 
 
 # Checks of the package, and checks that take a model of it.
-CHECKS = (identity_transform, shifted_transform, half_pixel_transform, rotated_transform)
-MODEL_CHECKS = (model_penalty,)
+SELF_CHECKS = (identity_transform, shifted_transform, half_pixel_transform, rotated_transform)
+MODEL_SELF_CHECKS = (model_penalty,)

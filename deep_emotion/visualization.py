@@ -53,7 +53,7 @@ def transformer_pictures(model, images) -> np.ndarray:
     return np.stack(pictures) if pictures else np.zeros((0, PANEL, PANEL, 3), np.uint8)
 
 
-PICTURES = {"transformer": transformer_pictures}
+VISUALIZATIONS = {"transformer": transformer_pictures}
 
 
 def _outputs(model, images):

@@ -1,13 +1,21 @@
-"""The error a user can cause."""
+"""Errors that a user can cause."""
 
 import difflib
+from collections.abc import Iterable
+
+from generate_data.errors import OneLineError
 
 
-class UserError(Exception):
-    """One line for the user: what is wrong, where, what was received, and what to do. The command exits with 2."""
+class UserError(OneLineError):
+    """Something that the user can fix: one line with where, problem and advice."""
 
 
-def nearest(name: str, known) -> str:
-    """ ", nearest known: ..." for a misspelt name, or nothing when none is like it."""
+def nearest(name: str, known: Iterable[str]) -> str:
+    """``", nearest known: ..."`` for a misspelled name, or "" when none is similar."""
     close = difflib.get_close_matches(name, list(known), n=1)
     return f", nearest known: {close[0]}" if close else ""
+
+
+def first_line(error: BaseException, limit: int = 200) -> str:
+    """The first line of an exception's text, or the name of its type when it has none."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:limit]

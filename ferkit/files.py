@@ -12,7 +12,7 @@ from ferkit.errors import UserError
 
 
 @contextlib.contextmanager
-def atomic_path(path: str | Path, flush: bool = False):
+def written_atomically(path: str | Path, flush: bool = False):
     """Yields a path to write to; it takes the place of `path` when the block ends well, and goes when it does not.
 
     Args:
@@ -23,7 +23,7 @@ def atomic_path(path: str | Path, flush: bool = False):
         UserError: no permission, or no space left.
 
     Example:
-        >>> with atomic_path("report.json") as draft:
+        >>> with written_atomically("report.json") as draft:
         ...     draft.write_text("{}")
     """
     path = Path(path)
@@ -36,7 +36,7 @@ def atomic_path(path: str | Path, flush: bool = False):
                 os.fsync(written.fileno())
         os.replace(draft, path)
     except OSError as error:
-        raise writing_failed(path, error) from error
+        raise write_error(path, error) from error
     finally:
         with contextlib.suppress(
             OSError
@@ -45,7 +45,7 @@ def atomic_path(path: str | Path, flush: bool = False):
 
 
 @contextlib.contextmanager
-def atomic_folder(path: str | Path):
+def folder_written_atomically(path: str | Path):
     """Yields an empty folder to fill; it takes the place of `path`, and of all in it, when the block ends well, and goes when it
     does not.
 
@@ -67,7 +67,7 @@ def atomic_folder(path: str | Path):
     except OSError as error:
         if before.exists() and not path.exists():
             os.replace(before, path)
-        raise writing_failed(path, error) from error
+        raise write_error(path, error) from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
         if path.exists():
@@ -75,7 +75,7 @@ def atomic_folder(path: str | Path):
 
 
 @contextlib.contextmanager
-def sole_user(folder: str | Path, message: str):
+def exclusive_lock(folder: str | Path, message: str):
     """Within, no other process is in a block of this folder; the system lets go of it when a process dies.
 
     Only where the system has ``flock`` (not on Windows).
@@ -93,7 +93,7 @@ def sole_user(folder: str | Path, message: str):
         folder.mkdir(parents=True, exist_ok=True)
         lock = open(folder / "lock", "w")  # noqa: SIM115 - closed by the block below
     except OSError as error:
-        raise writing_failed(folder, error) from error
+        raise write_error(folder, error) from error
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -104,10 +104,10 @@ def sole_user(folder: str | Path, message: str):
         yield
 
 
-DRAFT = re.compile(r"\.\d+-")  # what a killed process leaves of atomic_path
+DRAFT = re.compile(r"\.\d+-")  # what a killed process leaves of written_atomically
 
 
-def remove_drafts(folder: str | Path):
+def remove_partial_files(folder: str | Path):
     """Take away what killed processes left half-written in a folder and below."""
     for path in Path(folder).rglob(".*"):
         if DRAFT.match(path.name) and path.is_file():
@@ -116,13 +116,13 @@ def remove_drafts(folder: str | Path):
 
 def write_csv(path: str | Path, rows: list[dict]):
     """A CSV of rows that all have the columns of the first."""
-    with atomic_path(path) as draft, open(draft, "w", newline="", encoding="utf-8") as out:
+    with written_atomically(path) as draft, open(draft, "w", newline="", encoding="utf-8") as out:
         writer = csv.DictWriter(out, fieldnames=list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
 
 
-def writing_failed(path, error) -> UserError:
+def write_error(path, error) -> UserError:
     """The user's version of an operating system error on writing."""
     if error.errno == errno.ENOSPC:
         return UserError(

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 
-def made_with() -> dict:
+def provenance() -> dict:
     """Versions, commit, machine and command: what a number needs beside it."""
     packages = ("tensorflow", "keras", "numpy", "stn")
     return {

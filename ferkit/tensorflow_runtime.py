@@ -17,7 +17,7 @@ def import_tensorflow(one_operator_at_a_time=True):
         return sys.modules["tensorflow"]
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    with native_chatter_hidden():
+    with native_stderr_hidden():
         import tensorflow as tf
 
         has_gpu = bool(tf.config.list_physical_devices("GPU"))  # looks for CUDA, and complains
@@ -28,7 +28,7 @@ def import_tensorflow(one_operator_at_a_time=True):
 
 
 @contextlib.contextmanager
-def native_chatter_hidden(shown_on_failure=True):
+def native_stderr_hidden(shown_on_failure=True):
     """Within, what is written to standard error is held back, by native code too; it is shown only if the block fails."""
     sys.stderr.flush()
     saved = os.dup(2)
@@ -46,6 +46,6 @@ def native_chatter_hidden(shown_on_failure=True):
             os.close(saved)
 
 
-def usable_cores() -> int:
+def available_cpu_count() -> int:
     """How many cores this process may use: what a runtime should have threads for."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()

@@ -8,14 +8,14 @@ import numpy as np
 import tensorflow as tf
 
 from ferkit.models.registry import entry_of_model
-from ferkit.provenance import made_with
-from ferkit.training.losses import Objective
+from ferkit.provenance import provenance
+from ferkit.training.losses import TrainingLoss
 from ferkit.training.step import row_keys
 
 
 def check_installation() -> int:
     """Versions, and losses against hand-computed values; returns how many checks failed."""
-    made = made_with()
+    made = provenance()
     versions = ", ".join(f"{name} {version}" for name, version in made["packages"].items())
     print(f"Python {made['python']}, {versions}, {made['machine']}, commit {made['commit']}")
     print("installation")
@@ -32,8 +32,8 @@ def check_model(model, title: str) -> int:
     print(title)
     entry = entry_of_model(model)
     own = importlib.import_module(f"{entry.package}.self_checks")
-    checks = [(_title(check), check) for check in own.CHECKS]
-    checks += [(_title(check), lambda check=check: check(model)) for check in own.MODEL_CHECKS]
+    checks = [(_title(check), check) for check in own.SELF_CHECKS]
+    checks += [(_title(check), lambda check=check: check(model)) for check in own.MODEL_SELF_CHECKS]
     general = (_shapes, _finite_on_extremes, _batch_independent, _reloads, _gradients)
     checks += [(_title(check), lambda check=check: check(model)) for check in general]
     return _run(checks)
@@ -145,7 +145,7 @@ def _gradients(model):
             variable.assign(numbers.normal(0, 0.01, variable.shape))
     images = tf.constant(_images(copy, 16))
     labels = tf.range(16) % len(copy.class_names)
-    objective = Objective(copy)
+    objective = TrainingLoss(copy)
     with tf.GradientTape() as tape, row_keys(copy, tf.range(16)):
         loss, _ = objective.losses(labels, objective.outputs(images))
     gradients = tape.gradient(loss, [variable.value for variable in objective.trainable_variables])

@@ -1,11 +1,37 @@
-"""The one error of this package, and the words for those of the operating system."""
+"""Errors that a user can cause: one line that says where, what is wrong and what to do."""
 
 import errno
 from pathlib import Path
 
 
-class DataError(Exception):
-    """Something about the user's files: one line that says what, where, what was received and what to do."""
+class OneLineError(Exception):
+    """An error that is reported as one line; the command exits with code 2.
+
+    Args:
+        where: the file, folder or flag that is wrong, with its value: "--batch_size 0".
+        problem: what is wrong, and what was received.
+        advice: what to do about it, in the imperative, without a period at the end.
+
+    Example:
+        >>> str(OneLineError("--batch_size 0", "out of range", "give a number of at least 1"))
+        '--batch_size 0: out of range; give a number of at least 1.'
+    """
+
+    def __init__(self, where: object, problem: str = "", advice: str = "") -> None:
+        self.where, self.problem, self.advice = str(where), problem, advice
+        super().__init__(self.where, problem, advice)
+
+    def __str__(self) -> str:
+        if not self.problem:
+            return self.where
+        line = f"{self.where}: {self.problem}"
+        if self.advice:
+            line = f"{line}; {self.advice}"
+        return line if line.endswith((".", "!", "?")) else f"{line}."
+
+
+class DataError(OneLineError):
+    """Something is wrong with the user's dataset files."""
 
 
 def explain_os_error(error: OSError, folder: Path) -> str:

@@ -53,7 +53,7 @@ def join_rows(parts: list[Rows]) -> Rows:
     )
 
 
-def refuse_bad_rows(rows: Rows, where: str, skip: bool) -> None:
+def raise_on_errors(rows: Rows, where: str, skip: bool) -> None:
     """Raises DataError that lists the bad rows, unless they are to be skipped."""
     if not rows.bad:
         if not len(rows):

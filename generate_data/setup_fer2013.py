@@ -11,7 +11,7 @@ from generate_data.manifest import MANIFEST, manifest_text, refuse_other_dataset
 from generate_data.progress import ProgressBar
 from generate_data.readers.fer2013 import read_source
 from generate_data.readers.ferplus import join_votes
-from generate_data.rows import CLASS_NAMES, Rows, refuse_bad_rows
+from generate_data.rows import CLASS_NAMES, Rows, raise_on_errors
 from generate_data.splits import choose_val
 from generate_data.summary import SHOWN, count_copies, count_splits, format_summary
 from generate_data.work_folder import work_folder
@@ -84,7 +84,7 @@ def _set_up(
         found = read_source(place, lambda share: bar.add(share * READING), images.add)
         images.check()
         rows = found.rows
-        refuse_bad_rows(rows, ", ".join(found.taken), skip_bad_rows)
+        raise_on_errors(rows, ", ".join(found.taken), skip_bad_rows)
         votes = join_votes(rows, ferplus) if ferplus else None
         copies = find_copies(rows.images, seed, lambda share: bar.add(share * SEARCHING))
         name = folder_name(found.image_names, rows.images)

@@ -17,7 +17,7 @@ from generate_data.readers.affectnet import list_affectnet
 from generate_data.readers.any_folders import list_folder_tree
 from generate_data.readers.listing import ListedImage, Listing, existing_root
 from generate_data.readers.rafdb import list_rafdb
-from generate_data.rows import Rows, refuse_bad_rows
+from generate_data.rows import Rows, raise_on_errors
 from generate_data.splits import PARTS, choose_val
 from generate_data.summary import SHOWN, count_copies, count_splits
 from generate_data.work_folder import work_folder
@@ -120,7 +120,7 @@ def _make(
     good = [index for index, fault in enumerate(scan.faults) if not fault]
     scan, taken = _only(scan, good), [taken[index] for index in good]
     rows = _rows(listing, taken, scan, bad)
-    refuse_bad_rows(rows, str(listing.root), skip)
+    raise_on_errors(rows, str(listing.root), skip)
     copies, no_near = find_image_copies(scan, seed, lambda share: bar.add(share * SEARCHING))
     splits, val_from = _draw(rows, copies, seed, listing)
     sizes = np.unique(scan.sizes, axis=0).tolist()

@@ -9,7 +9,7 @@ from ferkit.errors import UserError, nearest
 from ferkit.export.formats import FORMATS
 from ferkit.models.registry import DEFAULT_MODEL, MODELS
 from ferkit.models.shipped_weights import shipped_weights
-from ferkit.recipes.recipe import Recipe
+from ferkit.recipes.recipe import RENAMED_FIELDS, Recipe
 from generate_data.errors import DataError
 
 STRATEGIES = ("one", "mirrored", "multiworker")
@@ -308,9 +308,9 @@ def _add_recipe_values(parser, leave_out=()):
                 if field.type is bool
                 else {"type": field.type}
             )
-            _add_field(
-                fields, [*short.get(field.name, []), f"--{field.name}"], kind, field.metadata
-            )
+            older = [f"--{old}" for old, new in RENAMED_FIELDS.items() if new == field.name]
+            names = [*short.get(field.name, []), f"--{field.name}", *older]
+            _add_field(fields, names, kind, field.metadata)
     options = parser.add_argument_group("model options (default: the recipe's)")
     for name, (kind, choices, text) in _model_options().items():
         _add_field(options, [f"--{name}"], {"type": kind}, {"choices": choices, "help": text})

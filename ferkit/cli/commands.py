@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from ferkit.cli.choosing import set_up_if_needed, set_up_images
-from ferkit.cli.recipe_flags import given_recipe_values, new_recipe
+from ferkit.cli.recipe_flags import recipe_from_options, recipe_overrides
 from ferkit.errors import UserError
 from ferkit.input_pipeline.fingerprint import fingerprint_of
 from ferkit.models.registry import MODELS, model_entry
@@ -49,16 +49,18 @@ def setup(options: argparse.Namespace) -> int:
 
 def train(options: argparse.Namespace) -> int:
     """Train, or go on training, then measure the best epoch on the validation split."""
-    given = given_recipe_values(options)
+    given = recipe_overrides(options)
     run, recipe = resumed_run(options, given) if options.resume else (None, None)
     if run is None:
-        new_recipe(options, given, options.dataset)  # a wrong value is told before a long set-up
+        recipe_from_options(
+            options, given, options.dataset
+        )  # a wrong value is told before a long set-up
 
     from generate_data.manifest import read_manifest
 
     set_up_if_needed(options)
     manifest = read_manifest(options.data)
-    recipe = recipe or new_recipe(options, given, manifest.description.get("dataset"))
+    recipe = recipe or recipe_from_options(options, given, manifest.description.get("dataset"))
     fingerprint = fingerprint_of(manifest)
     if run:
         check_same_dataset(run, fingerprint)
@@ -75,17 +77,17 @@ def train(options: argparse.Namespace) -> int:
 
 
 def _train(options, devices, recipe, manifest, fingerprint, run):
-    from ferkit.training.build_model import seeded_model, training_splits
+    from ferkit.training.build_model import new_model, training_splits
     from ferkit.training.run_folder import RunFolder
     from ferkit.training.trainer import Trainer
 
-    model = seeded_model(recipe, manifest, run is None or not run.checkpoints.files(), devices)
+    model = new_model(recipe, manifest, run is None or not run.checkpoints.files(), devices)
     train_split, val_split = training_splits(manifest, model)
     if not devices.chief:
         return 0 if Trainer(model, recipe, train_split, val_split, None, devices).fit() else 130
     run = run or RunFolder.create(getattr(options, "run", None), recipe, fingerprint)
     with run.in_use():
-        run.go_on_with(recipe)
+        run.prepare_resume(recipe)
         _announce(recipe, train_split, val_split, model, run, devices)
         log = _tensorboard_log(run, recipe, model, val_split) if options.tensorboard else None
         trainer = Trainer(
@@ -112,9 +114,9 @@ def _tensorboard_log(run, recipe, model, val_split):
 
 def _some_faces(model, split):
     """The first 16 images of a split as the model takes them, uint8."""
-    from ferkit.input_pipeline.fit_images import fit_images
+    from ferkit.input_pipeline.fit_images import resize_to_input
 
-    return fit_images(split.images[:16], model.input_shape[1:]).numpy().round().astype("uint8")
+    return resize_to_input(split.images[:16], model.input_shape[1:]).numpy().round().astype("uint8")
 
 
 def _already_finished(run):
@@ -223,7 +225,7 @@ def compare(options: argparse.Namespace) -> int:
     folder = Path(options.folder or f"runs/compare-{time.strftime('%Y-%m-%d_%H-%M-%S')}")
     before = read_plan(folder)
     manifest = read_manifest(options.data)
-    given = given_recipe_values(options)
+    given = recipe_overrides(options)
     named = (
         options.backbones
         or options.ablate
@@ -236,7 +238,7 @@ def compare(options: argparse.Namespace) -> int:
     else:
         dataset = manifest.description.get("dataset")
         contestants = choose_contestants(
-            options, lambda model: new_recipe(options, given, dataset, model)
+            options, lambda model: recipe_from_options(options, given, dataset, model)
         )
     seeds = options.seeds or (before.seeds if before else [0])
     plan = Plan(contestants, tuple(seeds), fingerprint_of(manifest))
@@ -497,14 +499,14 @@ def _report_best(run, val_split):
 
 def _about(path):
     """What made a checkpoint, for its report."""
-    from ferkit.provenance import made_with
+    from ferkit.provenance import provenance
     from ferkit.training.run_folder import RunFolder
 
     run = RunFolder(path.parent)
     about = {
         "checkpoint": str(path),
-        "report by": made_with()["command"],
-        "at commit": made_with()["commit"],
+        "report by": provenance()["command"],
+        "at commit": provenance()["commit"],
     }
     if run.recipe_file.exists():
         record = run.record()

@@ -8,14 +8,14 @@ from ferkit.recipes.named import named_recipe, read_recipe
 from ferkit.recipes.recipe import Recipe
 
 
-def given_recipe_values(options):
+def recipe_overrides(options):
     """The recipe fields and model options that stand on the command line."""
     names = {field.name for field in dataclasses.fields(Recipe) if field.metadata}
     names |= {name for entry in MODELS.values() for name in entry.recipes.OPTIONS}
     return {name: value for name, value in vars(options).items() if name in names}
 
 
-def new_recipe(options, given, dataset=None, model=None):
+def recipe_from_options(options, given, dataset=None, model=None):
     """The recipe named, that of a file, or the model's own for this kind of dataset."""
     name = getattr(options, "recipe", None)
     asked = model or getattr(options, "model", None)

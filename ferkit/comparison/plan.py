@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from ferkit.errors import UserError
-from ferkit.files import DRAFT, atomic_path
+from ferkit.files import DRAFT, written_atomically
 from ferkit.recipes.recipe import Recipe
 
 RECORD = "compare.json"
@@ -110,14 +110,14 @@ def write_plan(folder: Path, plan: Plan):
                 f"{folder}: a comparison {difference}; give the same settings again, or choose another --folder."
             )
         return
-    from ferkit.provenance import made_with
+    from ferkit.provenance import provenance
 
     contestants = {name: json.loads(recipe.to_json()) for name, recipe in plan.contestants.items()}
     record = {
         "contestants": contestants,
         "seeds": plan.seeds,
         "dataset": plan.dataset,
-        "made_with": made_with(),
+        "made_with": provenance(),
     }
-    with atomic_path(folder / RECORD) as draft:
+    with written_atomically(folder / RECORD) as draft:
         draft.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")

@@ -32,7 +32,7 @@ def train_all(folder: Path, plan: Plan, fit: Callable) -> list[dict] | None:
     Returns:
         One result for each run, with its ``history``; None when a signal stopped a training.
     """
-    from ferkit.comparison.table import run_result
+    from ferkit.comparison.table import summarize_run
     from ferkit.training.run_folder import RunFolder
 
     results, total = [], len(plan.seeds) * len(plan.contestants)
@@ -51,7 +51,7 @@ def train_all(folder: Path, plan: Plan, fit: Callable) -> list[dict] | None:
             # The graph of a step, its model and the images refer to one another: free them before the next. TensorFlow itself
             # keeps some of what it compiled, 0.1 GB for a small DAN; a comparison that is called again starts without that.
             gc.collect()
-        results.append(run_result(name, recipe, run, reason))
+        results.append(summarize_run(name, recipe, run, reason))
     return results
 
 
@@ -65,12 +65,12 @@ def run(folder: Path, plan: Plan, manifest) -> int:
     from ferkit.comparison.speed import measure_speed
     from ferkit.comparison.table import write_comparison
     from ferkit.models.multiply_adds import multiply_adds
-    from ferkit.training.build_model import seeded_model, training_splits
+    from ferkit.training.build_model import new_model, training_splits
     from ferkit.training.trainer import Trainer
 
     # Every model is built before the first is trained: one that cannot be built must not show up after hours.
     models = {
-        name: seeded_model(recipe, manifest, first_weights=False)
+        name: new_model(recipe, manifest, first_weights=False)
         for name, recipe in plan.contestants.items()
     }
     kept = {name: folded(model) for name, model in models.items()}
@@ -83,11 +83,11 @@ def run(folder: Path, plan: Plan, manifest) -> int:
     splits = {}
 
     def fit(recipe, run):
-        model = seeded_model(recipe, manifest, first_weights=not run.checkpoints.files())
+        model = new_model(recipe, manifest, first_weights=not run.checkpoints.files())
         if model.input_shape not in splits:
             splits[model.input_shape] = training_splits(manifest, model)
         with run.in_use():  # before it takes away drafts: they may be another process's
-            run.go_on_with(recipe)
+            run.prepare_resume(recipe)
             return Trainer(model, recipe, *splits[model.input_shape], run).fit()
 
     try:
@@ -97,7 +97,7 @@ def run(folder: Path, plan: Plan, manifest) -> int:
         splits.clear()
         print("\nMeasuring speed ...", flush=True)
         models = {
-            name: seeded_model(recipe, manifest, first_weights=False)
+            name: new_model(recipe, manifest, first_weights=False)
             for name, recipe in plan.contestants.items()
         }
         for name, speeds in measure_speed(models, plan.contestants).items():

@@ -48,11 +48,11 @@ def measure_speed(models: dict, recipes: dict) -> dict[str, dict]:
 
 def _works(model, recipe):
     """One step of training and one of inference, as functions without arguments that return when all is computed."""
-    from ferkit.evaluation.inference import LogitsFunction
+    from ferkit.evaluation.inference import BatchedLogits
 
     pixels, logits = (
         _random_pixels(model, SPEED_BATCH),
-        LogitsFunction(model, model.input_shape[1:]),
+        BatchedLogits(model, model.input_shape[1:]),
     )
     return {
         "training": training_step(model, recipe, SPEED_BATCH),

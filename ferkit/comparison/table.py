@@ -7,14 +7,14 @@ from pathlib import Path
 
 from ferkit.comparison.plot import _draw
 from ferkit.comparison.speed import SPEED_BATCH
-from ferkit.files import atomic_path, write_csv
+from ferkit.files import write_csv, written_atomically
 from ferkit.provenance import processor_name
 
 FILES = ("compare.csv", "runs.csv", "compare.png")
 SHARES = ("val_accuracy", "val_accuracy_clean", "val_macro_f1", "last_val_accuracy")
 
 
-def run_result(name, recipe, run, reason: str) -> dict:
+def summarize_run(name, recipe, run, reason: str) -> dict:
     """What one run reached: figures of its best epoch on the validation split, as `train` chooses it, and of its last.
 
     Args:
@@ -56,7 +56,7 @@ def write_comparison(folder: Path, plan, results: list[dict], costs: dict[str, d
     Args:
         folder: of the comparison.
         plan: a ``compare.Plan``.
-        results: of ``run_result``, one for each run.
+        results: of ``summarize_run``, one for each run.
         costs: by contestant: parameters, multiply_adds, training_images_per_second, inference_images_per_second.
     """
     rows = [
@@ -67,7 +67,7 @@ def write_comparison(folder: Path, plan, results: list[dict], costs: dict[str, d
     write_csv(folder / FILES[1], runs)
     if any(row["failed"] < row["runs"] for row in rows):  # else there is nothing to draw
         figure = _draw(rows, results)
-        with atomic_path(folder / FILES[2]) as draft:
+        with written_atomically(folder / FILES[2]) as draft:
             figure.savefig(draft, format="png", dpi=130)
     print("\n" + as_text(plan, rows))
     for result in results:

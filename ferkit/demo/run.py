@@ -8,7 +8,7 @@ from PIL import Image
 
 from ferkit.demo.page import demo_page
 from ferkit.demo.steps import demo_steps
-from ferkit.files import atomic_path
+from ferkit.files import written_atomically
 
 _EACH = 3  # faces of a class in the picture
 
@@ -31,7 +31,7 @@ def run_demo(folder: str | Path, epochs: int) -> int:
         if number == 1:
             _draw_faces(folder)
     page = folder / "index.html"
-    with atomic_path(page) as draft:
+    with written_atomically(page) as draft:
         draft.write_text(demo_page(steps, folder), encoding="utf-8")
     print(
         f"\nDone in {time.monotonic() - started:.0f} s. Open {page}: each step with its picture, and your command for it."
@@ -49,7 +49,7 @@ def _draw_faces(folder):
         for number in range(len(split.class_names))
     ]
     picture = np.concatenate([np.concatenate(list(column), axis=0) for column in columns], axis=1)
-    with atomic_path(folder / "faces.png") as draft:
+    with written_atomically(folder / "faces.png") as draft:
         Image.fromarray(picture).resize(
             (picture.shape[1] * 2, picture.shape[0] * 2), Image.Resampling.LANCZOS
         ).save(draft, format="PNG")

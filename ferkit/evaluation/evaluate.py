@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from ferkit.errors import UserError
-from ferkit.evaluation.inference import WHOLE, LogitsFunction
+from ferkit.evaluation.inference import WHOLE, BatchedLogits
 from ferkit.evaluation.metrics import averaged, measure, softmax
-from ferkit.files import atomic_path
+from ferkit.files import written_atomically
 from ferkit.input_pipeline.dataset import Split
 
 _AVERAGED = {"none": "", "flip": ", mirror averaging", "ten-crop": ", ten-crop averaging"}
@@ -53,7 +53,7 @@ def view_logits(
             enlarged to the model's size again, and their mirror images.
         batch_size: images at once.
     """
-    function = LogitsFunction(model, split.images.shape[1:])
+    function = BatchedLogits(model, split.images.shape[1:])
     boxes = TEN_CROP_BOXES if tta == "ten-crop" else [WHOLE]
     mirrors = (False,) if tta == "none" else (False, True)
     return np.stack(
@@ -110,14 +110,14 @@ def _rows(count, which):
 
 def write_json(path: str | Path, figures: dict):
     """The figures as one JSON object."""
-    with atomic_path(path) as draft:
+    with written_atomically(path) as draft:
         draft.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
 
 
 def write_submission(path: str | Path, split: Split, logits: np.ndarray):
     """A CSV of one row per image in the order of the user's file: its row there, the class index and its name."""
     predicted = logits.argmax(axis=1)
-    with atomic_path(path) as draft, open(draft, "w", newline="", encoding="utf-8") as out:
+    with written_atomically(path) as draft, open(draft, "w", newline="", encoding="utf-8") as out:
         writer = csv.writer(out)
         writer.writerow(["row", "emotion", "name"])
         for row, label in zip(split.source_row, predicted, strict=True):

@@ -2,13 +2,13 @@
 
 import tensorflow as tf
 
-from ferkit.input_pipeline.fit_images import fit_images
+from ferkit.input_pipeline.fit_images import resize_to_input
 
 PIXELS_AT_ONCE = 256 * 64 * 64  # unless told otherwise
 WHOLE = (0.0, 0.0, 1.0, 1.0)
 
 
-class LogitsFunction:
+class BatchedLogits:
     """A model's inference on images of one shape, traced once and used for many calls; dropout off.
 
     Args:
@@ -36,7 +36,7 @@ class LogitsFunction:
         @tf.function(input_signature=signature)
         def logits(images, mirror, box):
             images = tf.cond(mirror, lambda: tf.reverse(images, axis=[2]), lambda: images)
-            images = fit_images(images, model.input_shape[1:])
+            images = resize_to_input(images, model.input_shape[1:])
             rows = tf.shape(images)[0]
 
             def cut():

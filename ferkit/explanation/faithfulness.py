@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from ferkit.evaluation.inference import LogitsFunction
+from ferkit.evaluation.inference import BatchedLogits
 from ferkit.evaluation.metrics import softmax
 from ferkit.explanation.grad_cam import Explainer
 
@@ -66,7 +66,7 @@ def deletion_and_insertion(
         "deletion", "deletion_random", "insertion", "insertion_random", each {"curve": mean probability by share of pixels,
         "area": the area under it}. Reference: Petsiuk et al., arXiv 1806.07421, section 3.2.
     """
-    function, size = LogitsFunction(model, faces.shape[1:]), faces.shape[1]
+    function, size = BatchedLogits(model, faces.shape[1:]), faces.shape[1]
     blurred = np.stack([_blurred(face) for face in faces])
     noise = np.random.default_rng(seed).normal(size=maps.shape)
     noise = np.stack([cv2.GaussianBlur(one, (0, 0), size / 8) for one in noise])

@@ -7,12 +7,12 @@ from PIL import Image
 from tqdm import tqdm
 
 from ferkit.errors import UserError
-from ferkit.evaluation.inference import LogitsFunction
+from ferkit.evaluation.inference import BatchedLogits
 from ferkit.evaluation.metrics import softmax
 from ferkit.explanation.drawing import draw_sheet, explanation_panels
 from ferkit.explanation.faithfulness import deletion_and_insertion, randomization
 from ferkit.explanation.grad_cam import Explainer
-from ferkit.files import atomic_path
+from ferkit.files import written_atomically
 from ferkit.recognition.photos import PhotoError, read_photo
 
 CHECKED_FACES = 64  # of a gallery's split, for the figures
@@ -92,7 +92,7 @@ def explain_split(
         method -> {"deletion": area, ..., "randomization": correlation}.
     """
     wanted, explainer = class_number(split.class_names, name), Explainer(model)
-    function, numbers = LogitsFunction(model, split.images.shape[1:]), np.random.default_rng(seed)
+    function, numbers = BatchedLogits(model, split.images.shape[1:]), np.random.default_rng(seed)
     for number, label in enumerate(tqdm(split.class_names, unit="class", leave=False)):
         rows = np.flatnonzero(split.labels == number)
         rows = np.sort(numbers.permutation(rows)[:per_class])
@@ -118,7 +118,7 @@ def checked(model, split, numbers, explainer) -> dict:
     """The figures of the checks on faces of a split."""
     rows = np.sort(numbers.permutation(len(split))[:CHECKED_FACES])
     faces = split.images[rows]
-    classes = LogitsFunction(model, faces.shape[1:])(faces).argmax(axis=1)
+    classes = BatchedLogits(model, faces.shape[1:])(faces).argmax(axis=1)
     figures = {}
     for method in ("grad-cam", "grad-cam++"):
         maps = explainer.maps(faces, classes, method)["features"]
@@ -146,7 +146,7 @@ def as_text(figures: dict, count: int) -> str:
 
 def save_sheet(path: Path, sheet: np.ndarray):
     """Written whole or not at all."""
-    with atomic_path(path) as draft:
+    with written_atomically(path) as draft:
         Image.fromarray(sheet).save(draft, format="PNG")
 
 

@@ -74,13 +74,13 @@ class Explainer:
         rows = _weights(values.shape[1], height, self._first[0], self._step[0])
         columns = _weights(values.shape[2], width, self._first[1], self._step[1])
         large = np.einsum("yi,nij,xj->nyx", rows, values, columns)
-        large = self._package.on_the_face(self.model, pixels.numpy(), large)
+        large = self._package.map_to_face(self.model, pixels.numpy(), large)
         most = large.max(axis=(1, 2), keepdims=True, initial=0.0)
         return np.divide(large, most, out=np.zeros_like(large), where=most > 1e-12)
 
     def _places(self):
         """The pixel at which the first cell of the map lies, and pixels from cell to cell, (y, x) each."""
-        maker, middle_gray = self._package.map_maker(self.model)
+        maker, middle_gray = self._package.feature_extractor(self.model)
         shape = tuple(maker.inputs[0].shape[1:])
         spread = 40.0 if middle_gray else 40.0 / 127.5
         noise = tf.constant(

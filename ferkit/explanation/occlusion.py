@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ferkit.evaluation.inference import LogitsFunction
+from ferkit.evaluation.inference import BatchedLogits
 from ferkit.evaluation.metrics import softmax
 
 PATCH, STEP = 10, 3  # pixels of a 48-pixel face
@@ -23,7 +23,7 @@ def occlusion_maps(model, faces: np.ndarray, classes) -> np.ndarray:
     Returns:
         float64 ``(n, size, size)`` in [0, 1], a fall of probability; not scaled.
     """
-    function, size = LogitsFunction(model, faces.shape[1:]), faces.shape[1]
+    function, size = BatchedLogits(model, faces.shape[1:]), faces.shape[1]
     patch, step = max(1, round(size * PATCH / 48)), max(1, round(size * STEP / 48))
     starts = list(range(1 - patch + step, size, step))
     boxes = [

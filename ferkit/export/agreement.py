@@ -5,9 +5,9 @@ import dataclasses
 import numpy as np
 
 from ferkit.errors import UserError
-from ferkit.evaluation.inference import LogitsFunction
+from ferkit.evaluation.inference import BatchedLogits
 from ferkit.evaluation.metrics import softmax
-from ferkit.input_pipeline.fit_images import fit_images
+from ferkit.input_pipeline.fit_images import resize_to_input
 
 TOLERANCE = 1e-4  # of a probability
 INT8_TOLERANCE = 0.05  # of a probability, where there are no labelled images to tell what it costs
@@ -42,16 +42,16 @@ def compare(model, exported, images, labels=None) -> Agreement:
         images: uint8 ``(rows, height, width, channels)``; fitted to the model.
         labels: ``(rows,)``, integers, or None.
     """
-    expected = softmax(LogitsFunction(model, images.shape[1:])(images, ROWS_AT_ONCE))
+    expected = softmax(BatchedLogits(model, images.shape[1:])(images, ROWS_AT_ONCE))
     starts = range(0, len(images), ROWS_AT_ONCE)
     fitted = (
-        fit_images(images[start : start + ROWS_AT_ONCE], model.input_shape[1:]).numpy()
+        resize_to_input(images[start : start + ROWS_AT_ONCE], model.input_shape[1:]).numpy()
         for start in starts
     )
     received = np.concatenate([exported(batch) for batch in fitted])
     largest = [_largest(received, expected)]
     for size in BATCHES:
-        some = fit_images(images[:size], model.input_shape[1:]).numpy()
+        some = resize_to_input(images[:size], model.input_shape[1:]).numpy()
         largest.append(_largest(exported(some), expected[: len(some)]))
     found = Agreement(len(images), float(np.max(largest)))
     if labels is None:

@@ -8,8 +8,8 @@ from ferkit.export.agreement import Agreement, check, compare, drawn_faces
 from ferkit.export.formats import Format
 from ferkit.export.metadata import about_export
 from ferkit.export.signature import ExportGraph
-from ferkit.files import atomic_folder, atomic_path
-from ferkit.tensorflow_runtime import native_chatter_hidden
+from ferkit.files import folder_written_atomically, written_atomically
+from ferkit.tensorflow_runtime import native_stderr_hidden
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,11 +46,11 @@ def export_model(
             Then nothing is left, and what was there before is still there.
     """
     output = Path(output)
-    with (atomic_folder if wanted.is_folder else atomic_path)(output) as draft:
+    with (folder_written_atomically if wanted.is_folder else written_atomically)(output) as draft:
         if not wanted.is_folder:
             draft.touch()  # tells at once whether one may write here
         try:
-            with native_chatter_hidden(shown_on_failure=False):
+            with native_stderr_hidden(shown_on_failure=False):
                 _write(model, checkpoint, wanted, draft)
                 run = wanted.implementation().load(draft)
                 faces = compare(model, run, drawn_faces())

@@ -6,7 +6,7 @@ import importlib.util
 from pathlib import Path
 
 from ferkit.errors import UserError
-from ferkit.files import writing_failed
+from ferkit.files import write_error
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,7 +65,7 @@ def check_output(path: str | Path, wanted: Format, force: bool = False):
     try:
         _check_output(path, wanted, force)
     except OSError as error:
-        raise writing_failed(path, error) from error
+        raise write_error(path, error) from error
 
 
 def _check_output(path, wanted, force):

@@ -5,7 +5,7 @@ import zipfile
 import tensorflow as tf
 
 from ferkit.export.signature import INPUT, OUTPUT
-from ferkit.tensorflow_runtime import usable_cores
+from ferkit.tensorflow_runtime import available_cpu_count
 
 
 def write(graph, path, about, int8=False):
@@ -35,6 +35,6 @@ def load(path):
     """A function from float32 images to float32 probabilities, both NumPy, by ``ai_edge_litert``."""
     from ai_edge_litert.interpreter import Interpreter
 
-    interpreter = Interpreter(model_content=path.read_bytes(), num_threads=usable_cores())
+    interpreter = Interpreter(model_content=path.read_bytes(), num_threads=available_cpu_count())
     run = interpreter.get_signature_runner()  # fits its tensors to each new batch size
     return lambda images: run(**{INPUT: images})[OUTPUT]

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from ferkit.export.signature import INPUT, OUTPUT
-from ferkit.provenance import made_with
+from ferkit.provenance import provenance
 
 LABELS, CARD = "labels.txt", "model_card.md"
 NO_CARD = "The weights have no model card; `python main.py release` writes one, with their figures."
@@ -19,7 +19,7 @@ def about_export(model, checkpoint: Path, wanted) -> dict[str, str]:
         wanted: a ``formats.Format``.
     """
     shape = ", ".join(map(str, ("batch", *model.input_shape[1:])))
-    made = made_with()
+    made = provenance()
     weights = "large kernels in 8 bits, all else float32" if wanted.int8 else "float32"
     card = checkpoint.with_suffix(".md")
     lines = [

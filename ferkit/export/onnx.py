@@ -3,7 +3,7 @@
 import numpy as np
 
 from ferkit.export.signature import INPUT, OUTPUT
-from ferkit.tensorflow_runtime import usable_cores
+from ferkit.tensorflow_runtime import available_cpu_count
 
 OPSET = 17  # has been in all runtimes since 2022; nothing newer is needed
 
@@ -40,7 +40,7 @@ def load(path):
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = usable_cores()
+    options.intra_op_num_threads = available_cpu_count()
     session = onnxruntime.InferenceSession(
         path.read_bytes(), options, providers=["CPUExecutionProvider"]
     )

@@ -14,7 +14,7 @@ from ferkit.input_pipeline.epoch_plan import DRAWS
 
 PIXELS_AT_ONCE = 300_000  # of a strip of images: what it takes stays in the cache
 MOST_ROWS = 32_000  # OpenCV counts them in 16 bits
-_GEOMETRIC = ("flip", "rotation", "shift", "zoom", "shrink", "shear", "crop")
+_GEOMETRIC = ("flip", "rotation", "shift", "zoom", "zoom_out", "shear", "crop")
 
 
 def augment(images, draws, recipe):
@@ -59,12 +59,14 @@ def _affine(numbers, recipe, height, width):
 
     Sums and products of NumPy round the same at every place of an array. Its cosine need not, so math's is taken.
     """
-    active = (numbers["warp"].astype(np.float32) < np.float32(recipe.warp_share)).astype(np.float64)
+    active = (numbers["warp"].astype(np.float32) < np.float32(recipe.affine_probability)).astype(
+        np.float64
+    )
     angle = active * _signed(numbers, "rotation") * math.radians(recipe.rotation)
     mirror = np.where(numbers["flip"] < 0.5, -1.0, 1.0) if recipe.flip else np.ones_like(angle)
     # Input steps for one output step: above 1 the face becomes smaller.
     scale = (1.0 + active * _signed(numbers, "zoom") * recipe.zoom) / (
-        1.0 - active * numbers["shrink"] * recipe.shrink
+        1.0 - active * numbers["zoom_out"] * recipe.zoom_out
     )
     slope = active * _signed(numbers, "shear") * recipe.shear
     cosine, sine = (
@@ -139,12 +141,12 @@ def _light(images, numbers, recipe):
 
 
 def _erase(images, numbers, recipe):
-    """A rectangle of 2 % (to `erase_most`) of the area and aspect 1:3 to 3:1 becomes one gray (arXiv 1708.04896), in place."""
+    """A rectangle of 2 % (to `erase_max_area`) of the area and aspect 1:3 to 3:1 becomes one gray (arXiv 1708.04896), in place."""
     height, width = images.shape[1:3]
     names = ("erase_area", "erase_aspect", "erase_x", "erase_y", "erase_value")
     for row in np.flatnonzero(numbers["erase"] < recipe.erase):
         area, aspect, x, y, value = (float(numbers[name][row]) for name in names)
-        area = 0.02 + (recipe.erase_most - 0.02) * area
+        area = 0.02 + (recipe.erase_max_area - 0.02) * area
         aspect = math.exp((2.0 * aspect - 1.0) * math.log(3.0))
         part_y = min(math.sqrt(area * aspect), 1.0) * height
         part_x = min(math.sqrt(area / aspect), 1.0) * width

@@ -7,7 +7,7 @@ import tensorflow as tf
 from ferkit.errors import UserError
 from ferkit.input_pipeline.augmentation import augment
 from ferkit.input_pipeline.epoch_plan import DRAWS, epoch_plan
-from ferkit.input_pipeline.fit_images import fit_images
+from ferkit.input_pipeline.fit_images import resize_to_input
 from ferkit.input_pipeline.mixup_cutmix import is_mixed, mix
 from ferkit.input_pipeline.sharding import share_of
 from ferkit.training.targets import _target_taker
@@ -71,7 +71,13 @@ class TrainingBatches:
                 images = augment(take(rows), tf.gather(draws, own), recipe)
                 targets, plain, labels = targets_of(rows)
                 labels = _largest(plain, labels)
-            return fit_images(images, input_shape), targets, labels, tf.gather(keys, own), count
+            return (
+                resize_to_input(images, input_shape),
+                targets,
+                labels,
+                tf.gather(keys, own),
+                count,
+            )
 
         self._make = make
 

@@ -8,7 +8,7 @@ import numpy as np
 # added still repeat.
 _FIRST_DRAWS = ("flip", "rotation", "shift_x", "shift_y", "zoom", "shear", "brightness", "contrast")
 _FIRST_DRAWS += ("erase", "erase_area", "erase_aspect", "erase_x", "erase_y", "erase_value")
-_WARP_DRAWS = ("warp", "shrink")
+_WARP_DRAWS = ("warp", "zoom_out")
 _CROP_DRAWS = ("crop_x", "crop_y")
 _MIX_DRAWS = ("mix", "mix_kind", "cut_x", "cut_y")
 DRAWS = _FIRST_DRAWS + _WARP_DRAWS + _CROP_DRAWS + _MIX_DRAWS

@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 
-def fit_images(images, input_shape):
+def resize_to_input(images, input_shape):
     """Images as a model takes them: float32, its number of channels, its size.
 
     Args:

@@ -10,7 +10,7 @@ from ferkit.input_pipeline.epoch_plan import DRAWS
 
 def is_mixed(draws, recipe):
     """Which rows are mixed: bool tensor ``(batch,)``; `draws` as in ``mix``."""
-    return draws[:, DRAWS.index("mix")] < recipe.mix_share
+    return draws[:, DRAWS.index("mix")] < recipe.mix_probability
 
 
 def mix(images, partners, draws, shares, recipe):

@@ -23,7 +23,7 @@ class ModelEntry:
             ``after_step(labels, outputs)``. It may have ``folded()``: what is kept of it where it has more weights while it
             trains. And ``for_export()``: a model of the same numbers in operations that other runtimes have.
 
-    The package may have ``visualization.py``, which shows what a model looks at: PICTURES, name -> function(model, images).
+    The package may have ``visualization.py``, which shows what a model looks at: VISUALIZATIONS, name -> function(model, images).
     Images are uint8 ``(n, height, width, channels)`` of the model input size; it returns uint8 ``(n, H, W, 3)``, one a face, or
     ``(0, H, W, 3)`` where this model has nothing to show.
     """
@@ -44,10 +44,10 @@ class ModelEntry:
 
     @property
     def pictures(self):
-        """PICTURES of the package, {} when it has no ``visualization.py``; imports Keras."""
+        """VISUALIZATIONS of the package, {} when it has no ``visualization.py``; imports Keras."""
         if importlib.util.find_spec(f"{self.package}.visualization") is None:
             return {}
-        return importlib.import_module(f"{self.package}.visualization").PICTURES
+        return importlib.import_module(f"{self.package}.visualization").VISUALIZATIONS
 
 
 _ENTRIES = (

@@ -10,7 +10,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from ferkit.errors import UserError
-from ferkit.files import atomic_path
+from ferkit.files import written_atomically
 from ferkit.prediction.annotate import annotate
 from ferkit.prediction.inputs import is_video
 from ferkit.prediction.rows import NO_FACE, UNREADABLE, empty_row, face_row
@@ -114,7 +114,7 @@ class Prediction:
             )
 
     def _save(self, picture, path):
-        with atomic_path(path) as draft:
+        with written_atomically(path) as draft:
             Image.fromarray(picture).save(
                 draft, format="JPEG" if path.suffix == ".jpg" else "PNG", quality=92
             )

@@ -5,7 +5,7 @@ import csv
 import json
 from pathlib import Path
 
-from ferkit.files import atomic_path
+from ferkit.files import written_atomically
 
 OK, NO_FACE, UNREADABLE = "ok", "no_face", "unreadable"
 
@@ -60,7 +60,7 @@ class RowWriter:
             if csv_file:
                 out = stack.enter_context(
                     open(
-                        stack.enter_context(atomic_path(csv_file)),
+                        stack.enter_context(written_atomically(csv_file)),
                         "w",
                         newline="",
                         encoding="utf-8",
@@ -70,7 +70,7 @@ class RowWriter:
                 self._csv.writerow(self.columns)
             if json_file:
                 self._json = stack.enter_context(
-                    open(stack.enter_context(atomic_path(json_file)), "w", encoding="utf-8")
+                    open(stack.enter_context(written_atomically(json_file)), "w", encoding="utf-8")
                 )
                 self._json.write("[")
                 self._first = True

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ferkit.files import atomic_path
+from ferkit.files import written_atomically
 
 MOST_POINTS = 1024  # of a track; more are averaged in pairs
 MOST_SHOWN = 4  # tracks in a plot, the longest ones
@@ -105,5 +105,5 @@ class Timeline:
             frameon=False,
             fontsize=9,
         )
-        with atomic_path(path) as draft:
+        with written_atomically(path) as draft:
             figure.savefig(draft, format="png", dpi=110)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ferkit.errors import UserError
-from ferkit.files import atomic_path
+from ferkit.files import written_atomically
 
 MOST_BROKEN = 50  # frames in a row that cannot be decoded, then a video is over
 USUAL_RATE = 25.0
@@ -111,7 +111,7 @@ class VideoWriter:
 
     def __enter__(self):
         self._stack = contextlib.ExitStack()
-        self._draft = self._stack.enter_context(atomic_path(self.path))
+        self._draft = self._stack.enter_context(written_atomically(self.path))
         return self
 
     def write(self, image: np.ndarray):

@@ -5,11 +5,11 @@ from ferkit.errors import UserError
 
 def check_devices_fit(recipe, devices):
     """Raises UserError when a recipe cannot run on so many devices."""
-    fewest = devices.replicas * recipe.accumulate
+    fewest = devices.replicas * recipe.accumulate_steps
     if recipe.batch_size < fewest:
         raise UserError(
             f"--batch_size {recipe.batch_size}: fewer than one image for each of {devices.replicas} devices in "
-            f"{recipe.accumulate} parts; give at least {fewest}."
+            f"{recipe.accumulate_steps} parts; give at least {fewest}."
         )
     if recipe.precision == "float16" and devices.replicas > 1:
         raise UserError(

@@ -16,6 +16,20 @@ VOTES = ("shares", "translated")
 PRECISIONS = ("float32", "bfloat16", "float16")
 
 
+# Fields by the names that recipes and flags had before version 0.2; both are accepted.
+RENAMED_FIELDS = {
+    "accumulate": "accumulate_steps",
+    "erase_most": "erase_max_area",
+    "mix_share": "mix_probability",
+    "shrink": "zoom_out",
+    "soft_labels": "vote_weight",
+    "start_from": "init_from",
+    "teacher_share": "teacher_weight",
+    "votes": "vote_kind",
+    "warp_share": "affine_probability",
+}
+
+
 def _field(default, help_text, choices=None, low=None, high=None, above=None):
     """A recipe field with what its flag and its check need: bounds are inclusive but `above`."""
     return dataclasses.field(
@@ -57,7 +71,7 @@ class Recipe:
         0.0, "weight decay as L2 in the gradient of all weights (PyTorch's SGD)", low=0.0, high=1.0
     )
     clip_norm: float = _field(0.0, "largest norm of the whole gradient; 0: any", low=0.0)
-    accumulate: int = _field(
+    accumulate_steps: int = _field(
         1, "parts that a batch is computed in, one after another: less memory", low=1
     )
     precision: str = _field(
@@ -88,20 +102,20 @@ class Recipe:
     label_smoothing: float = _field(
         0.0, "share of the target spread over all classes", low=0.0, high=0.9
     )
-    soft_labels: float = _field(
+    vote_weight: float = _field(
         0.0, "share of the target that FER+ votes decide (setup --ferplus)", low=0.0, high=1.0
     )
-    votes: str = _field(
+    vote_kind: str = _field(
         "shares", "of FER+: as counted, or the label that goes with such votes", choices=VOTES
     )
     teacher: str = _field(
         "",
         "trained models whose answers are targets too: .keras files or names of weights, with commas",
     )
-    teacher_share: float = _field(
+    teacher_weight: float = _field(
         0.5, "share of the target that the teachers decide, where there are any", low=0.0, high=1.0
     )
-    start_from: str = _field(
+    init_from: str = _field(
         "", "weights to begin with: a .keras file or a name of weights; empty: new ones"
     )
     sampling: str = _field(
@@ -118,18 +132,18 @@ class Recipe:
     cutmix: float = _field(
         0.0, "alpha of CutMix: paste a part of another image; 0: none", low=0.0, high=10.0
     )
-    mix_share: float = _field(
+    mix_probability: float = _field(
         1.0, "share of images that mixup or CutMix acts on", low=0.0, high=1.0
     )
     flip: bool = _field(False, "mirror half of the images")
     crop: int = _field(0, "shift by whole pixels, up to this many: pad and crop", low=0, high=512)
-    warp_share: float = _field(
+    affine_probability: float = _field(
         1.0, "share of images that rotation, shift, zoom and shear act on", low=0.0, high=1.0
     )
     rotation: float = _field(0.0, "rotate by up to this many degrees", low=0.0, high=180.0)
     shift: float = _field(0.0, "shift by up to this share of the size", low=0.0, high=1.0)
     zoom: float = _field(0.0, "zoom in or out by up to this share", low=0.0, high=0.9)
-    shrink: float = _field(0.0, "make the face smaller by up to this share", low=0.0, high=0.9)
+    zoom_out: float = _field(0.0, "make the face smaller by up to this share", low=0.0, high=0.9)
     shear: float = _field(0.0, "shear by up to this slope", low=0.0, high=1.0)
     brightness: float = _field(
         0.0, "brighten or darken by up to this share of the range", low=0.0, high=1.0
@@ -138,7 +152,7 @@ class Recipe:
     erase: float = _field(
         0.0, "share of images that get a random gray rectangle", low=0.0, high=1.0
     )
-    erase_most: float = _field(
+    erase_max_area: float = _field(
         0.25, "largest share of the area that is erased; the smallest is 0.02", above=0.02, high=1.0
     )
     seed: int = _field(0, "decides weights, order, augmentation and dropout", low=0, high=2**31 - 1)
@@ -176,6 +190,7 @@ class Recipe:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Recipe":
         """From saved JSON; a field this version does not know is an error that names it."""
+        values = {RENAMED_FIELDS.get(name, name): value for name, value in values.items()}
         known = [field.name for field in dataclasses.fields(cls)]
         unknown = sorted(set(values) - set(known))
         if unknown:

@@ -68,7 +68,7 @@ class Recognizer:
         from ferkit.tensorflow_runtime import import_tensorflow
 
         import_tensorflow()
-        from ferkit.evaluation.inference import LogitsFunction
+        from ferkit.evaluation.inference import BatchedLogits
         from ferkit.models.interface import exportable
         from ferkit.models.saved_model import load_model
         from ferkit.models.shipped_weights import model_file
@@ -83,7 +83,7 @@ class Recognizer:
         self.margin, self.align, self.mirror = margin, align, mirror
         size, _, channels = self.model.input_shape[1:]
         self._size, self._channels = size, channels
-        self._logits = LogitsFunction(self.model, (size, size, channels))
+        self._logits = BatchedLogits(self.model, (size, size, channels))
 
     def predict(self, photo) -> list[Expression]:
         """The faces of one photo, the surest detection first; an empty list where there are none.

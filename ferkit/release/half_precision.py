@@ -4,7 +4,7 @@ import io
 import zipfile
 from pathlib import Path
 
-from ferkit.files import atomic_path
+from ferkit.files import written_atomically
 
 _WEIGHTS = "model.weights.h5"
 
@@ -26,7 +26,7 @@ def halve(path: str | Path):
     source = zipfile.ZipFile(path)
     with (
         source,
-        atomic_path(path) as draft,
+        written_atomically(path) as draft,
         zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED) as target,
     ):
         for name in source.namelist():

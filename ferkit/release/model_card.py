@@ -151,7 +151,7 @@ def _data(data, how):
     counts = f"Trained on {rows.get('train', 0):,} images, chosen on {rows.get('val', 0):,}; set up from {taken}."
     yield FER2013 if is_fer else OTHER_DATA
     yield counts + (" PrivateTest was not used for anything." if is_fer else "")
-    if "soft_labels" in how:
+    if "vote_weight" in how:
         yield VOTES
     if "teacher" in how:
         yield TEACHER

@@ -8,11 +8,11 @@ import numpy as np
 from ferkit.errors import UserError
 from ferkit.evaluation.evaluate import in_one, view_logits
 from ferkit.evaluation.metrics import measure
-from ferkit.files import atomic_path
+from ferkit.files import written_atomically
 from ferkit.input_pipeline.dataset import load_split
 from ferkit.models.saved_model import load_model
 from ferkit.models.shipped_weights import is_weights_folder
-from ferkit.provenance import made_with, processor_name
+from ferkit.provenance import processor_name, provenance
 from ferkit.release.calibration import (
     errors_if_perfect,
     fit_temperature,
@@ -57,7 +57,7 @@ def release(
     fold_temperature(model, temperature)
     folder = Path(folder)
     file = folder / f"{name}.keras"
-    with atomic_path(file) as draft:
+    with written_atomically(file) as draft:
         model.save(draft)
         if half:
             try:
@@ -95,12 +95,12 @@ def release(
 
 
 def _write(path, text):
-    with atomic_path(path) as draft:
+    with written_atomically(path) as draft:
         draft.write_text(text, encoding="utf-8")
 
 
 def _made_here():
-    made = made_with()
+    made = provenance()
     return {
         **{key: value for key, value in made.items() if key != "packages"},
         "processor": processor_name(),
@@ -134,7 +134,7 @@ def _architecture(model):
 def _training_before(checkpoint, model):
     """The same of the weights that the training started from, and of those they started from: the last step first."""
     run, steps = RunFolder(Path(checkpoint).parent), []
-    while run.begun and (start := run.record()["recipe"].get("start_from")):
+    while run.begun and (start := run.record()["recipe"].get("init_from")):
         run = RunFolder(Path(start).parent)
         steps.append(
             _training(start, model) or {"How": {"weights": f"{start}, whose training is not known"}}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ferkit.files import atomic_path
+from ferkit.files import written_atomically
 from ferkit.recipes.recipe import Recipe
 from ferkit.reporting.charts import (
     draw_calibration,
@@ -88,14 +88,14 @@ def write_report(
     folder = Path(folder)
     shown = []
     for name, title, figure in _charts(figures, probabilities, labels, history):
-        with atomic_path(folder / name) as draft:
+        with written_atomically(folder / name) as draft:
             draft.write_bytes(figure_png(figure))
         shown.append((name, title, "chart"))
     for number, (title, picture) in enumerate((pictures or {}).items(), start=1):
         shown.append((_keep_picture(folder, f"picture{number}", picture), title, "photo"))
-    with atomic_path(folder / "figures.json") as draft:
+    with written_atomically(folder / "figures.json") as draft:
         draft.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-    with atomic_path(folder / "index.html") as draft:
+    with written_atomically(folder / "index.html") as draft:
         draft.write_text(_page(figures, shown, training or {}, about or {}), encoding="utf-8")
     return folder / "index.html"
 
@@ -120,7 +120,7 @@ def _keep_picture(folder, stem, picture):
 
     is_array = isinstance(picture, np.ndarray)
     name = stem + (".png" if is_array else Path(picture).suffix)
-    with atomic_path(folder / name) as draft:
+    with written_atomically(folder / name) as draft:
         if is_array:
             Image.fromarray(picture).save(draft, format="PNG")
         else:

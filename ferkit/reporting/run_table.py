@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 from ferkit.errors import UserError
-from ferkit.files import atomic_path, write_csv
+from ferkit.files import write_csv, written_atomically
 from ferkit.training.history import epoch_scores, epochs_without_better
 from ferkit.training.run_folder import RunFolder
 
@@ -98,7 +98,7 @@ def write_runs_csv(path: str | Path, rows: list[dict]):
 
 def write_runs_json(path: str | Path, rows: list[dict]):
     """The rows as a JSON list of objects."""
-    with atomic_path(path) as draft:
+    with written_atomically(path) as draft:
         draft.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from ferkit.files import writing_failed
+from ferkit.files import write_error
 from ferkit.reporting.charts import draw_confusion, figure_png
 from ferkit.reporting.model_views import model_pictures, picture_grid
 
@@ -25,7 +25,7 @@ class TensorBoardLog:
 
     Args:
         folder: where the event files go; made with the first epoch.
-        model: the Keras model; pictures of what it looks at come from its package's PICTURES.
+        model: the Keras model; pictures of what it looks at come from its package's VISUALIZATIONS.
         class_names: in the order of the confusion matrix.
         faces: uint8 ``(n, height, width, channels)`` of the model's input size, for those pictures; the first 16 are kept.
         pictures_every: epochs from one set of pictures to the next, besides that of the first epoch.
@@ -126,4 +126,4 @@ def _failed(folder, error):
         denied, full = PermissionError(13, error.message), OSError(28, error.message)
         kinds = {tf.errors.PermissionDeniedError: denied, tf.errors.ResourceExhaustedError: full}
         error = kinds.get(type(error), OSError(0, error.message))
-    return writing_failed(folder, error)
+    return write_error(folder, error)

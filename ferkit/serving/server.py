@@ -154,12 +154,12 @@ def run_until_stopped(server, listener):
 
 def _one_core_a_call():
     """Every core works on a batch of its own, which does a fifth more than all on each (batching.py has a thread for each)."""
-    from ferkit.tensorflow_runtime import import_tensorflow, usable_cores
+    from ferkit.tensorflow_runtime import available_cpu_count, import_tensorflow
 
     with contextlib.suppress(RuntimeError):  # TensorFlow is at work already, with other settings
         threads = import_tensorflow().config.threading
         threads.set_intra_op_parallelism_threads(1)
-        threads.set_inter_op_parallelism_threads(usable_cores())
+        threads.set_inter_op_parallelism_threads(available_cpu_count())
 
 
 def _in_main_thread():

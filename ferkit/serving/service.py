@@ -14,7 +14,7 @@ from ferkit.serving.limits import Limits
 from ferkit.serving.prometheus import Metrics
 from ferkit.serving.responses import ClientGoneError, RequestError
 from ferkit.serving.schema import face_answer
-from ferkit.tensorflow_runtime import usable_cores
+from ferkit.tensorflow_runtime import available_cpu_count
 
 FORMATS = (
     "JPEG",
@@ -81,7 +81,7 @@ class Service:
             {"predict": self._predict, "explain": self._explain},
             {"predict": limits.batch, "explain": EXPLAINED_TOGETHER},
             measured=metrics.batch,
-            threads=usable_cores(),
+            threads=available_cpu_count(),
         )
         self._readers = ThreadPoolExecutor(limits.readers, thread_name_prefix="reader")
         metrics.watch(

@@ -8,7 +8,7 @@ from ferkit.models.registry import model_entry
 from ferkit.recipes.recipe import Recipe
 
 
-def seeded_model(recipe: Recipe, manifest, first_weights: bool = True, devices=None):
+def new_model(recipe: Recipe, manifest, first_weights: bool = True, devices=None):
     """A new model of a recipe for a dataset, its weights decided by the recipe's seed; see ``build_model``.
 
     Its layers compute in the recipe's precision, on `devices` (a ``devices.Devices``; None: the one device).
@@ -20,12 +20,12 @@ def seeded_model(recipe: Recipe, manifest, first_weights: bool = True, devices=N
     seed_everything(recipe.seed)
     with precision(recipe), devices.scope() if devices else contextlib.nullcontext():
         model = build_model(recipe, shape, manifest.class_names, first_weights)
-    if first_weights and recipe.start_from:
-        take_over(model, recipe)
+    if first_weights and recipe.init_from:
+        load_initial_weights(model, recipe)
     return model
 
 
-def take_over(model, recipe: Recipe):
+def load_initial_weights(model, recipe: Recipe):
     """Give a model the weights that its recipe starts from; the last layer stays new where the classes are others.
 
     Raises:
@@ -34,12 +34,12 @@ def take_over(model, recipe: Recipe):
     from ferkit.models.saved_model import load_model
     from ferkit.models.shipped_weights import model_file
 
-    path = model_file(recipe.start_from)
+    path = model_file(recipe.init_from)
     source = load_model(path, recipe.model)
     (height, _, channels), given = source.input_shape[1:], model.input_shape[1:]
     if (height, height, channels) != tuple(given):
         raise UserError(
-            f"--start_from {recipe.start_from}: takes images of {height}x{height}x{channels}, this training gives it "
+            f"--init_from {recipe.init_from}: takes images of {height}x{height}x{channels}, this training gives it "
             f"{'x'.join(map(str, given))}; add --image_size {height} --channels {channels}."
         )
     last = (
@@ -52,7 +52,7 @@ def take_over(model, recipe: Recipe):
     fits = len(model.weights) == len(source.weights)
     if not fits or any(ours.shape != their.shape and id(ours) not in kept for ours, their in pairs):
         raise UserError(
-            f"--start_from {recipe.start_from}: its layers are not those of this recipe; give the recipe and the model "
+            f"--init_from {recipe.init_from}: its layers are not those of this recipe; give the recipe and the model "
             "options that it was trained with."
         )
     for own, their in pairs:

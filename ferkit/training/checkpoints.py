@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ferkit.errors import UserError
-from ferkit.files import atomic_path
+from ferkit.files import written_atomically
 
 KEPT = 2
 _NAME = re.compile(r"state-(\d{6})-(\d{8})\.npz")
@@ -49,7 +49,7 @@ class Checkpoints:
             UserError: it cannot be written; those there stay.
         """
         path = self.folder / f"state-{position['epoch']:06d}-{position['step']:08d}.npz"
-        with atomic_path(path, flush=True) as draft, open(draft, "wb") as out:
+        with written_atomically(path, flush=True) as draft, open(draft, "wb") as out:
             np.savez(out, position=np.array(json.dumps(position)), **arrays)
         # Later ones than this were damaged, or are of a future that did not happen.
         kept = [file for file in self.files() if file.name <= path.name][:KEPT]

@@ -65,7 +65,7 @@ class Devices:
         )  # placed on this device
         return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, own)
 
-    def sum_over_workers(self, array: np.ndarray) -> np.ndarray:
+    def all_reduce_sum(self, array: np.ndarray) -> np.ndarray:
         """The float64 sum of every worker's array; all must call it, with the same shape."""
         array = np.asarray(array, np.float64)
         if self.workers == 1:
@@ -73,14 +73,14 @@ class Devices:
         total = self._sum(array.ravel())
         return self.strategy.experimental_local_results(total)[0].numpy().reshape(array.shape)
 
-    def from_chief(self, values: list[np.ndarray]) -> list[np.ndarray]:
+    def broadcast(self, values: list[np.ndarray]) -> list[np.ndarray]:
         """The chief's arrays on every worker, which must have arrays of the same shapes."""
         if self.workers == 1:
             return values
         flat = np.concatenate(
             [np.asarray(value, np.float64).ravel() for value in values] or [np.zeros(0)]
         )
-        flat = self.sum_over_workers(flat if self.chief else np.zeros_like(flat))
+        flat = self.all_reduce_sum(flat if self.chief else np.zeros_like(flat))
         ends = np.cumsum([np.size(value) for value in values])[:-1]
         parts = np.split(flat, ends)
         return [
@@ -88,14 +88,14 @@ class Devices:
             for part, value in zip(parts, values, strict=True)
         ]
 
-    def text_from_chief(self, text: str) -> str:
+    def broadcast_text(self, text: str) -> str:
         """The chief's text on every worker."""
         if self.workers == 1:
             return text
         own = np.frombuffer(text.encode(), np.uint8)
-        length = int(self.sum_over_workers(np.array([len(own) if self.chief else 0]))[0])
+        length = int(self.all_reduce_sum(np.array([len(own) if self.chief else 0]))[0])
         padded = own if self.chief else np.zeros(length)
-        return bytes(self.sum_over_workers(padded).astype(np.uint8)).decode()
+        return bytes(self.all_reduce_sum(padded).astype(np.uint8)).decode()
 
     def share(self, rows: int) -> slice:
         """This worker's part of so many rows."""

@@ -5,11 +5,11 @@ import errno
 import re
 
 from ferkit.errors import UserError
-from ferkit.files import writing_failed
+from ferkit.files import write_error
 
 
 @contextlib.contextmanager
-def training_failures(trainer):
+def user_errors(trainer):
     """Within, what TensorFlow and the system raise on a full memory, a full disk or a lost worker becomes the user's one line."""
     import tensorflow as tf
 
@@ -20,7 +20,7 @@ def training_failures(trainer):
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
-        raise writing_failed(trainer.run.path, error) from error
+        raise write_error(trainer.run.path, error) from error
     except tf.errors.OpError as error:
         if trainer.devices.workers == 1:
             raise
@@ -32,9 +32,9 @@ def _out_of_memory(recipe):
         return UserError(
             "training: out of memory with a single image a step; take a smaller --image_size or a smaller model."
         )
-    half = max(1, recipe.batch_size // recipe.accumulate // 2)
+    half = max(1, recipe.batch_size // recipe.accumulate_steps // 2)
     return UserError(
-        f"training: out of memory with --batch_size {recipe.batch_size}; nothing saved was lost. Try --accumulate "
+        f"training: out of memory with --batch_size {recipe.batch_size}; nothing saved was lost. Try --accumulate_steps "
         f"{-(-recipe.batch_size // half)}: the same batch, computed {half} images at a time; or a smaller --batch_size, "
         f"{half} for example."
     )

@@ -7,11 +7,11 @@ from ferkit.errors import UserError
 COLLAPSE_SHARE = 0.95
 
 
-class TrainingWatch:
+class HealthChecks:
     """Looks at every epoch and speaks when something is wrong.
 
     Example:
-        >>> for line in TrainingWatch(recipe, class_names).after_epoch(3, confusion):
+        >>> for line in HealthChecks(recipe, class_names).after_epoch(3, confusion):
         ...     print(line)
     """
 

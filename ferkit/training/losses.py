@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 
-class Objective:
+class TrainingLoss:
     """The loss of a model, and all variables that training it involves.
 
     A model with ``for_training()`` (see ``registry.ModelEntry``) is trained through what that returns: more outputs, more loss

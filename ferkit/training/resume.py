@@ -65,7 +65,7 @@ def same_on_all_workers(devices, recipe, fingerprint):
     if devices.workers == 1:
         return recipe
     theirs = json.loads(
-        devices.text_from_chief(json.dumps({"recipe": recipe.to_json(), "dataset": fingerprint}))
+        devices.broadcast_text(json.dumps({"recipe": recipe.to_json(), "dataset": fingerprint}))
     )
     if theirs["dataset"]["rows_sha256"] != fingerprint["rows_sha256"]:
         raise UserError(

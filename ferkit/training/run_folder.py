@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 from ferkit.errors import UserError
-from ferkit.files import DRAFT, atomic_path, remove_drafts, sole_user, write_csv
+from ferkit.files import DRAFT, exclusive_lock, remove_partial_files, write_csv, written_atomically
 from ferkit.models.interface import folded
-from ferkit.provenance import made_with
+from ferkit.provenance import provenance
 from ferkit.recipes.recipe import Recipe
 from ferkit.training.checkpoints import Checkpoints
 from ferkit.training.history import epoch_scores, is_finished
@@ -55,13 +55,13 @@ class RunFolder:
         record = {
             "recipe": json.loads(recipe.to_json()),
             "dataset": dataset,
-            "made_with": made_with(),
+            "made_with": provenance(),
         }
         run._write_record(record)
         return run
 
     def _write_record(self, record):
-        with atomic_path(self.recipe_file) as draft:
+        with written_atomically(self.recipe_file) as draft:
             draft.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
     @property
@@ -69,9 +69,9 @@ class RunFolder:
         """Whether a run was started here."""
         return self.recipe_file.is_file()
 
-    def go_on_with(self, recipe: Recipe):
+    def prepare_resume(self, recipe: Recipe):
         """Before a resume: take away what a killed process left half-written, and note a recipe that was lengthened."""
-        remove_drafts(self.path)
+        remove_partial_files(self.path)
         record, values = self.record(), json.loads(recipe.to_json())
         changes = {
             key: value for key, value in values.items() if record["recipe"].get(key, value) != value
@@ -86,7 +86,7 @@ class RunFolder:
 
     def in_use(self):
         """Within, no other process may train in this folder."""
-        return sole_user(
+        return exclusive_lock(
             self.path / "backup",
             f"{self.path}: another process is training in this folder; wait for it, or stop it.",
         )
@@ -175,6 +175,6 @@ class RunFolder:
         write_csv(self.history_file, rows)
 
     def save_model(self, model, path: Path):
-        """Write a model as it is kept, atomically. Keras wants the name to end in .keras; atomic_path keeps the ending."""
-        with atomic_path(path) as draft:
+        """Write a model as it is kept, atomically. Keras wants the name to end in .keras; written_atomically keeps the ending."""
+        with written_atomically(path) as draft:
             folded(model).save(draft)

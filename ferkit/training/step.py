@@ -5,7 +5,7 @@ import contextlib
 import tensorflow as tf
 
 from ferkit.input_pipeline.sharding import slice_of
-from ferkit.training.losses import Objective
+from ferkit.training.losses import TrainingLoss
 from ferkit.training.optimizers import build_optimizer
 from ferkit.training.weight_averaging import AveragedWeights
 
@@ -25,7 +25,7 @@ class TrainingStep:
     def __init__(self, model, recipe, devices):
         self.model, self.recipe, self.devices = model, recipe, devices
         with devices.scope():
-            self.objective = Objective(model, recipe.label_smoothing)
+            self.objective = TrainingLoss(model, recipe.label_smoothing)
             self.optimizer = build_optimizer(recipe, self.objective.trainable_variables)
             self.averaged = AveragedWeights(model, recipe.ema) if recipe.ema else None
         if devices.replicas > 1:
@@ -33,7 +33,7 @@ class TrainingStep:
         # Of an epoch so far: loss * rows, right answers, rows, steps with a finite loss, and each further term * rows.
         self.totals_size = 4 + len(self.objective.term_names)
         # Each replica gets one row at least, in each of its parts.
-        self.fewest_rows = devices.replicas * recipe.accumulate
+        self.fewest_rows = devices.replicas * recipe.accumulate_steps
         # One graph for every batch size: the last, smaller batch must not change how the others are rounded after a resume.
         signature = [
             tf.TensorSpec((None, *model.input_shape[1:]), tf.float32),
@@ -47,7 +47,7 @@ class TrainingStep:
         # Traced once for all parts; on several replicas a function within the function may not talk to the others.
         self._part = (
             tf.function(self._one_part)
-            if recipe.accumulate > 1 and devices.replicas == 1
+            if recipe.accumulate_steps > 1 and devices.replicas == 1
             else self._one_part
         )
 
@@ -90,8 +90,11 @@ class TrainingStep:
         replica, local = self.devices.local_replica(), self.devices.local_replicas
         variables = self.objective.trainable_variables
         gradients, added, seen = None, 0.0, []
-        for part in range(self.recipe.accumulate):
-            share = replica * self.recipe.accumulate + part, local * self.recipe.accumulate
+        for part in range(self.recipe.accumulate_steps):
+            share = (
+                replica * self.recipe.accumulate_steps + part,
+                local * self.recipe.accumulate_steps,
+            )
             with tf.control_dependencies(
                 gradients or []
             ):  # one part after another, or memory is not saved
@@ -125,7 +128,7 @@ class TrainingStep:
             with row_keys(self.model, keys):
                 outputs = objective.outputs(images)
             loss, terms = objective.losses(
-                labels, outputs, targets, self._weight(labels, count), self.recipe.accumulate
+                labels, outputs, targets, self._weight(labels, count), self.recipe.accumulate_steps
             )
             scaled = self.optimizer.scale_loss(loss)
         gradients = tape.gradient(

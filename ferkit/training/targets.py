@@ -7,16 +7,16 @@ from ferkit.training.teachers import teacher_probabilities
 from ferkit.training.votes import class_votes, translated_votes
 
 
-def row_targets(split, soft_labels: float = 0.0, votes: str = "shares") -> np.ndarray:
+def row_targets(split, vote_weight: float = 0.0, vote_kind: str = "shares") -> np.ndarray:
     """The target of each row, before class weights and label smoothing.
 
-    (1 - soft_labels) * one-hot label + soft_labels * what the row's votes say of each class. A row without votes keeps its own
+    (1 - vote_weight) * one-hot label + vote_weight * what the row's votes say of each class. A row without votes keeps its own
     label only.
 
     Args:
-        split: a ``dataset.Split``, with votes where soft_labels is above 0.
-        soft_labels: in [0, 1].
-        votes: "shares": the row's share of votes for each class (arXiv 1608.01041, section 3.4, at soft_labels 1). Votes for
+        split: a ``dataset.Split``, with votes where vote_weight is above 0.
+        vote_weight: in [0, 1].
+        votes: "shares": the row's share of votes for each class (arXiv 1608.01041, section 3.4, at vote_weight 1). Votes for
             contempt, unknown and no face (NF) are left out, and so are those for classes that the dataset lacks; the shares are
             of the votes that remain. "translated": how probable each label is, given all ten kinds of votes, see
             ``translated_votes``: FER+ annotators and FER2013's labels agree on two images of three only: a third of the
@@ -29,10 +29,10 @@ def row_targets(split, soft_labels: float = 0.0, votes: str = "shares") -> np.nd
         UserError: no votes, or none of the dataset's classes is one that FER+ votes on.
     """
     targets = np.eye(len(split.class_names))[split.labels]
-    if not soft_labels:
+    if not vote_weight:
         return targets
     counts = class_votes(split)
-    if votes == "translated":
+    if vote_kind == "translated":
         said = np.where(
             split.votes.sum(axis=1, keepdims=True) > 0,
             translated_votes(split.votes, targets),
@@ -41,7 +41,7 @@ def row_targets(split, soft_labels: float = 0.0, votes: str = "shares") -> np.nd
     else:
         total = counts.sum(axis=1, keepdims=True)
         said = np.where(total > 0, counts / np.maximum(total, 1), targets)
-    return (1.0 - soft_labels) * targets + soft_labels * said
+    return (1.0 - vote_weight) * targets + vote_weight * said
 
 
 def class_weights(labels: np.ndarray, kind: str, classes: int) -> np.ndarray:
@@ -66,9 +66,9 @@ def class_weights(labels: np.ndarray, kind: str, classes: int) -> np.ndarray:
 
 def _target_taker(split, recipe, answers):
     """A function from row numbers to weighted targets, targets and the dataset's own labels, in TensorFlow's graph."""
-    targets = row_targets(split, recipe.soft_labels, recipe.votes)
+    targets = row_targets(split, recipe.vote_weight, recipe.vote_kind)
     if recipe.teacher:
-        share = recipe.teacher_share
+        share = recipe.teacher_weight
         targets = (1.0 - share) * targets + share * teacher_probabilities(
             split, recipe.teacher, answers
         )

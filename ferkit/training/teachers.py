@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from ferkit.evaluation.evaluate import view_logits
 from ferkit.evaluation.metrics import averaged
-from ferkit.files import atomic_path
+from ferkit.files import written_atomically
 from ferkit.models.saved_model import load_model
 from ferkit.models.shipped_weights import model_file
 
@@ -43,7 +43,7 @@ def teacher_probabilities(split, teachers: str, kept: Path | None = None) -> np.
             )
         )
         if kept:
-            with atomic_path(kept) as draft:
+            with written_atomically(kept) as draft:
                 np.savez(draft, asked=asked, answers=answers)
     return answers
 

@@ -10,12 +10,12 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from ferkit.errors import UserError
-from ferkit.evaluation.inference import LogitsFunction
+from ferkit.evaluation.inference import BatchedLogits
 from ferkit.evaluation.metrics import measure
 from ferkit.input_pipeline.batches import TrainingBatches
 from ferkit.training.devices import one_device
-from ferkit.training.failures import training_failures
-from ferkit.training.health_checks import TrainingWatch
+from ferkit.training.failures import user_errors
+from ferkit.training.health_checks import HealthChecks
 from ferkit.training.history import (
     epoch_scores,
     epochs_without_better,
@@ -68,8 +68,8 @@ class Trainer:
             drop_below=self.step_function.fewest_rows,
             answers=run.answers if run else None,
         )
-        self.watch = TrainingWatch(recipe, val.class_names, run.checkpoints.folder if run else None)
-        self._logits = LogitsFunction(model, val.images.shape[1:])
+        self.watch = HealthChecks(recipe, val.class_names, run.checkpoints.folder if run else None)
+        self._logits = BatchedLogits(model, val.images.shape[1:])
         self.epoch, self.step = 0, 0
         self.totals = np.zeros(self.step_function.totals_size)
         self.history = []
@@ -82,7 +82,7 @@ class Trainer:
         Raises:
             UserError: numbers broke, memory or disk are full, a worker died; the last good checkpoint stays.
         """
-        with stop_signals() as stopped, training_failures(self):
+        with stop_signals() as stopped, user_errors(self):
             self._restore()
             started, first = time.monotonic(), self.epoch + self.step / self.batches.steps
             while not self.finished and self._one_epoch(stopped):
@@ -137,7 +137,7 @@ class Trainer:
         """Whether a signal asked any of the workers to stop: they must all do so at the same step."""
         if self.devices.workers == 1:
             return bool(stopped)
-        return bool(self.devices.sum_over_workers(np.array([len(stopped)]))[0])
+        return bool(self.devices.all_reduce_sum(np.array([len(stopped)]))[0])
 
     def _end_of_epoch(self, seconds, first_step, rate):
         """Measure on the validation split, write the epoch down, keep the best."""
@@ -187,7 +187,7 @@ class Trainer:
         own = self.devices.share(len(self.val))
         logits = np.zeros((len(self.val), len(self.val.class_names)))
         logits[own] = self._logits(self.val.images[own])
-        return self.devices.sum_over_workers(logits)
+        return self.devices.all_reduce_sum(logits)
 
     def _measured_weights(self):
         """Within, the model has the weights that are measured and kept: averaged ones, where the recipe wants them."""
@@ -268,12 +268,12 @@ class Trainer:
             )
         for line in self.run.checkpoints.said if self.devices.chief else ():
             tqdm.write(line)
-        position = json.loads(self.devices.text_from_chief(json.dumps(position)))
+        position = json.loads(self.devices.broadcast_text(json.dumps(position)))
         if position is None:
             return
         if self.devices.workers > 1:
             own = values if self.devices.chief else [variable.numpy() for variable in variables]
-            values = self.devices.from_chief(own)
+            values = self.devices.broadcast(own)
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
         self.epoch, self.step = position["epoch"], position["step"]

@@ -62,15 +62,15 @@ def class_votes(split) -> np.ndarray:
     """The votes for each of the dataset's classes: int ``(rows, classes)``; raises as ``row_targets``."""
     if split.votes is None:
         raise UserError(
-            "--soft_labels: the dataset has no FER+ votes; run setup again with --ferplus fer2013new.csv, or train without: "
-            "--soft_labels 0 --label_smoothing 0.1."
+            "--vote_weight: the dataset has no FER+ votes; run setup again with --ferplus fer2013new.csv, or train without: "
+            "--vote_weight 0 --label_smoothing 0.1."
         )
     columns = {
         VOTED_CLASSES[name]: place for place, name in enumerate(VOTE_NAMES) if name in VOTED_CLASSES
     }
     if not set(columns) & set(split.class_names):
         raise UserError(
-            f"--soft_labels: FER+ votes on {', '.join(columns)}, and the dataset has none of these classes, but "
+            f"--vote_weight: FER+ votes on {', '.join(columns)}, and the dataset has none of these classes, but "
             f"{', '.join(split.class_names)}; drop the flag."
         )
     votes = np.zeros((len(split.labels), len(split.class_names)), split.votes.dtype)

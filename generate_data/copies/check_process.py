@@ -22,7 +22,7 @@ ONE_THREAD = (
 SHARE = 0.5  # of the pairs
 
 
-class CheckHelper:
+class CheckProcess:
     """`copy_check.check_pairs` with the help of a process that starts when this is made.
 
     Args:

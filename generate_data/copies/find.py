@@ -12,7 +12,7 @@ import numpy as np
 
 from generate_data.copies.candidates import candidate_pairs
 from generate_data.copies.check import THRESHOLD
-from generate_data.copies.check_process import CheckHelper
+from generate_data.copies.check_process import CheckProcess
 
 CANDIDATE_SHARE = 0.5  # of the time that the search takes
 
@@ -146,7 +146,7 @@ def find_copies(
             hashlib.sha256(image).digest() for image in np.ascontiguousarray(images)
         )
     unique = np.flatnonzero(first == np.arange(len(images)))
-    helper = CheckHelper(len(unique))
+    helper = CheckProcess(len(unique))
     try:
         with _one_blas_thread():
             pairs = unique[

@@ -318,8 +318,8 @@ def test_kill_9_and_resume_continue_the_same_curve(here):
             "--weight_decay 0.1 and --l2 0.1: two kinds of the same decay",
         ),
         (
-            ["--soft_labels", "1"],
-            "--soft_labels: the dataset has no FER+ votes; run setup again with --ferplus",
+            ["--vote_weight", "1"],
+            "--vote_weight: the dataset has no FER+ votes; run setup again with --ferplus",
         ),
         (["--devices", "2"], "--devices 2: goes with --strategy mirrored only"),
         (
@@ -328,7 +328,7 @@ def test_kill_9_and_resume_continue_the_same_curve(here):
         ),
         (["--checkpoint_seconds", "-1"], "expected seconds, 0 or more, received '-1'"),
         (
-            ["--accumulate", "200"],
+            ["--accumulate_steps", "200"],
             "--batch_size 128: fewer than one image for each of 1 devices in 200 parts; give at least 200",
         ),
         (["-m", "vgg"], "invalid choice: 'vgg'"),

@@ -210,7 +210,7 @@ def test_the_short_form_trains_dan_on_fer2013(here, capsys):
         (["-m", "dan", "--backbone_weights", "lost.h5"], "lost.h5: no such file"),
         (["-m", "dan", "--variant", "paper"], "--variant: not an option of model dan"),
         (["--backbone", "resnet18"], "--backbone: not an option of model deep_emotion"),
-        (["-m", "dan", "--erase_most", "0.01"], "--erase_most 0.01: out of range"),
+        (["-m", "dan", "--erase_max_area", "0.01"], "--erase_max_area 0.01: out of range"),
         (["-m", "dan", "--channels", "2"], "invalid choice"),
     ],
 )

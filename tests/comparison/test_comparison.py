@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from ferkit.cli.arguments import main
+from ferkit.comparison import speed
 from ferkit.comparison.contestants import choose_contestants
 from ferkit.comparison.plot import _draw
 from ferkit.comparison.speed import SPEED_BATCH
@@ -49,7 +50,7 @@ def workplace(tmp_path_factory):
     before, printed = os.getcwd(), io.StringIO()
     os.chdir(folder)
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(printed):
-        patch.setattr(cost, "SPEED_ROUNDS", 2)
+        patch.setattr(speed, "SPEED_ROUNDS", 2)
         try:
             assert main(["setup", "--sample", "--sample-count", "140", "-d", "data"]) == 0
             assert main([*TWO_SEEDS, "--folder", "finished"]) == 0
@@ -68,7 +69,7 @@ def here(workplace, monkeypatch):
 def no_timing(monkeypatch):
     """Speed as if measured."""
     monkeypatch.setattr(
-        cost,
+        speed,
         "measure_speed",
         lambda models, recipes: {name: dict.fromkeys(SPEEDS, 100.0) for name in models},
     )

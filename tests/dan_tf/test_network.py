@@ -13,7 +13,7 @@ from dan_tf.backbone.convnext import keyed_uniform
 from dan_tf.normalization import BatchNormalization
 from dan_tf.recipes import BACKBONES as BACKBONE_FLAGS
 from dan_tf.recipes import OPTIONS, RECIPES
-from ferkit.training.losses import Objective
+from ferkit.training.losses import TrainingLoss
 from ferkit.training.step import row_keys
 
 SMALL = {"backbone": "convnext_atto", "image_size": 48, "channels": 1}
@@ -114,7 +114,7 @@ def test_the_training_model_shares_every_weight(small):
 
 def test_the_whole_loss_is_cross_entropy_and_its_weighted_terms():
     model = DAN(**SMALL, affinity_weight=0.5, center_weight=0.25, partition_weight=2.0)
-    objective, labels = Objective(model), np.arange(4).astype("int32")
+    objective, labels = TrainingLoss(model), np.arange(4).astype("int32")
     assert objective.term_names == ("affinity", "center", "partition")
     outputs = objective.outputs(images())
     total, terms = objective.losses(labels, outputs)
@@ -130,14 +130,14 @@ def test_the_whole_loss_is_cross_entropy_and_its_weighted_terms():
 
 
 def test_terms_of_weight_zero_are_left_out():
-    assert Objective(DAN(**SMALL, affinity_weight=0.0, partition_weight=0.0)).term_names == ()
-    assert Objective(DAN(**SMALL, num_heads=0)).term_names == ("affinity",)
+    assert TrainingLoss(DAN(**SMALL, affinity_weight=0.0, partition_weight=0.0)).term_names == ()
+    assert TrainingLoss(DAN(**SMALL, num_heads=0)).term_names == ("affinity",)
 
 
 @pytest.mark.parametrize("count", [1, 2])
 @pytest.mark.parametrize("num_heads", [1, 2])
 def test_a_batch_of_one_and_a_single_head_give_finite_losses(num_heads, count):
-    objective = Objective(DAN(**SMALL, num_heads=num_heads, center_weight=0.1))
+    objective = TrainingLoss(DAN(**SMALL, num_heads=num_heads, center_weight=0.1))
     labels = np.zeros(count, "int32")
     with tf.GradientTape() as tape:
         total, terms = objective.losses(labels, objective.outputs(images(count)))

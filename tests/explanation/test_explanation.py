@@ -135,12 +135,12 @@ def test_the_transformers_warp_is_undone():
     theta.kernel.assign(np.zeros(theta.kernel.shape))
     theta.bias.assign([0.5, 0, -0.5, 0, 0.5, -0.5])
     package = Explainer(model)._package
-    whole = package.on_the_face(model, np.zeros((1, 48, 48, 1)), np.ones((1, 48, 48)))[0]
+    whole = package.map_to_face(model, np.zeros((1, 48, 48, 1)), np.ones((1, 48, 48)))[0]
     assert whole[:22, :22].min() > 0.99
     assert whole[:, 26:].max() == whole[26:].max() == 0
     corner = np.zeros((1, 48, 48))
     corner[0, 40:, 40:] = 1.0  # the lower right of what it saw is the middle of the face
-    moved = package.on_the_face(model, np.zeros((1, 48, 48, 1)), corner)[0]
+    moved = package.map_to_face(model, np.zeros((1, 48, 48, 1)), corner)[0]
     y, x = (np.average(np.arange(48), weights=moved.sum(axis=axis)) for axis in (1, 0))
     assert (y, x) == pytest.approx((21.8, 21.8), abs=0.6)
 

@@ -24,7 +24,7 @@ from ferkit.export import agreement as comparison
 from ferkit.export import export as exporting
 from ferkit.export import onnx as onnx_file
 from ferkit.export.formats import FORMATS
-from ferkit.files import atomic_folder
+from ferkit.files import folder_written_atomically
 from ferkit.models import shipped_weights as weights
 from ferkit.models.saved_model import load_model
 from tests.cli.test_commands import ROOT, fails
@@ -490,7 +490,10 @@ def test_a_folder_whose_place_cannot_be_taken_leaves_the_one_before(tmp_path, mo
         replace(source, target)
 
     monkeypatch.setattr(atomic.os, "replace", fails_once)
-    with pytest.raises(UserError, match="broken disk"), atomic_folder(tmp_path / "out") as draft:
+    with (
+        pytest.raises(UserError, match="broken disk"),
+        folder_written_atomically(tmp_path / "out") as draft,
+    ):
         (draft / "after").touch()
     assert entries(tmp_path) == ["out"]
     assert entries(tmp_path / "out") == ["before"]

@@ -6,9 +6,9 @@ import pytest
 import tensorflow as tf
 
 from ferkit.evaluation.evaluate import split_logits
-from ferkit.evaluation.inference import LogitsFunction
+from ferkit.evaluation.inference import BatchedLogits
 from ferkit.input_pipeline.augmentation import augment
-from ferkit.input_pipeline.batches import TrainingBatches, fit_images
+from ferkit.input_pipeline.batches import TrainingBatches, resize_to_input
 from ferkit.input_pipeline.dataset import Split
 from ferkit.input_pipeline.epoch_plan import DRAWS, epoch_plan
 from ferkit.recipes.recipe import Recipe
@@ -73,17 +73,19 @@ def test_an_image_that_is_gone_is_named(files, tmp_path):
 
 def test_fit_images_converts_colour_and_size():
     gray = np.full((1, 4, 4, 1), 100, np.uint8)
-    np.testing.assert_array_equal(fit_images(gray, (4, 4, 3)), np.full((1, 4, 4, 3), 100.0))
+    np.testing.assert_array_equal(resize_to_input(gray, (4, 4, 3)), np.full((1, 4, 4, 3), 100.0))
     red = np.zeros((1, 2, 2, 3), np.uint8)
     red[..., 0] = 100
     np.testing.assert_allclose(
-        fit_images(red, (2, 2, 1)), np.full((1, 2, 2, 1), 29.89), atol=0.01
+        resize_to_input(red, (2, 2, 1)), np.full((1, 2, 2, 1), 29.89), atol=0.01
     )  # ITU-R 601
     ramp = np.array([0, 100], np.uint8).reshape(1, 1, 2, 1)
     # Pixel centres of the four lie at -1/4, 1/4, 3/4 and 5/4 of the two.
-    np.testing.assert_allclose(fit_images(ramp, (1, 4, 1))[0, 0, :, 0], [0, 25, 75, 100], atol=1e-4)
+    np.testing.assert_allclose(
+        resize_to_input(ramp, (1, 4, 1))[0, 0, :, 0], [0, 25, 75, 100], atol=1e-4
+    )
     same = np.arange(16, dtype=np.uint8).reshape(1, 4, 4, 1)
-    np.testing.assert_array_equal(fit_images(same, (4, 4, 1)), same)
+    np.testing.assert_array_equal(resize_to_input(same, (4, 4, 1)), same)
 
 
 def test_predictions_on_another_size_are_those_on_images_resized_before(rng):
@@ -91,8 +93,8 @@ def test_predictions_on_another_size_are_those_on_images_resized_before(rng):
 
     model = DAN("convnext_atto", NAMES, 32, 3, num_heads=0)
     images = rng.integers(0, 256, (5, 24, 24, 1)).astype(np.uint8)
-    resized = fit_images(images, (32, 32, 3))
-    predict_logits = LogitsFunction(model, images.shape[1:])
+    resized = resize_to_input(images, (32, 32, 3))
+    predict_logits = BatchedLogits(model, images.shape[1:])
     np.testing.assert_allclose(predict_logits(images, batch_size=2), model(resized), atol=1e-4)
     mirrored = predict_logits(images[:, :, ::-1].copy())
     np.testing.assert_allclose(predict_logits(images, mirror=True), mirrored, atol=1e-4)
@@ -115,7 +117,7 @@ def dot(row, column, size=9):
 
 
 def test_warp_share_leaves_the_others_unwarped_but_flipped():
-    recipe = Recipe(warp_share=0.3, shift=0.5, flip=True)
+    recipe = Recipe(affine_probability=0.3, shift=0.5, flip=True)
     moved = augment(dot(4, 2), draws(warp=0.2, shift_x=1.0, flip=0.9), recipe)
     assert float(moved[0, 4, 2, 0]) == 0.0
     kept = augment(dot(4, 2), draws(warp=0.4, shift_x=1.0, flip=0.1), recipe)
@@ -123,12 +125,12 @@ def test_warp_share_leaves_the_others_unwarped_but_flipped():
 
 
 def test_shrink_makes_the_face_smaller():
-    recipe = Recipe(shrink=0.5)
+    recipe = Recipe(zoom_out=0.5)
     image = dot(4, 0) + dot(4, 8)
-    smaller = augment(image, draws(shrink=1.0), recipe)[0, 4, :, 0].numpy()
+    smaller = augment(image, draws(zoom_out=1.0), recipe)[0, 4, :, 0].numpy()
     assert smaller[2] == pytest.approx(200.0, abs=0.1)  # four pixels from the middle became two
     assert smaller[6] == pytest.approx(200.0, abs=0.1)
-    np.testing.assert_allclose(augment(image, draws(shrink=0.0), recipe), image, atol=1e-3)
+    np.testing.assert_allclose(augment(image, draws(zoom_out=0.0), recipe), image, atol=1e-3)
 
 
 @pytest.mark.parametrize(("most", "area"), [(0.25, 0.25), (1.0, 1.0)])
@@ -137,7 +139,7 @@ def test_erase_most_is_the_largest_area(most, area):
     numbers = draws(
         erase=0.0, erase_area=1.0, erase_aspect=0.5, erase_x=0.0, erase_y=0.0, erase_value=0.0
     )
-    erased = augment(white, numbers, Recipe(erase=1.0, erase_most=most))
+    erased = augment(white, numbers, Recipe(erase=1.0, erase_max_area=most))
     assert float(np.mean(np.asarray(erased) == 0)) == pytest.approx(area, abs=0.03)
 
 

@@ -64,7 +64,7 @@ def test_with_both_each_row_tosses_which(kind, own):
 
 @pytest.mark.parametrize(("toss", "own"), [(0.29, 0.5), (0.31, 1.0)])
 def test_mix_share_leaves_the_others_alone(toss, own):
-    pixels, received = mixed(Recipe(mixup=1.0, mix_share=0.3), [0.5, 1.0], mix=toss)
+    pixels, received = mixed(Recipe(mixup=1.0, mix_probability=0.3), [0.5, 1.0], mix=toss)
     assert received == own
     np.testing.assert_array_equal(pixels, np.full((8, 8), 200 * (1 - own)))
 

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from ferkit.errors import UserError
-from ferkit.evaluation.inference import LogitsFunction
+from ferkit.evaluation.inference import BatchedLogits
 from ferkit.input_pipeline import augmentation
 from ferkit.input_pipeline.augmentation import augment
 from ferkit.input_pipeline.batches import TrainingBatches
@@ -57,7 +57,7 @@ def test_new_purposes_leave_the_numbers_of_the_old_ones():
     np.testing.assert_array_equal(
         plan.draws[0, :2], np.float32([0.3528112769126892, 0.8309236168861389])
     )
-    warp = plan.draws[0, [DRAWS.index("warp"), DRAWS.index("shrink")]]
+    warp = plan.draws[0, [DRAWS.index("warp"), DRAWS.index("zoom_out")]]
     np.testing.assert_array_equal(warp, np.float32([0.4811326265335083, 0.2785595655441284]))
 
 
@@ -209,7 +209,7 @@ def test_batches_cover_the_epoch_and_can_start_in_the_middle(toy_split):
 
 
 MIXED = dataclasses.replace(
-    FULL, batch_size=40, mixup=0.4, cutmix=1.0, mix_share=0.6, class_weights="balanced"
+    FULL, batch_size=40, mixup=0.4, cutmix=1.0, mix_probability=0.6, class_weights="balanced"
 )
 
 
@@ -246,12 +246,12 @@ def test_only_a_workers_own_rows_are_augmented(toy_split, monkeypatch):
         ).epoch(0)
     )
     assert seen == [10]
-    mixing = MIXED.replace(mix_share=0.0)
+    mixing = MIXED.replace(mix_probability=0.0)
     list(TrainingBatches(toy_split(count=40), mixing, (48, 48, 1), worker=(1, 4)).epoch(0))
     assert seen == [10, 10]
     list(
         TrainingBatches(
-            toy_split(count=40), mixing.replace(mix_share=1.0), (48, 48, 1), worker=(1, 4)
+            toy_split(count=40), mixing.replace(mix_probability=1.0), (48, 48, 1), worker=(1, 4)
         ).epoch(0)
     )
     assert seen == [10, 10, 20]
@@ -292,7 +292,7 @@ def test_predictions_do_not_depend_on_the_batch_size(toy_split):
     from deep_emotion import DeepEmotion
 
     model, split = DeepEmotion("input_warp"), toy_split(count=21)
-    predict_logits = LogitsFunction(model, split.images.shape[1:])
+    predict_logits = BatchedLogits(model, split.images.shape[1:])
     whole = predict_logits(split.images)
     np.testing.assert_allclose(predict_logits(split.images, batch_size=4), whole, atol=1e-5)
     mirrored = predict_logits(split.images[:, :, ::-1].copy())

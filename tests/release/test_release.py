@@ -122,7 +122,7 @@ def test_card_of_a_second_step_tells_the_first_one_too(here):
         "--run",
         "runs/two",
         *QUICK,
-        "--start_from",
+        "--init_from",
         "runs/first/best.keras",
         "--epochs",
         "1",
@@ -134,7 +134,7 @@ def test_card_of_a_second_step_tells_the_first_one_too(here):
     assert "| how: learning_rate | 0.002" in card[first:second]
     assert "| how: learning_rate | 0.0005" in card[second:]
     record = json.loads((here / "runs/first/recipe.json").read_text())
-    voted = {**record, "recipe": {**record["recipe"], "soft_labels": 0.5}}
+    voted = {**record, "recipe": {**record["recipe"], "vote_weight": 0.5}}
     (here / "runs/first/recipe.json").write_text(json.dumps(voted))
     try:
         assert main(["release", "-d", "data", "--run", "runs/two", "--name", "voted"]) == 0

@@ -11,7 +11,7 @@ from ferkit.evaluation.metrics import measure, softmax
 from ferkit.recipes.named import named_recipe
 from ferkit.reporting.html_report import draw_confusion, figure_png, training_sections, write_report
 
-PICTURES = {"curves.png", "confusion.png", "per_class.png", "calibration.png"}
+VISUALIZATIONS = {"curves.png", "confusion.png", "per_class.png", "calibration.png"}
 
 
 class Model:
@@ -138,7 +138,7 @@ def test_the_page_holds_all_of_it(tmp_path, measured, record):
     )
     read = Page(page)
     assert read.open == ["html"] or not read.open
-    assert set(read.images) == PICTURES | {"picture1.png", "picture2.png"}
+    assert set(read.images) == VISUALIZATIONS | {"picture1.png", "picture2.png"}
     for name in read.images:
         Image.open(page.parent / name).verify()
     assert not {"b", "i", "it", "mine"} & read.tags, "a user's text became an element"
@@ -159,7 +159,7 @@ def test_the_page_holds_all_of_it(tmp_path, measured, record):
 
 def test_without_history_or_record_it_is_a_page_as_well(tmp_path, measured):
     page = Page(write_report(tmp_path, *measured))
-    assert set(page.images) == PICTURES - {"curves.png"}
+    assert set(page.images) == VISUALIZATIONS - {"curves.png"}
     assert "The training" not in page.text
     assert "Made with" not in page.text
 

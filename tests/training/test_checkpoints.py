@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ferkit.errors import UserError
-from ferkit.files import remove_drafts, sole_user
+from ferkit.files import exclusive_lock, remove_partial_files
 from ferkit.training.checkpoints import Checkpoints
 
 
@@ -112,7 +112,7 @@ def test_drafts_of_killed_processes_go_and_other_files_stay(tmp_path):
         "notes.txt",
     ):
         (tmp_path / name).write_text("x")
-    remove_drafts(tmp_path)
+    remove_partial_files(tmp_path)
     assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == [
         ".gitignore",
         "notes.txt",
@@ -122,10 +122,10 @@ def test_drafts_of_killed_processes_go_and_other_files_stay(tmp_path):
 @pytest.mark.skipif(os.name == "nt", reason="no flock there")
 def test_a_folder_has_one_user_at_a_time(tmp_path):
     with (
-        sole_user(tmp_path, "taken"),
+        exclusive_lock(tmp_path, "taken"),
         pytest.raises(UserError, match="taken"),
-        sole_user(tmp_path, "taken"),
+        exclusive_lock(tmp_path, "taken"),
     ):
         pass
-    with sole_user(tmp_path, "taken"):
+    with exclusive_lock(tmp_path, "taken"):
         pass

@@ -27,12 +27,12 @@ EVERYTHING = named_recipe(
     early_stopping=2,
     ema=0.9,
     clip_norm=1.0,
-    accumulate=2,
+    accumulate_steps=2,
     weight_decay=0.01,
     label_smoothing=0.1,
     mixup=0.4,
     cutmix=1.0,
-    mix_share=0.7,
+    mix_probability=0.7,
     class_weights="balanced",
     rotation=5.0,
     crop=3,
@@ -160,6 +160,6 @@ def test_out_of_memory_suggests_parts_of_a_batch(error, tmp_path, toy_split):
     stop_after(first, 1, lambda: (_ for _ in ()).throw(kind))
     with pytest.raises(
         UserError,
-        match=r"out of memory with --batch_size 32; .* Try --accumulate 2: .* 16 images at a time",
+        match=r"out of memory with --batch_size 32; .* Try --accumulate_steps 2: .* 16 images at a time",
     ):
         first.fit()

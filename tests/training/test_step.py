@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ferkit.evaluation.inference import LogitsFunction
+from ferkit.evaluation.inference import BatchedLogits
 from ferkit.input_pipeline.sharding import slice_of
 from ferkit.models.saved_model import load_model
 from ferkit.recipes.named import named_recipe
@@ -57,7 +57,7 @@ def run(step, times=1, rate=None):
 def test_totals_are_loss_times_rows_right_answers_rows_and_finite_steps():
     step = step_of(dropout=0.0, fc_penalty=0.0)
     images, _, labels, _, _ = batch()
-    logits = LogitsFunction(step.model, images.shape[1:])(images.numpy().astype(np.uint8))
+    logits = BatchedLogits(step.model, images.shape[1:])(images.numpy().astype(np.uint8))
     totals = run(step, rate=0.0)
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, step.model(images)).numpy()
     np.testing.assert_allclose(totals[0], losses.sum(), rtol=1e-5)
@@ -66,7 +66,7 @@ def test_totals_are_loss_times_rows_right_answers_rows_and_finite_steps():
 
 
 def test_a_batch_in_parts_is_the_batch():
-    whole, parts = step_of(), step_of(accumulate=5)  # of 2, 2, 3, 2 and 3 rows
+    whole, parts = step_of(), step_of(accumulate_steps=5)  # of 2, 2, 3, 2 and 3 rows
     np.testing.assert_allclose(run(parts, 3), run(whole, 3), rtol=1e-5)
     for received, expected in zip(parts.variables, whole.variables, strict=True):
         np.testing.assert_allclose(

@@ -66,9 +66,9 @@ def test_classes_are_matched_by_name_and_missing_ones_left_out(voted):
 def test_soft_labels_without_votes_or_classes_are_errors(voted, toy_split):
     with pytest.raises(
         UserError,
-        match=r"--soft_labels: the dataset has no FER\+ votes; run setup again with --ferplus",
+        match=r"--vote_weight: the dataset has no FER\+ votes; run setup again with --ferplus",
     ):
-        TrainingBatches(toy_split(count=5), Recipe(soft_labels=0.5), (48, 48, 1))
+        TrainingBatches(toy_split(count=5), Recipe(vote_weight=0.5), (48, 48, 1))
     with pytest.raises(UserError, match="has none of these classes, but calm, cross"):
         row_targets(
             dataclasses.replace(voted, class_names=("calm", "cross"), labels=voted.labels % 2), 0.5
@@ -95,7 +95,7 @@ def by_row(split, recipe):
 
 def test_batches_have_weighted_targets_and_labels_of_the_largest(voted):
     split = dataclasses.replace(voted, labels=np.array([0, 0, 0, 3, 5], np.int32))
-    targets, labels = by_row(split, Recipe(batch_size=2, soft_labels=1.0, class_weights="balanced"))
+    targets, labels = by_row(split, Recipe(batch_size=2, vote_weight=1.0, class_weights="balanced"))
     weights = np.array([5 / 9, 5 / 9, 5 / 9, 5 / 3, 5 / 3])
     np.testing.assert_allclose(targets, row_targets(split, 1.0) * weights[:, None], rtol=1e-6)
     assert targets.dtype == np.float32

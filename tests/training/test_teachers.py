@@ -12,7 +12,7 @@ from ferkit.input_pipeline.batches import TrainingBatches
 from ferkit.models.saved_model import load_model
 from ferkit.recipes.recipe import Recipe
 from ferkit.training import teachers as distillation
-from ferkit.training.build_model import build_model, take_over
+from ferkit.training.build_model import build_model, load_initial_weights
 from ferkit.training.teachers import teacher_probabilities
 
 NAMES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
@@ -69,7 +69,7 @@ def test_teachers_are_asked_once_and_again_when_they_or_the_rows_are_others(
 
 def test_targets_are_mixed_with_what_the_teacher_says(teachers, toy_split):
     split, path = toy_split(count=16), teachers[0][0]
-    recipe = Recipe(batch_size=16, teacher=path, teacher_share=0.75, class_weights="balanced")
+    recipe = Recipe(batch_size=16, teacher=path, teacher_weight=0.75, class_weights="balanced")
     _, targets, labels, _, _ = next(iter(TrainingBatches(split, recipe, (48, 48, 1)).epoch(0)))
     plain = Recipe(batch_size=16, class_weights="balanced")
     _, hard, own, _, _ = next(iter(TrainingBatches(split, plain, (48, 48, 1)).epoch(0)))
@@ -99,9 +99,9 @@ def test_a_teacher_of_other_classes_or_none_is_one_line(teachers, toy_split):
 
 def test_a_training_begins_with_the_weights_it_is_given(teachers):
     path, source = teachers[0]
-    recipe = Recipe(start_from=path, model_options={"variant": "paper"})
+    recipe = Recipe(init_from=path, model_options={"variant": "paper"})
     model = build_model(recipe, (48, 48, 1), NAMES)
-    take_over(model, recipe)
+    load_initial_weights(model, recipe)
     for own, their in zip(model.get_weights(), source.get_weights(), strict=True):
         np.testing.assert_array_equal(own, their)
 
@@ -109,10 +109,10 @@ def test_a_training_begins_with_the_weights_it_is_given(teachers):
 @pytest.mark.parametrize("names", [("calm", "cross", "glad"), tuple(reversed(NAMES))])
 def test_other_classes_get_a_new_last_layer(teachers, names):
     path, source = teachers[0]
-    recipe = Recipe(start_from=path, model_options={"variant": "paper"})
+    recipe = Recipe(init_from=path, model_options={"variant": "paper"})
     model = build_model(recipe, (48, 48, 1), names)
     first = model.get_layer("logits").get_weights()
-    take_over(model, recipe)
+    load_initial_weights(model, recipe)
     np.testing.assert_array_equal(model.get_layer("logits").get_weights()[0], first[0])
     np.testing.assert_array_equal(
         model.get_layer("dense").get_weights()[0], source.get_layer("dense").get_weights()[0]
@@ -120,22 +120,22 @@ def test_other_classes_get_a_new_last_layer(teachers, names):
 
 
 def test_weights_of_another_architecture_are_refused(teachers):
-    recipe = Recipe(start_from=teachers[1][0], model_options={"variant": "paper"})
+    recipe = Recipe(init_from=teachers[1][0], model_options={"variant": "paper"})
     model = build_model(recipe, (48, 48, 1), NAMES)
     before = model.get_weights()
     with pytest.raises(
         UserError,
-        match=r"--start_from .*: its layers are not those of this recipe; give the recipe",
+        match=r"--init_from .*: its layers are not those of this recipe; give the recipe",
     ):
-        take_over(model, recipe)
+        load_initial_weights(model, recipe)
     for own, their in zip(model.get_weights(), before, strict=True):
         np.testing.assert_array_equal(own, their)
 
 
 def test_weights_for_other_images_are_refused_with_the_flags_that_fit(teachers):
-    recipe = Recipe(start_from=teachers[0][0], model_options={"variant": "paper"})
+    recipe = Recipe(init_from=teachers[0][0], model_options={"variant": "paper"})
     with pytest.raises(
         UserError,
         match=r"takes images of 48x48x1, .* gives it 64x64x3; add --image_size 48 --channels 1\.$",
     ):
-        take_over(build_model(recipe, (64, 64, 3), NAMES), recipe)
+        load_initial_weights(build_model(recipe, (64, 64, 3), NAMES), recipe)

@@ -12,7 +12,7 @@ from ferkit.evaluation.evaluate import split_logits
 from ferkit.evaluation.metrics import measure
 from ferkit.models.saved_model import load_model
 from ferkit.recipes.named import named_recipe
-from ferkit.training.health_checks import TrainingWatch
+from ferkit.training.health_checks import HealthChecks
 from ferkit.training.progress_bar import duration
 from ferkit.training.run_folder import RunFolder
 from ferkit.training.trainer import Trainer, seed_everything
@@ -247,7 +247,7 @@ def test_what_is_no_number_stops_with_advice_and_keeps_what_was_saved(layer, tmp
 
 
 def test_the_watch_speaks_on_collapse_once_and_on_recovery():
-    watch = TrainingWatch(RECIPE, ("angry", "happy"))
+    watch = HealthChecks(RECIPE, ("angry", "happy"))
     collapsed, fine = np.array([[0, 50], [1, 50]]), np.array([[30, 20], [10, 41]])
     assert watch.after_epoch(0, fine) == []
     assert watch.after_epoch(1, collapsed) == []  # one epoch may be chance
@@ -259,7 +259,7 @@ def test_the_watch_speaks_on_collapse_once_and_on_recovery():
 
 
 def test_a_dataset_of_one_class_is_no_collapse():
-    watch = TrainingWatch(RECIPE, ("angry", "happy"))
+    watch = HealthChecks(RECIPE, ("angry", "happy"))
     assert [watch.after_epoch(epoch, np.array([[0, 0], [0, 9]])) for epoch in range(3)] == [
         [],
         [],
