@@ -3,12 +3,14 @@
 import dataclasses
 import hashlib
 from pathlib import Path
+from typing import Literal, get_args
 
 import numpy as np
 
 from ferkit.errors import UserError
 
-DETECTORS = ("auto", "yunet", "none")
+DetectorName = Literal["auto", "yunet", "none"]
+DETECTORS: tuple[DetectorName, ...] = get_args(DetectorName)
 YUNET = Path(__file__).with_name("face_detection_yunet_2023mar.onnx")
 YUNET_HASH = "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4"
 LONGEST_SIDE = 640  # photos are made smaller for the detector, never larger
