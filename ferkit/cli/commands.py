@@ -444,9 +444,9 @@ def _chosen(options):
 
 
 def _announce(recipe, train_split, val_split, model, run, devices):
-    from ferkit.models.interface import folded
+    from ferkit.models.interface import merged
 
-    kept = folded(model).count_params()
+    kept = merged(model).count_params()
     more = f" ({model.count_params():,} while it trains)" if model.count_params() != kept else ""
     print(
         f"{recipe.model}, recipe {recipe.name}: {kept:,} parameters{more}; {len(train_split):,} train and "
