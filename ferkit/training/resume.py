@@ -1,21 +1,35 @@
 """Checks that a run can be resumed with the options and the dataset given."""
 
 import json
+from typing import TYPE_CHECKING, Any
 
 from ferkit.errors import UserError
 from ferkit.input_pipeline.fingerprint import _in_words
 from ferkit.recipes.recipe import Recipe
 
+if TYPE_CHECKING:
+    from ferkit.training.run_folder import RunFolder
 
-def resumed_run(options, given):
-    """The run to go on with, and its recipe; only --epochs and --early_stopping may differ. None, None: there is no run yet.
+
+def resumed_run(
+    path: str | None, model: str | None, recipe_name: str | None, given: dict[str, Any]
+) -> "tuple[RunFolder, Recipe] | tuple[None, None]":
+    """The run to resume and its recipe, in which only --epochs and --early_stopping may change.
+
+    Args:
+        path: the run folder; None: the newest run (of `model`).
+        model: the name of the model that the run must have, or None.
+        recipe_name: the name of the recipe that the run must have, or None.
+        given: recipe field or model option -> value that the user gave.
+
+    Returns:
+        The run and its recipe; (None, None) if there is no run yet.
 
     Raises:
         UserError: what was given does not fit the run.
     """
     from ferkit.training.run_folder import RunFolder
 
-    model, path = getattr(options, "model", None), getattr(options, "run", None)
     run = RunFolder(path) if path else RunFolder.newest(model, or_none=True)
     if run is None or not run.begun:
         print("Nothing to resume yet: a new run.")
@@ -25,7 +39,7 @@ def resumed_run(options, given):
         raise UserError(
             f"{run.path}: a run of model {recipe.model}, and --model {model} was given; drop one of the two."
         )
-    name = getattr(options, "recipe", recipe.name)
+    name = recipe_name or recipe.name
     if name != recipe.name and not name.endswith(".json"):
         raise UserError(
             f"{run.path}: a run of recipe {recipe.name}, and --recipe {name} was given; start a new run."

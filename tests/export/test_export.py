@@ -160,7 +160,7 @@ def test_shipped_weights(name, form, tmp_path, monkeypatch):
     agrees(
         form,
         tmp_path / "out",
-        weights.weights_file(name),
+        weights.model_file(name),
         comparison.INT8_TOLERANCE if form == "litert-int8" else 1e-4,
     )
 
