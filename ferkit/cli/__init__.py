@@ -10,6 +10,7 @@ Every command is a module of this package with the same five parts:
 """
 
 import sys
+import textwrap
 from collections.abc import Sequence
 from types import ModuleType
 
@@ -89,7 +90,7 @@ def _dispatch(arguments: Sequence[str]) -> int:
 def _command_parser(name: str, command: ModuleType) -> CommandParser:
     parser = CommandParser(
         prog=f"python main.py {name}",
-        description=f"{command.SUMMARY[0].upper()}{command.SUMMARY[1:]}.",
+        description=textwrap.fill(f"{command.SUMMARY[0].upper()}{command.SUMMARY[1:]}.", 98),
         epilog=command.EXAMPLES,
     )
     command.add_arguments(parser)

@@ -12,6 +12,7 @@ from ferkit.recipes.named import named_recipe, read_recipe
 from ferkit.recipes.recipe import RENAMED_FIELDS, Recipe
 
 SHORT_FLAGS = {"epochs": "-e", "learning_rate": "-lr", "batch_size": "-bs"}
+_MAX_CHOICES_SHOWN = 6  # longer lists of choices are shown in the help text
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -100,6 +101,9 @@ def _add_value(
         options |= {"type": boolean, "nargs": "?", "const": True, "metavar": "True|False"}
     elif choices:
         options["choices"] = choices
+        if len(choices) > _MAX_CHOICES_SHOWN:
+            options["metavar"] = "NAME"
+            help_text += f": {', '.join(map(str, choices))}"
     else:
         options["metavar"] = {int: "N", float: "X"}.get(kind, "NAME")
     flags = [SHORT_FLAGS[name]] if name in SHORT_FLAGS else []

@@ -66,7 +66,11 @@ def tensorboard_log(
 
 
 def sample_faces(model: keras.Model, split: Split) -> np.ndarray:
-    """The first 16 images of a split in the size of the model: uint8 ``(n, height, width, channels)``."""
+    """The first 16 images of a split, resized to the model's input.
+
+    Returns:
+        uint8 ``(n, height, width, channels)``.
+    """
     resized = resize_to_input(split.images[:SAMPLE_FACES], model.input_shape[1:])
     return resized.numpy().round().astype("uint8")
 

@@ -10,13 +10,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
 
-from ferkit.cli.arguments import main
+from ferkit.cli import main
 from ferkit.comparison import speed
 from ferkit.comparison.contestants import choose_contestants
 from ferkit.comparison.plot import _draw
@@ -256,8 +255,12 @@ def test_when_all_runs_fail_the_table_says_so(here, capsys, monkeypatch, no_timi
 
 
 def choose(backbones=None, ablate=None, models=None, **changes):
-    options = SimpleNamespace(backbones=backbones, ablate=ablate, models=models)
-    return choose_contestants(options, lambda model: named_recipe(model, None, **changes))
+    return choose_contestants(
+        lambda model: named_recipe(model, None, **changes),
+        backbones=backbones,
+        ablate=ablate,
+        models=models,
+    )
 
 
 def test_backbones_and_ablations_multiply():

@@ -22,8 +22,8 @@ from ferkit.serving.batching import Batcher
 from ferkit.serving.limits import Limits
 from ferkit.serving.middleware import HEADERS
 from ferkit.serving.service import FORMATS
-from tests.cli.test_commands import fails
 from tests.prediction.test_predict import BrightSquares, picture
+from tests.support.command_line import fails
 from tests.support.serving_client import (
     JPEG,
     ask,
@@ -517,7 +517,7 @@ def test_it_starts_answers_and_stops_when_asked(stop):
     code = (
         "import sys; from ferkit.serving import server; make = server.make_server\n"
         "server.make_server = lambda *given, **named: make(*given, **named, warm=())\n"
-        "from ferkit.cli.arguments import main; sys.exit(main(sys.argv[1:]))"
+        "from ferkit.cli import main; sys.exit(main(sys.argv[1:]))"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", code, *words],

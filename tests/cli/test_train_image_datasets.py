@@ -1,4 +1,4 @@
-"""DAN and the datasets of image files on the command line, on made-up folders of their exact shape."""
+"""Training on datasets of image files, on generated folders of their exact layout."""
 
 import json
 
@@ -7,9 +7,9 @@ import keras
 import numpy as np
 import pytest
 
-from ferkit.cli.arguments import main
+from ferkit.cli import main
 from generate_data.manifest import read_manifest
-from tests.cli.test_commands import fails
+from tests.support.command_line import fails
 
 SMALL = [
     "--backbone",
@@ -91,7 +91,8 @@ def test_the_affectnet_command_sets_up_trains_and_leaves_the_source_alone(affect
     model = keras.models.load_model("runs/a/best.keras")
     assert model.input_shape == (None, 32, 32, 3)
     assert model.class_names == manifest.class_names
-    # Evaluation on the published val, which is our test; then more training, which needs no second set-up.
+    # Evaluation on the published val, which is our test split.
+    # Then more training, which needs no second set-up.
     assert (
         main(
             [
@@ -200,7 +201,7 @@ def test_the_short_form_trains_dan_on_fer2013(here, capsys):
         (["--aff_path", "nowhere"], "nowhere"),
         (
             ["--dataset", "affectnet"],
-            "no set-up in data/affectnet yet; name the folder to read with --aff_path DIR",
+            "no dataset in data/affectnet yet; name the folder to read with --aff_path DIR",
         ),
         (["--dataset", "folders"], "name the folder to read with --source DIR"),
         (["-m", "dan", "--backbone", "vgg16"], "invalid choice: 'vgg16' (choose from"),
@@ -226,7 +227,8 @@ def test_bad_input_is_one_line(words, message, here, capsys):
 def test_offline_imagenet_weights_say_so_in_one_line(affectnet, here, monkeypatch, capsys):
     def offline(*arguments, **options):
         raise Exception(
-            "URL fetch failure on https://storage.googleapis.com: [Errno -3] Temporary failure in name resolution"
+            "URL fetch failure on https://storage.googleapis.com: [Errno -3] "
+            "Temporary failure in name resolution"
         )
 
     monkeypatch.setattr(keras.utils, "get_file", offline)
