@@ -14,10 +14,12 @@ from ferkit.cli.recipe_flags import (
     add_recipe_values,
     recipe_from_options,
 )
-from ferkit.comparison.contestants import default_model
+from ferkit.comparison.contestants import choose_contestants, default_model
+from ferkit.comparison.plan import Plan, read_plan
 from ferkit.input_pipeline.fingerprint import fingerprint_of
 from ferkit.models.registry import MODELS
 from ferkit.recipes.fit_checks import check_batch_fits
+from ferkit.tensorflow_runtime import import_tensorflow
 
 SUMMARY = "train backbones, ablations or models by one recipe, and compare their accuracy and cost"
 EXAMPLES = """\
@@ -104,10 +106,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: Options) -> int:
     """Train, measure and compare; returns the exit code: 1 if a training failed, 130 if stopped."""
-    from ferkit.comparison import contestants, plan, runner  # late: NumPy
-
     folder = Path(options.folder or f"runs/compare-{time.strftime('%Y-%m-%d_%H-%M-%S')}")
-    earlier = plan.read_plan(folder)
+    earlier = read_plan(folder)
     manifest = generate_data.read_manifest(options.data)
     if earlier and not options.names_contestants:
         recipes = {
@@ -116,7 +116,7 @@ def run(options: Options) -> int:
         }
     else:
         dataset = manifest.description.get("dataset")
-        recipes = contestants.choose_contestants(
+        recipes = choose_contestants(
             lambda model: recipe_from_options(options, dataset, model),
             backbones=options.backbones,
             ablate=options.ablate,
@@ -125,9 +125,12 @@ def run(options: Options) -> int:
             backbone=options.overrides.get("backbone"),
         )
     seeds = options.seeds or (earlier.seeds if earlier else [0])
-    comparison = plan.Plan(recipes, tuple(seeds), fingerprint_of(manifest))
+    comparison = Plan(recipes, tuple(seeds), fingerprint_of(manifest))
     for recipe in recipes.values():
         check_batch_fits(recipe, manifest)
+    import_tensorflow()
+    from ferkit.comparison import runner  # late: TensorFlow
+
     code = runner.run(folder, comparison, manifest)
     if code == 130:
         words = shlex.join(["compare", "--folder", str(folder), "-d", options.data])

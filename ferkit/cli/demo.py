@@ -4,7 +4,9 @@ import argparse
 import dataclasses
 
 import ferkit.cli  # for `main`, used when the demo runs: this package imports this module
+from ferkit.demo.steps import MODEL, RECIPE
 from ferkit.recipes.named import named_recipe
+from ferkit.tensorflow_runtime import import_tensorflow
 
 SUMMARY = "a full tour on drawn sample faces, in less than three minutes"
 EXAMPLES = """\
@@ -46,8 +48,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: Options) -> int:
     """Run every step and write the page; returns the exit code of the first step that failed."""
-    from ferkit.demo import run as demo_run  # late: NumPy
-    from ferkit.demo import steps
+    named_recipe(MODEL, RECIPE, epochs=options.epochs)  # report a wrong number first
+    import_tensorflow()
+    from ferkit.demo.run import run_demo  # late: NumPy and Matplotlib
 
-    named_recipe(steps.MODEL, steps.RECIPE, epochs=options.epochs)  # report a wrong number first
-    return demo_run.run_demo(options.folder, options.epochs, ferkit.cli.main)
+    return run_demo(options.folder, options.epochs, ferkit.cli.main)

@@ -43,12 +43,10 @@ def run(options: Options) -> int:
     path = resolve(options, default="newest run") if options.names_a_file else None
     import_tensorflow()
     from ferkit import verification  # late: TensorFlow
-    from ferkit.models import saved_model
 
     failures = verification.check_installation()
     if path:
-        model = saved_model.load_model(path, options.model)
-        failures += verification.check_model(model, str(path))
+        failures += verification.check_model_file(path, options.model)
     else:
         for name in [options.model] if options.model else MODELS:
             for recipes, model in _new_models(name):

@@ -8,6 +8,8 @@ from ferkit.input_pipeline.dataset import Split, load_split
 from ferkit.models.saved_model import load_model
 from generate_data.manifest import Manifest
 
+__all__ = ["load_fitting_split", "load_model", "load_model_and_split"]
+
 
 def load_model_and_split(
     path: Path, manifest: Manifest, split_name: str, model_name: str | None = None
