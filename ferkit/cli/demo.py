@@ -13,7 +13,7 @@ EXAMPLES = """\
 examples:
   python main.py demo
       set up, train, evaluate, explain, predict, export and verify
-  python main.py demo --epochs 3 --folder /tmp/demo
+  python main.py demo --epochs 20 --folder /tmp/demo
 
 Nothing is downloaded. FOLDER/index.html shows each step with its picture, and the command for your
 own data.
