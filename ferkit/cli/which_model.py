@@ -90,10 +90,10 @@ def resolve(choice: ModelChoice, default: Default) -> Path:
     Raises:
         UserError: no such file, weights, run or finished epoch; or more than one was given.
     """
-    given = [name for name in ("weights", "checkpoint", "run") if getattr(choice, name)]
-    if len(given) > 1:
-        flags = " and ".join(f"--{name}" for name in given)
-        raise UserError(flags, "each names a model", "give only one of them")
+    named = {"--weights": choice.weights, "--checkpoint": choice.checkpoint, "--run": choice.run}
+    flags = [flag for flag, value in named.items() if value]
+    if len(flags) > 1:
+        raise UserError(" and ".join(flags), "each names a model", "give only one of them")
     if choice.weights:
         return model_file(choice.weights, "--weights")
     if choice.checkpoint:

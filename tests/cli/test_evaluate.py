@@ -13,19 +13,8 @@ JSON_KEYS |= {"expected_calibration_error", "per_class", "confusion", "accuracy_
 
 
 def test_evaluate_writes_json_and_a_report(here, capsys):
-    words = [
-        "evaluate",
-        "-d",
-        "data",
-        "--run",
-        "runs/first",
-        "--split",
-        "test",
-        "--json",
-        "test.json",
-        "--report",
-        "page",
-    ]
+    words = ["evaluate", "-d", "data", "--run", "runs/first", "--split", "test", "--json"]
+    words += ["test.json", "--report", "page"]
     assert main(words) == 0
     figures = json.loads((here / "test.json").read_text())
     assert set(figures) >= JSON_KEYS

@@ -19,51 +19,24 @@ def test_the_three_commands(here, capsys, tmp_path):
     (data / "fer2013.csv").write_bytes((here / "data" / "fer2013.csv").read_bytes())
     assert main(["-s", "True", "-d", str(data)]) == 0
     assert "Took fer2013.csv" in capsys.readouterr().out
-    run = ["--run", str(tmp_path / "run")]
-    assert (
-        main(
-            [
-                "-t",
-                "True",
-                "-d",
-                str(data),
-                "-hparams",
-                "True",
-                "-e",
-                "1",
-                "-lr",
-                "0.005",
-                "-bs",
-                "32",
-                *run,
-            ]
-        )
-        == 0
-    )
-    recipe = json.loads((tmp_path / "run" / "recipe.json").read_text())["recipe"]
-    assert (recipe["name"], recipe["epochs"], recipe["learning_rate"], recipe["batch_size"]) == (
-        "paper",
-        1,
-        0.005,
-        32,
-    )
-    run = ["--run", str(tmp_path / "both")]
-    assert (
-        main(
-            [
-                "-s",
-                "True",
-                "-t",
-                "True",
-                "-d",
-                str(data),
-                "--hyperparams",
-                "False",
-                "--epochs",
-                "1",
-                *run,
-            ]
-        )
-        == 0
-    )
-    assert json.loads((tmp_path / "both" / "recipe.json").read_text())["recipe"]["epochs"] == 1
+    words = ["-hparams", "True", "-e", "1", "-lr", "0.005", "-bs", "32"]
+    assert main(["-t", "True", "-d", str(data), *words, "--run", str(tmp_path / "run")]) == 0
+    recipe = recipe_of(tmp_path / "run")
+    assert (recipe["name"], recipe["epochs"]) == ("paper", 1)
+    assert (recipe["learning_rate"], recipe["batch_size"]) == (0.005, 32)
+    words = ["--hyperparams", "False", "--epochs", "1"]
+    both = ["-s", "True", "-t", "True", "-d", str(data), "--run", str(tmp_path / "both")]
+    assert main([*both, *words]) == 0
+    assert recipe_of(tmp_path / "both")["epochs"] == 1
+
+
+def recipe_of(run):
+    return json.loads((run / "recipe.json").read_text())["recipe"]
+
+
+def test_the_seed_decides_the_set_up_too(tmp_path, capsys):
+    for folder, words in (("a", []), ("b", ["--seed", "0"]), ("c", ["--seed", "7"])):
+        words = [*words, "--sample", "--sample-count", "70", "-d", str(tmp_path / folder)]
+        assert main(["-s", "True", *words]) == 0
+    a, b, c = ((tmp_path / folder / "fer2013.csv").read_bytes() for folder in "abc")
+    assert a == b != c
