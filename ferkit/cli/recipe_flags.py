@@ -138,5 +138,5 @@ def recipe_from_options(
         return recipe.replace(**flags.overrides)
     model = model or DEFAULT_MODEL
     if name is None and dataset is not None:
-        name = getattr(model_entry(model).recipes, "FOR_DATASET", {}).get(dataset)
+        name = model_entry(model).recipes.FOR_DATASET.get(dataset)
     return named_recipe(model, name, **flags.overrides)

@@ -15,7 +15,7 @@ from ferkit.cli.recipe_flags import (
 from ferkit.cli.setup import DatasetFlags, add_dataset, set_up_if_needed
 from ferkit.cli.which_model import resume_command
 from ferkit.input_pipeline.fingerprint import fingerprint_of
-from ferkit.models.interface import folded
+from ferkit.models.interface import merged
 from ferkit.models.registry import DEFAULT_MODEL
 from ferkit.recipes.fit_checks import check_batch_fits, check_devices_fit
 from ferkit.recipes.recipe import Recipe
@@ -205,7 +205,7 @@ def _announce(
     this_run: "RunFolder",
     devices: "Devices",
 ) -> None:
-    saved, trained = folded(model).count_params(), model.count_params()
+    saved, trained = merged(model).count_params(), model.count_params()
     more = f" ({trained:,} during training)" if trained != saved else ""
     print(
         f"{recipe.model}, recipe {recipe.name}: {saved:,} parameters{more}; "

@@ -9,8 +9,8 @@ from ferkit.recipes.recipe import Recipe
 
 
 def default_model() -> str:
-    """The model that is compared where none is named: the first that says what can be taken away from it."""
-    return next(name for name, entry in MODELS.items() if hasattr(entry.recipes, "ABLATIONS"))
+    """The model to compare if none is named: the first one whose package lists ablations."""
+    return next(name for name, package in MODELS.items() if package.recipes.ABLATIONS)
 
 
 def choose_contestants(
@@ -62,44 +62,49 @@ def choose_contestants(
     return named
 
 
-def _joined(name, part):
+def _joined(name: str, part: str) -> str:
     return f"{name}-{part}" if name else part
 
 
 def _with_backbones(
     base: Recipe, backbones: Sequence[str], backbone: str | None
 ) -> dict[str, Recipe]:
-    known = model_entry(base.model).recipes.OPTIONS.get("backbone")
-    if known is None:
+    option = model_entry(base.model).recipes.OPTIONS.get("backbone")
+    known = option[1] if option else None
+    if not known:
         raise UserError(
-            f"--backbones: model {base.model} has no choice of backbones; compare with --models, or another --model."
+            "--backbones",
+            f"model {base.model} has no choice of backbones",
+            "compare with --models, or give another --model",
         )
     if backbone is not None:
         raise UserError(
             f"--backbone {backbone}", "does not go with --backbones", "drop one of the two"
         )
     for name in backbones:
-        if name not in known[1]:
-            raise UserError(f"--backbones {name}: unknown; known: {', '.join(known[1])}.")
+        if name not in known:
+            raise UserError(f"--backbones {name}", "unknown", f"choose from {', '.join(known)}")
     return {name: base.replace(backbone=name) for name in backbones}
 
 
-def _ablated(recipe, parts):
-    """``(name, recipe)`` of the whole, of the whole without each of the parts, and without any."""
+def _ablated(recipe: Recipe, parts: Sequence[str]) -> list[tuple[str, Recipe]]:
+    """``(name, recipe)`` of the full model, without each of the parts, and without any part."""
     module = model_entry(recipe.model).recipes
-    known = getattr(module, "ABLATIONS", None)
+    known = module.ABLATIONS
     if not known:
         raise UserError(
-            f"--ablate: model {recipe.model} has no parts to take away; compare with --models, or another --model."
+            "--ablate",
+            f"model {recipe.model} has no parts to leave out",
+            "compare with --models, or give another --model",
         )
     for part in parts:
         if part not in known:
-            raise UserError(f"--ablate {part}: unknown; known: {', '.join(known)}.")
-    made = {"full": recipe, **{f"no-{part}": recipe.replace(**known[part]) for part in parts}}
+            raise UserError(f"--ablate {part}", "unknown", f"choose from {', '.join(known)}")
+    ablated = {"full": recipe, **{f"no-{part}": recipe.replace(**known[part]) for part in parts}}
     for part in parts:
-        if made[f"no-{part}"] == recipe:
+        if ablated[f"no-{part}"] == recipe:
             raise UserError(
-                f"--ablate {part}: changes nothing, the recipe is without it already; drop it."
+                f"--ablate {part}", "changes nothing: the recipe leaves it out already", "drop it"
             )
     plain = recipe.replace(**module.PLAIN)
-    return [*made.items(), *([] if plain in made.values() else [("plain", plain)])]
+    return [*ablated.items(), *([] if plain in ablated.values() else [("plain", plain)])]

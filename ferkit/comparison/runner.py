@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ferkit.comparison.plan import Plan, write_plan
 from ferkit.errors import UserError
-from ferkit.models.interface import folded
+from ferkit.models.interface import merged
 from ferkit.tensorflow_runtime import import_tensorflow
 
 # ---- who takes part -----------------------------------------------------------------------------------------------------
@@ -73,7 +73,7 @@ def run(folder: Path, plan: Plan, manifest) -> int:
         name: new_model(recipe, manifest, first_weights=False)
         for name, recipe in plan.contestants.items()
     }
-    kept = {name: folded(model) for name, model in models.items()}
+    kept = {name: merged(model) for name, model in models.items()}
     costs = {
         name: {"parameters": model.count_params(), "multiply_adds": multiply_adds(model)}
         for name, model in kept.items()

@@ -55,7 +55,7 @@ def _own_pictures(model, faces):
     """What the model's package shows itself, where that is no map of importance: the transformer's window."""
     from ferkit.models.registry import entry_of_model
 
-    draw = entry_of_model(model).pictures.get("transformer")
+    draw = entry_of_model(model).visualizations.get("transformer")
     if draw and len(pictures := draw(model, faces)):
         yield "what the transformer samples", pictures
 

@@ -31,7 +31,7 @@ class Explainer:
     def __init__(self, model):
         entry = entry_of_model(model)
         self.model, self._package = model, importlib.import_module(f"{entry.package}.explanation")
-        self._traced = self._package.traced(model)
+        self._traced = self._package.feature_tap(model)
         probe = tf.zeros((1, *model.input_shape[1:]))
         self.names = tuple(self._traced(probe)[0])
         self._first, self._step = self._places()

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from ferkit.models.interface import exportable
+from ferkit.models.interface import for_inference
 
 INPUT, OUTPUT = "image", "probabilities"
 
@@ -22,7 +22,7 @@ class ExportGraph(tf.Module):
 
     def __init__(self, model):
         super().__init__()
-        model = exportable(model)
+        model = for_inference(model)
         self.kept = [
             variable.value for variable in model.variables
         ]  # a SavedModel stores what its module holds

@@ -17,7 +17,7 @@ def model_pictures(model, faces: np.ndarray) -> dict[str, np.ndarray]:
     entry = entry_of_model(model)
     if not entry or not len(faces):
         return {}
-    made = {name: draw(model, faces) for name, draw in entry.pictures.items()}
+    made = {name: draw(model, faces) for name, draw in entry.visualizations.items()}
     return {
         name: picture_grid(pictures, columns=2) for name, pictures in made.items() if len(pictures)
     }

@@ -1,1 +1,1 @@
-"""serve: the recognizer behind a web page and a JSON API; needs the packages of the extra "serve"."""
+"""The web page and JSON API of `serve`; needs the packages of the extra "serve"."""

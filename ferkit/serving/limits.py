@@ -1,27 +1,28 @@
-"""How much of anything one server takes, so that no request and no crowd of them can exhaust it."""
+"""Limits of one server, so that no request and no number of requests can exhaust it."""
 
 import dataclasses
 
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """What is refused, and what is waited for.
+    """What is refused, and how long the server waits.
 
     Attributes:
-        bytes: of one photo as sent.
-        pixels: of one photo, told by its header before it is decoded.
-        faces: answered of one photo, the surest first; the others are counted.
+        bytes: size of an uploaded photo.
+        pixels: size of a photo, read from its header before it is decoded.
+        faces: faces answered per photo, highest detection score first; the others are counted.
         explained_faces: the same for explanations, which cost more.
-        waiting: requests that wait or are worked on; one more is answered 429.
-        waiting_bytes: of all photos that are being received or wait, together; beyond, 429.
-        connections: open at once; beyond, 503.
-        header_seconds: a client may take to send a request's headers.
-        upload_seconds: and its body.
-        seconds: from the body's end to the answer; then 503.
-        drain_seconds: a refused body is still taken in and dropped for so long, so that its sender gets to read the answer.
-        read_seconds: a client may take until it reads on.
-        batch: faces at most that go through the model together.
-        readers: threads that decode photos and find faces.
+        waiting: requests in progress or waiting; further ones get status 429.
+        waiting_bytes: total size of all photos being received or waiting; beyond it, status 429.
+        connections: open connections; beyond it, status 503.
+        header_seconds: time for a client to send a request's headers.
+        upload_seconds: time for a client to send a request's body.
+        seconds: time from the end of the body to the answer; then status 503.
+        drain_seconds: how long a refused body is still received and dropped, so that the client
+            can read the answer.
+        read_seconds: time for a client to continue reading an answer.
+        batch: maximum number of faces in a batch of the model.
+        readers: threads that decode photos and detect faces.
     """
 
     bytes: int = 10_000_000

@@ -1,4 +1,4 @@
-"""Around every request: who may ask, the headers of every answer, no failure without JSON, and the counting."""
+"""Middleware for every request: host and origin checks, security headers, JSON errors, metrics."""
 
 import functools
 import ipaddress
@@ -6,13 +6,17 @@ import logging
 import socket
 import time
 import traceback
+from collections.abc import Iterable
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ferkit.serving.prometheus import Metrics
 from ferkit.serving.responses import problem_response
 
 HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
-    "connect-src 'self'; media-src 'self' blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "img-src 'self' data: blob:; connect-src 'self'; media-src 'self' blob:; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
@@ -22,67 +26,69 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 _HEADERS = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
-FAILED = "this server failed; the request was not answered."
-CLIENT_GONE = 499  # counted, never sent
+FAILED = "internal server error; the request was not answered."
+CLIENT_GONE = 499  # only counted; never sent
 log = logging.getLogger("ferkit.serving")
 
 
 class Guard:
-    """ASGI middleware.
+    """ASGI middleware that protects the application.
 
-    A page of another site that a user has open may not use this server: requests with a foreign Origin are refused, no CORS
-    header is ever sent, and the Host must be an address or a known name, so that a foreign name cannot be pointed here (DNS
-    rebinding).
+    Pages of other sites that the user has open must not use this server. Requests with a foreign
+    Origin are refused, no CORS header is ever sent, and the Host must be an address or a known
+    name, so that a foreign name cannot be pointed at this server (DNS rebinding).
 
     Args:
-        app: what it guards.
-        direct: path -> the application that answers POST there in its place.
-        paths: the app's, by which requests are counted.
-        metrics: where.
-        names: of this host, beside localhost and the machine's own.
+        app: the application.
+        paths: its paths, by which requests are counted.
+        metrics: counts requests.
+        host_names: names of this server, besides localhost and the machine's name.
     """
 
-    def __init__(self, app, direct, paths, metrics: Metrics, names=()):
-        self.app, self._direct, self._paths, self._metrics = app, direct, frozenset(paths), metrics
-        self._names = {"localhost", socket.gethostname().lower(), *(name.lower() for name in names)}
+    def __init__(
+        self, app: ASGIApp, paths: Iterable[str], metrics: Metrics, host_names: Iterable[str] = ()
+    ) -> None:
+        self.app, self._paths, self._metrics = app, frozenset(paths), metrics
+        known = ("localhost", socket.gethostname(), *host_names)
+        self._names = {name.lower() for name in known}
 
-    async def __call__(self, scope, receive, send):
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one ASGI connection."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         started, status = time.perf_counter(), 0
 
-        async def send_on(message):
+        async def send_with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                own = {name for name, _ in message["headers"]}
+                present = {name for name, _ in message["headers"]}
                 message["headers"] = [
                     *message["headers"],
-                    *(pair for pair in _HEADERS if pair[0] not in own),
+                    *(pair for pair in _HEADERS if pair[0] not in present),
                 ]
             await send(message)
 
         try:
             refusal = self._refusal(scope)
-            direct = self._direct.get(scope["path"]) if scope["method"] == "POST" else None
-            await (refusal or direct or self.app)(scope, receive, send_on)
+            await (refusal or self.app)(scope, receive, send_with_headers)
         except Exception as error:
             _log(error)
             if not status:
-                await problem_response(500, FAILED)(scope, receive, send_on)
+                await problem_response(500, FAILED)(scope, receive, send_with_headers)
         finally:
             self._metrics.request(
                 self._path(scope), status or CLIENT_GONE, time.perf_counter() - started
             )
 
-    def _refusal(self, scope):
+    def _refusal(self, scope: Scope) -> ASGIApp | None:
         headers = dict(scope["headers"])
         host = headers.get(b"host", b"").decode("latin-1").lower()
-        if not self._known(host):
+        if not self._is_known(host):
             return problem_response(
                 421,
-                "this Host is no name of this server; start it with --allow-host NAME to add one.",
+                "this Host is not a name of this server; add it with --allow-host NAME.",
             )
         if scope["method"] in ("GET", "HEAD"):
             return None
@@ -96,25 +102,28 @@ class Guard:
             return problem_response(403, "requests from another site's pages are refused.")
         return None
 
-    def _known(self, host):
+    def _is_known(self, host: str) -> bool:
         name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
         return name in self._names or _is_address(name.strip("[]"))
 
-    def _path(self, scope):
+    def _path(self, scope: Scope) -> str:
         return scope["path"] if scope["path"] in self._paths else "other"
 
 
 @functools.lru_cache(maxsize=256)
-def _is_address(name):
+def _is_address(name: str) -> bool:
     try:
         return ipaddress.ip_address(name) is not None
     except ValueError:
         return False
 
 
-def _log(error):
-    """One line: what and where. Never the request, whose content is private, nor the error's words, which may quote it."""
-    place = traceback.extract_tb(error.__traceback__)[-1]
+def _log(error: Exception) -> None:
+    """Log the type of an error and where it was raised.
+
+    Never the request, whose content is private, nor the error's message, which may quote it.
+    """
+    frame = traceback.extract_tb(error.__traceback__)[-1]
     log.error(
-        "error: a request failed: %s in %s:%d", type(error).__name__, place.filename, place.lineno
+        "error: a request failed: %s in %s:%d", type(error).__name__, frame.filename, frame.lineno
     )

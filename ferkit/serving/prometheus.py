@@ -1,4 +1,6 @@
-"""What the server counts, as Prometheus reads it. No label holds anything that a client chose."""
+"""Metrics in the format of Prometheus. No label contains text from a client."""
+
+from collections.abc import Callable
 
 from prometheus_client import (
     CollectorRegistry,
@@ -13,13 +15,13 @@ SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
 class Metrics:
-    """Counters of one server.
+    """Metrics of one server.
 
     Attributes:
-        registry: holds them all, and the process's memory, time and open files.
+        registry: all metrics, and the process's memory, CPU time and open files.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         self._requests = Counter(
@@ -38,7 +40,7 @@ class Metrics:
         self._faces = Counter("fer_faces", "Faces answered.", ["kind"], registry=registry)
         self._batch_seconds = Histogram(
             "fer_batch_seconds",
-            "The model's time for a batch.",
+            "Time of the model for a batch.",
             ["kind"],
             buckets=SECONDS,
             registry=registry,
@@ -51,21 +53,21 @@ class Metrics:
             registry=registry,
         )
 
-    def watch(self, name: str, meaning: str, value):
-        """A gauge that asks `value()` whenever it is read."""
+    def watch(self, name: str, meaning: str, value: Callable[[], float]) -> None:
+        """Add a gauge that calls `value` whenever it is read."""
         Gauge(name, meaning, registry=self.registry).set_function(value)
 
-    def request(self, path: str, status: int, seconds: float):
-        """A request was answered; `path` is a route's, not the one asked for."""
-        self._requests.labels(path, status).inc()
+    def request(self, path: str, status: int, seconds: float) -> None:
+        """Count an answered request; `path` is the route, not the requested path."""
+        self._requests.labels(path, str(status)).inc()
         self._seconds.labels(path).observe(seconds)
 
-    def batch(self, kind: str, faces: int, seconds: float):
-        """The model answered so many faces."""
+    def batch(self, kind: str, faces: int, seconds: float) -> None:
+        """Count a batch of faces that the model processed."""
         self._faces.labels(kind).inc(faces)
         self._batch_faces.labels(kind).observe(faces)
         self._batch_seconds.labels(kind).observe(seconds)
 
     def as_text(self) -> bytes:
-        """In Prometheus's text format."""
+        """All metrics in Prometheus's text format."""
         return generate_latest(self.registry)

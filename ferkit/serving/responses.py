@@ -1,41 +1,43 @@
-"""Requests that cannot be answered as asked: a status code and one line of JSON."""
+"""Requests that cannot be answered: a status code and one line of JSON."""
 
 import json
+from typing import Any
 
 from starlette.responses import Response
 
 
 class RequestError(Exception):
-    """What is wrong with a request.
+    """A request that is refused.
 
     Args:
         status: the HTTP status code.
-        words: one line: what is wrong, what was received, what to do.
+        message: one line: what is wrong, what was received, what to do.
 
     Attributes:
-        close: whether the connection ends with the answer, since a part of the request is still under way.
+        close: whether the connection is closed after the answer, because a part of the request has
+            not been received.
     """
 
     close = False
 
-    def __init__(self, status: int, words: str):
-        super().__init__(words)
-        self.status, self.words = status, words
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status, self.message = status, message
 
 
 class ClientGoneError(Exception):
-    """The client closed the connection: there is nobody to answer."""
+    """The client closed the connection, so no answer is sent."""
 
 
-def json_response(content, status: int = 200) -> Response:
-    """An answer as one line of JSON."""
+def json_response(content: Any, status: int = 200) -> Response:
+    """A response with one line of JSON."""
     line = json.dumps(content, ensure_ascii=False, separators=(",", ":")) + "\n"
     return Response(line.encode("utf-8", "replace"), status, media_type="application/json")
 
 
-def problem_response(status: int, words: str, close: bool = False) -> Response:
-    """A refusal as one line of JSON, {"error": words}; 429 and 503 ask the client to come back in a second."""
-    response = json_response({"error": " ".join(words.split())}, status)
+def problem_response(status: int, message: str, close: bool = False) -> Response:
+    """A refusal, {"error": message}. Status 429 and 503 ask the client to retry in a second."""
+    response = json_response({"error": " ".join(message.split())}, status)
     if status in (429, 503):
         response.headers["Retry-After"] = "1"
     if close:

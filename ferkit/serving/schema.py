@@ -1,74 +1,78 @@
-"""What the API answers, for its OpenAPI description; and how an expression becomes such an answer."""
+"""The API's answers as data classes for its OpenAPI description, and how they are filled."""
 
+from typing import Any
+
+import numpy as np
 from pydantic import BaseModel, Field
 
-from ferkit.recognition.recognizer import UNSURE
+from ferkit.recognition import Face as DetectedFace
+from ferkit.recognition.recognizer import UNSURE, Recognizer
 
 
 class Face(BaseModel):
-    """A face and what the model says of it."""
+    """A face and its predicted expression."""
 
-    label: str = Field(description="The likeliest class.", examples=["happy"])
+    label: str = Field(description="The most likely class.", examples=["happy"])
     confidence: float = Field(description="The label's probability, calibrated.", examples=[0.94])
     unsure: bool = Field(
-        description=f"Whether the confidence is below {UNSURE}: the label says little then."
+        description=f"Whether the confidence is below {UNSURE}, so that the label is unreliable."
     )
-    probabilities: dict[str, float] = Field(description="Class to probability; they sum to 1.")
+    probabilities: dict[str, float] = Field(description="Probability of each class; they sum to 1.")
     box: list[float] = Field(
-        description="Left, top, right, bottom in pixels of the upright photo; may reach beyond it."
+        description="Left, top, right, bottom in pixels of the upright photo; may extend beyond it."
     )
-    score: float = Field(description="The detector's, from 0 to 1.")
+    score: float = Field(description="Score of the detector, from 0 to 1.")
     landmarks: list[list[float]] | None = Field(
         description="Eyes, nose and mouth corners, x and y; null without a detector."
     )
 
 
 class ExplainedFace(Face):
-    """A face, what the model says of it, and why."""
+    """A face, its predicted expression, and what the prediction is based on."""
 
-    explained: str = Field(description="The class that the map is of.")
+    explained: str = Field(description="The class that the map is for.")
     crop: list[list[float]] = Field(
-        description="Corners of what the model saw, clockwise from the upper left, x and y."
+        description="Corners of the model's input in the photo, clockwise from the upper left."
     )
-    seen: str = Field(description="What the model saw, a PNG as a data URL.")
+    seen: str = Field(description="The model's input, a PNG as a data URL.")
     map: str = Field(
-        description="What speaks for the class, a half-transparent PNG to lay over the crop, as a data URL."
+        description="What the class is based on: a transparent PNG over the crop, as a data URL."
     )
 
 
 class _Answer(BaseModel):
-    model: str = Field(description="The weights that answered.")
-    width: int = Field(description="Of the upright photo, in pixels.")
-    height: int
-    faces_found: int = Field(description="0 where the detector saw no face: then nothing is said.")
+    model: str = Field(description="The model that answered.")
+    width: int = Field(description="Width of the upright photo in pixels.")
+    height: int = Field(description="Height of the upright photo in pixels.")
+    faces_found: int = Field(description="Number of detected faces; 0 if there is none.")
     faces_left_out: int = Field(
-        description="How many faces were found beyond the limit and not looked at."
+        description="Number of detected faces beyond the limit, which were not analyzed."
     )
 
 
 class Prediction(_Answer):
-    """The faces of a photo, the surest detection first."""
+    """The faces of a photo, highest detection score first."""
 
     faces: list[Face]
 
 
 class Explanation(_Answer):
-    """The faces of a photo with maps."""
+    """The faces of a photo with explanation maps."""
 
     faces: list[ExplainedFace]
 
 
 class ServedModel(BaseModel):
-    """What answers here, and how well."""
+    """The served model and its accuracy."""
 
     name: str
     class_names: list[str]
-    input: list[int] = Field(description="Height, width and channels that it sees of a face.")
+    input: list[int] = Field(description="Height, width and channels of the model's input.")
     parameters: int
-    detector: str = Field(description="Which finds faces, unless the request says otherwise.")
+    detector: str = Field(description="The face detector, unless a request names another one.")
     unsure_below: float
     measured: dict | None = Field(
-        description="Accuracy and recall by class on its validation images; null where unknown."
+        description="Accuracy and per-class recall on the validation images; null if unknown."
     )
 
 
@@ -80,17 +84,19 @@ class Models(BaseModel):
 
 
 class Refusal(BaseModel):
-    """Why a request was not answered."""
+    """The reason why a request was not answered."""
 
     error: str = Field(examples=["the photo: damaged (image file is truncated); copy it again."])
 
 
-def face_answer(recognizer, found, probabilities) -> dict:
+def face_answer(
+    recognizer: Recognizer, face: DetectedFace, probabilities: np.ndarray
+) -> dict[str, Any]:
     """A ``Face`` as plain data.
 
     Args:
-        recognizer: a ``Recognizer``.
-        found: a ``detection.Face``.
+        recognizer: the recognizer that answered.
+        face: the detected face.
         probabilities: ``(classes,)``.
     """
     names, best = recognizer.class_names, int(probabilities.argmax())
@@ -101,7 +107,7 @@ def face_answer(recognizer, found, probabilities) -> dict:
         "probabilities": {
             name: round(float(p), 5) for name, p in zip(names, probabilities, strict=True)
         },
-        "box": [round(edge, 1) for edge in found.box],
-        "score": round(found.score, 4),
-        "landmarks": None if found.landmarks is None else found.landmarks.round(1).tolist(),
+        "box": [round(edge, 1) for edge in face.box],
+        "score": round(face.score, 4),
+        "landmarks": None if face.landmarks is None else face.landmarks.round(1).tolist(),
     }

@@ -1,4 +1,4 @@
-"""serve: the address is taken, the model made ready, and requests are answered until somebody stops it."""
+"""Starts the server: binds the address, prepares the model, and serves until it is stopped."""
 
 import contextlib
 import errno
@@ -8,11 +8,19 @@ import signal
 import socket
 import threading
 import time
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
+from ferkit import recognition
 from ferkit.errors import UserError
+from ferkit.recognition.recognizer import Recognizer
 from ferkit.serving.limits import Limits
+from ferkit.tensorflow_runtime import available_cpu_count, import_tensorflow
 
-NEEDED = {
+if TYPE_CHECKING:
+    import uvicorn
+
+REQUIRED = {
     "fastapi": "fastapi",
     "uvicorn": "uvicorn",
     "httptools": "httptools",
@@ -21,84 +29,84 @@ NEEDED = {
 }  # module -> package
 
 
-def check_installed():
-    """Raises:
-    UserError: a package that only serve needs is missing.
-    """
+def check_installed() -> None:
+    """Raise UserError if a package that only `serve` needs is missing."""
     missing = [
-        package for module, package in NEEDED.items() if importlib.util.find_spec(module) is None
+        package for module, package in REQUIRED.items() if importlib.util.find_spec(module) is None
     ]
     if missing:
+        packages = " ".join(REQUIRED.values())
         raise UserError(
-            f"serve needs {', '.join(missing)}: python -m pip install {' '.join(NEEDED.values())}"
+            "serve",
+            f"requires {', '.join(missing)}",
+            f"install with: python -m pip install {packages}",
         )
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Take an address, before anything slow is done; connections wait there until they are accepted.
+    """Bind an address before the model is loaded; connections wait until they are accepted.
 
     Raises:
-        UserError: it is taken, not this machine's, or not allowed.
+        UserError: the address is in use, not an address of this machine, or not permitted.
     """
     where = f"--host {host} --port {port}"
     if not 0 <= port <= 65535:
-        raise UserError(f"--port {port}: out of range; give 0 to 65535 (0: any free one).")
+        raise UserError(f"--port {port}", "out of range", "give 0 to 65535 (0: any free port)")
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(address, family=family, backlog=2048)
     except socket.gaierror as error:
+        problem = f"unknown host ({error.strerror})"
         raise UserError(
-            f"--host {host}: no such host ({error.strerror}); give 127.0.0.1, or 0.0.0.0 for all."
+            f"--host {host}", problem, "give 127.0.0.1, or 0.0.0.0 for all addresses"
         ) from error
     except OSError as error:
-        advice = {
-            "EADDRINUSE": "something listens there already; stop that, or give another --port",
-            "EACCES": "not allowed; give a --port above 1023",
-            "EADDRNOTAVAIL": "no address of this machine; give 127.0.0.1, or 0.0.0.0 for all",
-        }.get(errno.errorcode.get(error.errno), f"{error.strerror}; give another address")
-        raise UserError(f"{where}: {advice}.") from error
+        problem, advice = {
+            errno.EADDRINUSE: ("already in use", "stop that server, or give another --port"),
+            errno.EACCES: ("not permitted", "give a --port above 1023"),
+            errno.EADDRNOTAVAIL: (
+                "not an address of this machine",
+                "give 127.0.0.1, or 0.0.0.0 for all addresses",
+            ),
+        }.get(error.errno or 0, (str(error.strerror), "give another address"))
+        raise UserError(where, problem, advice) from error
 
 
 def make_server(
-    recognizer,
-    detector="auto",
-    detector_model=None,
-    names=(),
+    recognizer: Recognizer,
+    detector: str = "auto",
+    detector_model: str | None = None,
+    host_names: Iterable[str] = (),
     limits: Limits | None = None,
-    warm=("predict", "explain"),
-):
-    """A uvicorn server with everything in it, ready to ``run(sockets=[listener])``.
+    warm_up: Iterable[str] = ("predict", "explain"),
+) -> "uvicorn.Server":
+    """A complete uvicorn server, ready to ``run(sockets=[listener])``.
 
     Args:
-        recognizer: a ``Recognizer``.
-        detector: used unless a request names one.
-        detector_model: a file in place of the detector's model.
-        names: this server may be called by, beside addresses, localhost and the machine's own.
-        limits: of requests.
-        warm: what is compiled before the first request.
+        recognizer: predicts expressions.
+        detector: used unless a request names another one.
+        detector_model: a file that replaces the detector's model.
+        host_names: names of this server, besides addresses, localhost and the machine's name.
+        limits: limits of the server.
+        warm_up: kinds of requests that are compiled before the first one.
     """
-    import uvicorn
+    import uvicorn  # optional: the extra "serve"
 
-    from ferkit import recognition as detection
-    from ferkit.serving.app import make_app
-    from ferkit.serving.http_protocol import connection_class
-    from ferkit.serving.prometheus import Metrics
-    from ferkit.serving.service import Service
+    from ferkit.serving import app, http_protocol, prometheus, service  # they need that extra
 
     for reader in ("python_multipart", "PIL"):
         logging.getLogger(reader).setLevel(logging.CRITICAL)  # they quote damaged forms and photos
-    limits, metrics = limits or Limits(), Metrics()
-    service = Service(
-        recognizer, limits, metrics, lambda name: detection.make_detector(name, detector_model)
+    limits, metrics = limits or Limits(), prometheus.Metrics()
+    answers = service.Service(
+        recognizer, limits, metrics, lambda name: recognition.make_detector(name, detector_model)
     )
-    service.warm_up(warm)
-    app = make_app(service, metrics, detector, names)
+    answers.warm_up(warm_up)
     config = uvicorn.Config(
-        app,
-        http=connection_class(limits),
+        app.make_app(answers, metrics, detector, host_names),
+        http=http_protocol.connection_class(limits),
         ws="none",
         log_config=None,
-        log_level="critical",  # failures are told by the guard, in one line without contents
+        log_level="critical",  # the guard logs failures, in one line without contents
         access_log=False,
         proxy_headers=False,
         server_header=False,
@@ -107,13 +115,23 @@ def make_server(
     return uvicorn.Server(config)
 
 
-def serve(load_recognizer, host: str, port: int, detector="auto", detector_model=None, names=()):
-    """Serve until Ctrl-C or SIGTERM; requests under way are answered first.
+def serve(
+    load_recognizer: Callable[[], Recognizer],
+    host: str,
+    port: int,
+    detector: str = "auto",
+    detector_model: str | None = None,
+    host_names: Iterable[str] = (),
+) -> None:
+    """Serve until Ctrl-C or SIGTERM; requests in progress are answered first.
 
     Args:
-        load_recognizer: () -> ``Recognizer``; called when the address is taken.
-        host, port: the address.
-        detector, detector_model, names: as of ``make_server``.
+        load_recognizer: loads the model; called after the address is bound.
+        host: host name or address.
+        port: 0 selects any free port.
+        detector: see ``make_server``.
+        detector_model: see ``make_server``.
+        host_names: see ``make_server``.
 
     Raises:
         UserError: the address or the model cannot be used.
@@ -122,24 +140,25 @@ def serve(load_recognizer, host: str, port: int, detector="auto", detector_model
     with listen(host, port) as listener:
         _allow_many_files()
         started = time.monotonic()
-        _one_core_a_call()
+        _use_one_core_per_call()
         recognizer = load_recognizer()
-        names = [*names, host] if host else names
+        names = [*host_names, host] if host else host_names
         server = make_server(recognizer, detector, detector_model, names)
         print(
-            f"{recognizer.file.stem} is ready after {time.monotonic() - started:.0f} s: {_url(listener, host)}",
+            f"{recognizer.file.stem} is ready after {time.monotonic() - started:.0f} s: "
+            f"{_url(listener, host)}",
             flush=True,
         )
         print(
-            "The API is described at /docs. Ctrl-C stops; what is under way is answered first.",
+            "The API is documented at /docs. Ctrl-C stops the server.",
             flush=True,
         )
         run_until_stopped(server, listener)
     print("Stopped.")
 
 
-def run_until_stopped(server, listener):
-    """Run; uvicorn hands on the signal that ended it, which is no failure here."""
+def run_until_stopped(server: "uvicorn.Server", listener: socket.socket) -> None:
+    """Run the server; the signal that ends it, which uvicorn passes on, is not a failure."""
     before = (
         signal.signal(signal.SIGTERM, signal.default_int_handler) if _in_main_thread() else None
     )
@@ -152,33 +171,34 @@ def run_until_stopped(server, listener):
             signal.signal(signal.SIGTERM, before)
 
 
-def _one_core_a_call():
-    """Every core works on a batch of its own, which does a fifth more than all on each (batching.py has a thread for each)."""
-    from ferkit.tensorflow_runtime import available_cpu_count, import_tensorflow
+def _use_one_core_per_call() -> None:
+    """Let each core process its own batch, which is a fifth faster than sharing each batch.
 
-    with contextlib.suppress(RuntimeError):  # TensorFlow is at work already, with other settings
+    ``batching`` has one thread per core.
+    """
+    with contextlib.suppress(RuntimeError):  # TensorFlow is running already, with other settings
         threads = import_tensorflow().config.threading
         threads.set_intra_op_parallelism_threads(1)
         threads.set_inter_op_parallelism_threads(available_cpu_count())
 
 
-def _in_main_thread():
+def _in_main_thread() -> bool:
     return threading.current_thread() is threading.main_thread()
 
 
-def _url(listener, host):
+def _url(listener: socket.socket, host: str) -> str:
     port = listener.getsockname()[1]
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
-def _allow_many_files():
-    """As many open connections as the system lets this process have."""
+def _allow_many_files() -> None:
+    """Raise the limit of open connections as far as the system permits."""
     try:
         import resource
     except ImportError:  # Windows has no such limit
         return
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    _, maximum = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (maximum, maximum))
     except (ValueError, OSError):
         return

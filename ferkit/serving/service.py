@@ -1,13 +1,19 @@
-"""From a photo's bytes to what the API answers, by the recognizer: threads read photos, others ask the model."""
+"""From a photo's bytes to the API's answer: some threads read photos, others run the model."""
 
 import asyncio
 import dataclasses
 import threading
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
+import cv2
 import numpy as np
 
+from ferkit.explanation import Explainer
+from ferkit.recognition import Face
 from ferkit.recognition.photos import NoPhotoError, PhotoError, TooManyPixelsError, read_photo
+from ferkit.recognition.recognizer import Recognizer
 from ferkit.serving.batching import Batcher
 from ferkit.serving.explained_faces import explained_answer
 from ferkit.serving.limits import Limits
@@ -26,104 +32,114 @@ FORMATS = (
     "AVIF",
     "PPM",
 )  # decoded in this process, in memory
-EXPLAINED_TOGETHER = 4  # faces whose maps are made in one go
+EXPLAIN_BATCH = 4  # maximum number of faces whose maps are computed together
 
 
 @dataclasses.dataclass
 class Task:
-    """What a request asks for.
+    """A request.
 
     Attributes:
         content: the photo's bytes.
         kind: "predict" or "explain".
-        detector: of ``detection.DETECTORS``.
-        class_name: to explain; None: each face's label.
-        given_up: nobody waits for it any more.
+        detector: one of ``recognition.DETECTORS``.
+        class_name: class to explain; None: the label of each face.
+        abandoned: whether the client no longer waits for the answer.
     """
 
     content: bytes
     kind: str
     detector: str
     class_name: str | None = None
-    given_up: bool = False
+    abandoned: bool = False
 
 
 @dataclasses.dataclass
-class _Found:
-    """A photo's size ``(width, height)``, all its faces, and the model's answers to the surest, as a future."""
+class _DetectedFaces:
+    """A photo's size ``(width, height)``, all its faces, and the model's answers as a future."""
 
     size: tuple[int, int]
-    faces: list
+    faces: list[Face]
     answers: Future
 
 
 class Service:
-    """Answers tasks, so many at a time.
+    """Answers tasks within the limits.
 
-    A detector is no thing to share between threads, so each reading thread has its own. The model has a thread for
-    each core, and a batch in each.
+    Detectors are not thread-safe, so each reading thread has its own. The model has one thread
+    per core, each with its own batch.
 
     Args:
-        recognizer: a ``Recognizer``.
-        limits: of everything.
-        metrics: where it is counted.
+        recognizer: predicts expressions.
+        limits: limits of the server.
+        metrics: counts batches and waiting requests.
         make_detector: name -> detector.
 
     Example:
-        >>> service = Service(Recognizer(), Limits(), Metrics(), detection.make_detector)
+        >>> service = Service(Recognizer(), Limits(), Metrics(), make_detector)
         >>> answer = await service.answer(Task(content, "predict", "auto"))
     """
 
-    def __init__(self, recognizer, limits: Limits, metrics: Metrics, make_detector):
+    def __init__(
+        self,
+        recognizer: Recognizer,
+        limits: Limits,
+        metrics: Metrics,
+        make_detector: Callable[[str], Any],
+    ) -> None:
         self.recognizer, self.limits, self.waiting = recognizer, limits, 0
-        self._make_detector, self._own, self._explainer = make_detector, threading.local(), None
+        self._make_detector, self._thread_local = make_detector, threading.local()
+        self._explainer: Explainer | None = None
         self._batcher = Batcher(
             {"predict": self._predict, "explain": self._explain},
-            {"predict": limits.batch, "explain": EXPLAINED_TOGETHER},
+            {"predict": limits.batch, "explain": EXPLAIN_BATCH},
             measured=metrics.batch,
             threads=available_cpu_count(),
         )
         self._readers = ThreadPoolExecutor(limits.readers, thread_name_prefix="reader")
         metrics.watch(
-            "fer_requests_waiting", "Requests that wait or are worked on.", lambda: self.waiting
+            "fer_requests_waiting",
+            "Requests that are waiting or in progress.",
+            lambda: self.waiting,
         )
         metrics.watch(
-            "fer_faces_waiting", "Faces that wait for the model.", lambda: self._batcher.waiting
+            "fer_faces_waiting",
+            "Faces that are waiting for the model.",
+            lambda: self._batcher.waiting,
         )
 
-    def warm_up(self, kinds=("predict", "explain")):
-        """Have everything traced before the first request."""
+    def warm_up(self, kinds: Iterable[str] = ("predict", "explain")) -> None:
+        """Compile the model before the first request."""
         size, _, channels = self.recognizer.model.input_shape[1:]
         gray = np.full((size, size, channels), 127, np.uint8)
-        rows = {"predict": gray, "explain": (gray, None)}
+        rows: dict[str, Any] = {"predict": gray, "explain": (gray, None)}
         self._batcher.warm_up({kind: rows[kind] for kind in kinds})
 
-    def close(self):
-        """Answer what waits, then end the threads."""
+    def close(self) -> None:
+        """Answer waiting requests, then end the threads."""
         self._readers.shutdown()
         self._batcher.close()
 
-    def check_room(self):
-        """Raises:
-        RequestError: 429, as many tasks are waiting as may.
-        """
+    def check_capacity(self) -> None:
+        """Raise RequestError (429) if too many requests are waiting."""
         if self.waiting >= self.limits.waiting:
             raise RequestError(
                 429, f"busy: {self.waiting} requests are waiting; try again in a second."
             )
 
     async def answer(self, task: Task) -> dict:
-        """What the API answers to a task; see ``schema.Prediction`` and ``schema.Explanation``.
+        """The answer to a task; see ``schema.Prediction`` and ``schema.Explanation``.
 
         Raises:
-            RequestError: 400, 413, 415 or 422 about the photo, 429 when full, 503 when it takes too long.
+            RequestError: 400, 413, 415 or 422 about the photo, 429 when too many requests are
+                waiting, 503 when it takes too long.
         """
-        self.check_room()
+        self.check_capacity()
         self.waiting += 1
         try:
             async with asyncio.timeout(self.limits.seconds):
-                done = Future()
-                self._readers.submit(self._look_and_ask, task, done)
+                done: Future = Future()
+                self._readers.submit(self._detect_and_predict, task, done)
                 found, answers = await asyncio.wrap_future(done)
                 if task.kind == "predict":
                     return self._as_answer(found, answers, face_answer)
@@ -135,78 +151,71 @@ class Service:
                 503, f"not answered within {self.limits.seconds:g} s: too busy; try again."
             ) from error
         finally:
-            task.given_up = True
+            task.abandoned = True
             self.waiting -= 1
 
-    # ---- in a reading thread ------------------------------------------------------------------------------------------------
+    # ---- in a reading thread ----
 
-    def _look_and_ask(self, task, done):
-        """Find a photo's faces; when the model has answered, `done` has (what was found, answers). Cancelled, it cancels that."""
+    def _detect_and_predict(self, task: Task, done: Future) -> None:
+        """Detect a photo's faces and set `done` to (detected faces, answers of the model).
+
+        If `done` is canceled, so is the model's work.
+        """
         try:
-            found = self._look(task)
+            found = self._detect(task)
         except BaseException as error:
             if done.set_running_or_notify_cancel():
                 done.set_exception(error)
             return
-        done.add_done_callback(lambda one: one.cancelled() and found.answers.cancel())
-        found.answers.add_done_callback(lambda answers: _hand_on(answers, found, done))
+        done.add_done_callback(lambda future: future.cancelled() and found.answers.cancel())
+        found.answers.add_done_callback(lambda answers: _forward_result(answers, found, done))
 
-    def _look(self, task):
-        """Read the photo, find its faces, and hand them to the model's thread."""
-        import cv2
-
-        if task.given_up:
+    def _detect(self, task: Task) -> _DetectedFaces:
+        """Read the photo, detect its faces, and submit them to the model's threads."""
+        if task.abandoned:
             raise ClientGoneError
         photo = self._photo(task)
-        most = self.limits.faces if task.kind == "predict" else self.limits.explained_faces
+        limit = self.limits.faces if task.kind == "predict" else self.limits.explained_faces
         try:
             faces = self._detector(task.detector)(photo)
-            rows = [self.recognizer.crop(photo, face) for face in faces[:most]]
+            rows: list[Any] = [self.recognizer.crop(photo, face) for face in faces[:limit]]
         except cv2.error as error:
             height, width = photo.shape[:2]
-            raise RequestError(
-                422, f"the photo: {width} x {height} pixels, which cannot be searched for faces."
-            ) from error
+            problem = f"the photo: face detection fails on {width} x {height} pixels."
+            raise RequestError(422, problem) from error
         if task.kind == "explain":
             rows = [(row, task.class_name) for row in rows]
-        return _Found(
-            photo.shape[1::-1],
+        return _DetectedFaces(
+            (photo.shape[1], photo.shape[0]),
             faces,
-            self._batcher.submit(task.kind, [] if task.given_up else rows),
+            self._batcher.submit(task.kind, [] if task.abandoned else rows),
         )
 
-    def _photo(self, task):
+    def _photo(self, task: Task) -> np.ndarray:
         content, task.content = task.content, b""
         try:
             return read_photo(content, self.limits.pixels, FORMATS)
         except PhotoError as error:
-            status = (
-                415
-                if isinstance(error, NoPhotoError)
-                else 413
-                if isinstance(error, TooManyPixelsError)
-                else 422
-            )
-            words = str(error).replace("the bytes given", "the photo", 1)
+            statuses = {NoPhotoError: 415, TooManyPixelsError: 413}
+            status = statuses.get(type(error), 422)
+            message = str(error).replace("the bytes given", "the photo", 1)
             hint = f" Formats: {', '.join(FORMATS)}." if status == 415 else ""
-            raise RequestError(status, words + hint) from error
+            raise RequestError(status, message + hint) from error
 
-    def _detector(self, name):
-        own = vars(self._own)
-        if name not in own:
-            own[name] = self._make_detector(name)
-        return own[name]
+    def _detector(self, name: str) -> Any:
+        detectors = vars(self._thread_local)
+        if name not in detectors:
+            detectors[name] = self._make_detector(name)
+        return detectors[name]
 
-    # ---- in a thread of the model's ------------------------------------------------------------------------------------------
+    # ---- in a thread of the model ----
 
-    def _predict(self, crops):
-        """(probabilities,) for crops."""
+    def _predict(self, crops: list[np.ndarray]) -> list[tuple[np.ndarray]]:
+        """(probabilities,) of each crop."""
         return [(probabilities,) for probabilities in self.recognizer.probabilities(crops)]
 
-    def _explain(self, rows):
-        """(probabilities, number of the explained class, map) for rows of (crop, class name or None)."""
-        from ferkit.explanation import Explainer
-
+    def _explain(self, rows: list[tuple[np.ndarray, str | None]]) -> list[tuple]:
+        """(crop, probabilities, explained class, map) of each (crop, class name or None)."""
         self._explainer = self._explainer or Explainer(self.recognizer.model)
         crops = np.stack([crop for crop, _ in rows])
         probabilities = self.recognizer.probabilities(crops)
@@ -218,9 +227,11 @@ class Service:
         maps = self._explainer.maps(crops, np.array(classes))["features"]
         return list(zip(crops, probabilities, classes, maps, strict=True))
 
-    def _as_answer(self, found, answers, one_answer):
+    def _as_answer(
+        self, found: _DetectedFaces, answers: Sequence[tuple], face_to_answer: Callable[..., dict]
+    ) -> dict[str, Any]:
         faces = [
-            one_answer(self.recognizer, face, *answer)
+            face_to_answer(self.recognizer, face, *answer)
             for face, answer in zip(found.faces, answers, strict=False)
         ]
         width, height = found.size
@@ -232,7 +243,7 @@ class Service:
         }
 
 
-def _hand_on(answers, found, done):
+def _forward_result(answers: Future, found: _DetectedFaces, done: Future) -> None:
     if answers.cancelled() or not done.set_running_or_notify_cancel():
         return
     if answers.exception():

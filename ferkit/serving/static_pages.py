@@ -1,7 +1,9 @@
-"""The web page's files, from this package: read once, sent as they are."""
+"""The files of the web page, read once from this package."""
 
+from collections.abc import Awaitable, Callable
 from importlib import resources
 
+from fastapi import FastAPI
 from starlette.responses import Response
 
 FILES = {
@@ -14,19 +16,23 @@ FILES = {
 }
 
 
-def add_pages(app, made: dict[str, str]):
-    """Give a FastAPI app the page and what it is made of, and pages that were made: path -> HTML."""
+def add_pages(app: FastAPI, rendered: dict[str, str]) -> None:
+    """Add routes for the page's files and for rendered pages.
+
+    Args:
+        app: the application.
+        rendered: path -> HTML.
+    """
     folder = resources.files(__package__) / "page"
     contents = {path: ((folder / name).read_bytes(), kind) for path, (name, kind) in FILES.items()}
-    contents |= {path: (page.encode("utf-8"), "text/html") for path, page in made.items()}
-    for path, (content, kind) in contents.items():
-        app.add_api_route(
-            path, _sender(content, kind), methods=["GET", "HEAD"], include_in_schema=False
-        )
+    contents |= {path: (page.encode("utf-8"), "text/html") for path, page in rendered.items()}
+    for path, (content, media_type) in contents.items():
+        sender = _sender(content, media_type)
+        app.add_api_route(path, sender, methods=["GET", "HEAD"], include_in_schema=False)
 
 
-def _sender(content, kind):
-    async def send():
-        return Response(content, media_type=kind, headers={"Cache-Control": "no-cache"})
+def _sender(content: bytes, media_type: str) -> Callable[[], Awaitable[Response]]:
+    async def send() -> Response:
+        return Response(content, media_type=media_type, headers={"Cache-Control": "no-cache"})
 
     return send

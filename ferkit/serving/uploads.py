@@ -1,49 +1,59 @@
-"""The photo in a request's body: raw bytes, or the field `file` of a form; in memory only, and never more than the limits."""
+"""Reads the photo in a request's body: raw bytes, or the field `file` of a form.
+
+Photos are kept in memory only, and within the limits.
+"""
 
 import asyncio
 import contextlib
+from collections.abc import AsyncIterator
+from typing import Any, NoReturn
 
 from python_multipart import MultipartParser
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_options_header
+from starlette.requests import Request
 
 from ferkit.serving.limits import Limits
 from ferkit.serving.responses import ClientGoneError, RequestError
 
 FIELD = "file"
 FORM = "multipart/form-data"
-ROOM_FOR_FORM = 20_000  # bytes that a form may add to its photo
-MOST_PARTS = 20
-HOW = "send a photo as the body (Content-Type: image/jpeg, for example), or as the field `file` of a multipart form"
+FORM_OVERHEAD = 20_000  # bytes that a form may add to its photo
+MAX_PARTS = 20
+HOW = (
+    "send a photo as the body (Content-Type: image/jpeg, for example), or as the field `file` of a "
+    "multipart form"
+)
 
 
-class Intake:
-    """Takes bodies in, so many bytes at most at a time.
+class Uploads:
+    """Reads request bodies within the limits on bytes and seconds.
 
-    Args:
-        limits: of bytes and seconds.
+    Attributes:
+        held: bytes of all bodies that are being received or used.
     """
 
-    def __init__(self, limits: Limits):
+    def __init__(self, limits: Limits) -> None:
         self.limits, self.held = limits, 0
 
     @contextlib.asynccontextmanager
-    async def photo(self, request):
-        """The photo's bytes, counted as held until the block ends.
+    async def photo(self, request: Request) -> AsyncIterator[bytes]:
+        """The photo's bytes, counted in `held` until the block ends.
 
         Args:
-            request: a Starlette request whose body was not touched.
+            request: a request whose body has not been read.
 
         Raises:
-            RequestError: 400 empty or no such field, 408 too slow, 413 too large, 415 another content type, 429 too many at once.
+            RequestError: 400 empty or no such field, 408 too slow, 413 too large, 415 wrong content
+                type, 429 too many at once.
             ClientGoneError: the connection was closed.
         """
         body = _Body(request)
         try:
             boundary = _boundary(request.headers.get("content-type", ""))
-            allowed = self.limits.bytes + (ROOM_FOR_FORM if boundary else 0)
-            self._check_announced(request.headers.get("content-length"), allowed)
-            content = await self._all(body, allowed)
+            allowed = self.limits.bytes + (FORM_OVERHEAD if boundary else 0)
+            self._check_content_length(request.headers.get("content-length"), allowed)
+            content = await self._read(body, allowed)
         except RequestError as problem:
             self.held -= body.count
             problem.close = not await body.drop(self.limits.drain_seconds)
@@ -62,16 +72,16 @@ class Intake:
         finally:
             self.held -= body.count
 
-    async def refuse(self, request, problem: RequestError):
-        """Raise a problem after its body was let through, so that the client reads the answer and not a broken pipe."""
+    async def refuse(self, request: Request, problem: RequestError) -> NoReturn:
+        """Raise a problem after dropping the body, so that the client can read the answer."""
         problem.close = not await _Body(request).drop(self.limits.drain_seconds)
         raise problem
 
-    def _check_announced(self, length, allowed):
+    def _check_content_length(self, length: str | None, allowed: int) -> None:
         if length is not None and int(length) > allowed:
             raise _too_large(self.limits.bytes)
 
-    async def _all(self, body, allowed):
+    async def _read(self, body: "_Body", allowed: int) -> bytes:
         chunks = []
         try:
             async with asyncio.timeout(self.limits.upload_seconds):
@@ -96,14 +106,14 @@ class _Body:
     """A request's body, chunk by chunk.
 
     Attributes:
-        count: bytes received so far, but for dropped ones.
+        count: bytes received so far.
     """
 
-    def __init__(self, request):
+    def __init__(self, request: Request) -> None:
         self._receive, self.count, self._more = request.receive, 0, True
-        self._waits_for_consent = request.headers.get("expect", "").lower() == "100-continue"
+        self._expects_continue = request.headers.get("expect", "").lower() == "100-continue"
 
-    async def __aiter__(self):
+    async def __aiter__(self) -> AsyncIterator[bytes]:
         while self._more:
             message = await self._receive()
             if message["type"] == "http.disconnect":
@@ -114,13 +124,15 @@ class _Body:
             if chunk:
                 yield chunk
 
-    async def drop(self, seconds):
-        """Take in the rest, for so long at most, and forget it; a client that waits for "100 Continue" sends none.
+    async def drop(self, seconds: float) -> bool:
+        """Receive and discard the rest for up to `seconds`.
+
+        A client that waits for "100 Continue" has sent none.
 
         Returns:
-            Whether all of it came.
+            Whether the complete body was received.
         """
-        if self._more and not (self._waits_for_consent and not self.count):
+        if self._more and not (self._expects_continue and not self.count):
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
                     async for _ in self:
@@ -128,28 +140,28 @@ class _Body:
         return not self._more
 
 
-def _boundary(content_type):
-    """The boundary of a form, or None where the body itself is the photo."""
-    kind, options = parse_options_header(content_type)
-    kind = kind.decode("latin-1").lower()
+def _boundary(content_type: str) -> bytes | None:
+    """The boundary of a form, or None if the body itself is the photo."""
+    raw_kind, options = parse_options_header(content_type)
+    kind = raw_kind.decode("latin-1").lower()
     if kind == FORM:
         boundary = options.get(b"boundary")
         if not boundary:
             raise RequestError(
                 400,
-                "multipart without a boundary in its Content-Type; let your HTTP client set that header.",
+                "the multipart Content-Type has no boundary; let your HTTP client set that header.",
             )
         return boundary
     if not kind or kind == "application/octet-stream" or kind.startswith("image/"):
         return None
-    raise RequestError(415, f"this Content-Type is not taken; {HOW}.")
+    raise RequestError(415, f"this Content-Type is not supported; {HOW}.")
 
 
 def form_file(content: bytes, boundary: bytes) -> bytes:
     """The field `file` of a form.
 
     Raises:
-        RequestError: 400: no form, no such field, or several of them.
+        RequestError: 400: not a form, no such field, or several of them.
     """
     reader = _FormReader()
     try:
@@ -163,52 +175,54 @@ def form_file(content: bytes, boundary: bytes) -> bytes:
     if len(reader.files) != 1:
         raise RequestError(
             400,
-            f"the form has {len(reader.files) or 'no'} fields named `{FIELD}`; send one photo a request.",
+            f"the form has {len(reader.files) or 'no'} fields named `{FIELD}`; "
+            "send one photo per request.",
         )
     return b"".join(reader.files[0])
 
 
 class _FormReader:
-    """Listens to the parser, and keeps the parts named `file`."""
+    """Callbacks of the form parser; keeps the parts named `file`."""
 
-    def __init__(self):
-        self.files, self.ended, self._parts = [], False, 0
+    def __init__(self) -> None:
+        self.files: list[list[bytes]] = []
+        self.ended, self._parts = False, 0
         self._name = self._value = b""
-        self._wanted = False
+        self._in_file = False
 
-    def callbacks(self):
+    def callbacks(self) -> Any:
         names = ("part_begin", "header_field", "header_value", "header_end", "part_data", "end")
         return {f"on_{name}": getattr(self, f"_{name}") for name in names}
 
-    def _part_begin(self):
+    def _part_begin(self) -> None:
         self._parts += 1
-        self._wanted = False
-        if self._parts > MOST_PARTS:
+        self._in_file = False
+        if self._parts > MAX_PARTS:
             raise RequestError(
                 400,
-                f"the form has more than {MOST_PARTS} fields; send the photo alone, as `{FIELD}`.",
+                f"the form has more than {MAX_PARTS} fields; send the photo alone, as `{FIELD}`.",
             )
 
-    def _header_field(self, data, start, end):
+    def _header_field(self, data: bytes, start: int, end: int) -> None:
         self._name += data[start:end]
 
-    def _header_value(self, data, start, end):
+    def _header_value(self, data: bytes, start: int, end: int) -> None:
         self._value += data[start:end]
 
-    def _header_end(self):
+    def _header_end(self) -> None:
         if self._name.lower() == b"content-disposition":
-            self._wanted = parse_options_header(self._value)[1].get(b"name") == FIELD.encode()
-            if self._wanted:
+            self._in_file = parse_options_header(self._value)[1].get(b"name") == FIELD.encode()
+            if self._in_file:
                 self.files.append([])
         self._name = self._value = b""
 
-    def _part_data(self, data, start, end):
-        if self._wanted:
+    def _part_data(self, data: bytes, start: int, end: int) -> None:
+        if self._in_file:
             self.files[-1].append(data[start:end])
 
-    def _end(self):
+    def _end(self) -> None:
         self.ended = True
 
 
-def _too_large(most):
-    return RequestError(413, f"more than {most:,} bytes; make the photo smaller.")
+def _too_large(limit: int) -> RequestError:
+    return RequestError(413, f"more than {limit:,} bytes; send a smaller photo.")

@@ -110,8 +110,8 @@ def build_model(
     }
     try:
         model = model_entry(recipe.model).model_class(**options)
-        if first_weights and hasattr(model, "load_first_weights"):
-            model.load_first_weights()
+        if first_weights:
+            load_first_weights(model)
     except ValueError as error:  # the model's own check of its arguments
         raise UserError(f"model {recipe.model}: {error}") from error
     return model

@@ -6,7 +6,7 @@ import tensorflow as tf
 class TrainingLoss:
     """The loss of a model, and all variables that training it involves.
 
-    A model with ``for_training()`` (see ``registry.ModelEntry``) is trained through what that returns: more outputs, more loss
+    A model with ``for_training()`` (see ``registry.ModelPackage``) is trained through what that returns: more outputs, more loss
     terms, and variables, such as class centers, that the saved model does without.
 
     Args:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ferkit.errors import UserError
 from ferkit.files import DRAFT, exclusive_lock, remove_partial_files, write_csv, written_atomically
-from ferkit.models.interface import folded
+from ferkit.models.interface import merged
 from ferkit.provenance import provenance
 from ferkit.recipes.recipe import Recipe
 from ferkit.training.checkpoints import Checkpoints
@@ -177,4 +177,4 @@ class RunFolder:
     def save_model(self, model, path: Path):
         """Write a model as it is kept, atomically. Keras wants the name to end in .keras; written_atomically keeps the ending."""
         with written_atomically(path) as draft:
-            folded(model).save(draft)
+            merged(model).save(draft)

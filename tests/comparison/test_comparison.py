@@ -321,8 +321,8 @@ def test_a_backbone_of_dan_is_trained(here, no_timing):
     ("words", "message"),
     [
         ([], "compare: no contestants; name some with --backbones, --ablate or --models"),
-        (["--backbones", "vgg"], "--backbones vgg: unknown; known: convnext_face, convnext_atto, "),
-        (["--ablate", "wings"], "--ablate wings: unknown; known: heads, partition, affinity."),
+        (["--backbones", "vgg"], "--backbones vgg: unknown; choose from convnext_face, convnext_atto, "),
+        (["--ablate", "wings"], "--ablate wings: unknown; choose from heads, partition, affinity."),
         (["--ablate", "heads", "heads"], "--ablate: heads is given twice"),
         (
             ["--ablate", "partition", "--partition_weight", "0"],
@@ -330,7 +330,7 @@ def test_a_backbone_of_dan_is_trained(here, no_timing):
         ),
         (
             ["-m", "deep_emotion", "--ablate", "heads"],
-            "--ablate: model deep_emotion has no parts to take away",
+            "--ablate: model deep_emotion has no parts to leave out",
         ),
         (
             ["-m", "deep_emotion", "--backbones", "resnet18"],

@@ -8,7 +8,7 @@ from dan_tf import DAN
 from dan_tf.visualization import attention_maps, attention_pictures, resize
 from deep_emotion import DeepEmotion, spatial_transform
 from deep_emotion.visualization import TOP_EDGE, WINDOW, transformer_pictures, transformer_theta
-from ferkit.models.registry import MODELS, ModelEntry, entry_of_model
+from ferkit.models.registry import MODELS, ModelPackage, entry_of_model
 
 
 @pytest.fixture
@@ -29,12 +29,12 @@ def with_theta(variant, theta):
 
 
 def test_the_registry_finds_them(dan):
-    assert {name: list(entry.pictures) for name, entry in MODELS.items()} == {
+    assert {name: list(entry.visualizations) for name, entry in MODELS.items()} == {
         "deep_emotion": ["transformer"],
         "dan": ["attention"],
     }
     assert entry_of_model(dan).pictures["attention"] is attention_pictures
-    assert ModelEntry("none", "generate_data", "None").pictures == {}
+    assert ModelPackage("none", "generate_data", "None").pictures == {}
 
 
 # ---- Deep-Emotion -------------------------------------------------------------------------------------------------------

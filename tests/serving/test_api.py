@@ -211,7 +211,7 @@ def huge_png():
         (encoded(np.zeros((99, 99)))[:-300], JPEG, 422, "damaged"),
         (bytes(200_001), JPEG, 413, "more than 200,000 bytes"),
         (huge_png(), JPEG, 413, "more than 1 million pixels"),
-        (FACE, {"Content-Type": "text/plain"}, 415, "Content-Type is not taken"),
+        (FACE, {"Content-Type": "text/plain"}, 415, "Content-Type is not supported"),
         (
             FACE,
             {"Content-Type": "application/x-www-form-urlencoded"},
@@ -222,7 +222,7 @@ def huge_png():
         (*form(FACE, end=False), 400, "cut off"),
         (*form(b""), 400, "empty"),
         (*form(bytes(200_001)), 413, "more than 200,000 bytes"),
-        (b"--", {"Content-Type": "multipart/form-data"}, 400, "without a boundary"),
+        (b"--", {"Content-Type": "multipart/form-data"}, 400, "has no boundary"),
         (b"garbage", {"Content-Type": "multipart/form-data; boundary=b"}, 400, "form is"),
         (FACE, {**JPEG, "Origin": "http://elsewhere.example"}, 403, "another site"),
         (FACE, {**JPEG, "Sec-Fetch-Site": "cross-site"}, 403, "another site"),
@@ -377,7 +377,9 @@ def test_too_many_bytes_at_once_are_told(recognizer):
 
 
 def test_an_answer_that_takes_too_long_is_refused(recognizer):
-    with served(Slow(recognizer, 0.7), Limits(batch=1, seconds=0.4), detector="none", warm=()) as (
+    with served(
+        Slow(recognizer, 0.7), Limits(batch=1, seconds=0.4), detector="none", warm_up=()
+    ) as (
         own,
         _,
     ):
@@ -392,11 +394,11 @@ def test_a_failure_inside_is_one_line_that_tells_nothing_of_the_request(recogniz
         def probabilities(self, crops):
             raise RuntimeError("secret")
 
-    with served(Broken(recognizer, 0), Limits(batch=1), detector="none", warm=()) as (own, _):
+    with served(Broken(recognizer, 0), Limits(batch=1), detector="none", warm_up=()) as (own, _):
         body, headers = form(FACE)
         assert post(own, body, headers=headers) == (
             500,
-            {"error": "this server failed; the request was not answered."},
+            {"error": "internal server error; the request was not answered."},
         )
         assert post(own, body, headers=headers)[0] == 500
     (line, _) = [
@@ -459,7 +461,7 @@ def test_cancelled_rows_are_not_worked_on():
         go_on.wait(10)
         return rows
 
-    batcher = Batcher({"wait": wait}, {"wait": 1}, most_rows=2)
+    batcher = Batcher({"wait": wait}, {"wait": 1}, max_rows=2)
     first = batcher.submit("wait", [1])
     assert begun.wait(10)
     second, third = batcher.submit("wait", [2]), batcher.submit("wait", [3])
@@ -486,14 +488,14 @@ def test_damaged_forms_are_not_quoted_in_the_log(port, caplog):
 def test_what_cannot_be_served_is_one_line(capsys, monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         number = str(taken.getsockname()[1])
-        assert f"--port {number}: something listens there already" in fails(
+        assert f"--port {number}: already in use" in fails(
             ["serve", "--port", number], capsys
         )
     assert "--port 70000: out of range" in fails(["serve", "--port", "70000"], capsys)
-    assert "--host no.such.host.invalid: no such host" in fails(
+    assert "--host no.such.host.invalid: unknown host" in fails(
         ["serve", "--host", "no.such.host.invalid"], capsys
     )
-    assert "--host 203.0.113.7 --port 0: no address of this machine" in fails(
+    assert "--host 203.0.113.7 --port 0: not an address of this machine" in fails(
         ["serve", "--host", "203.0.113.7", "--port", "0"], capsys
     )
     assert "no such weights" in fails(["serve", "--weights", "gone"], capsys)
@@ -516,7 +518,7 @@ def test_it_starts_answers_and_stops_when_asked(stop):
     ]
     code = (
         "import sys; from ferkit.serving import server; make = server.make_server\n"
-        "server.make_server = lambda *given, **named: make(*given, **named, warm=())\n"
+        "server.make_server = lambda *given, **named: make(*given, **named, warm_up=())\n"
         "from ferkit.cli import main; sys.exit(main(sys.argv[1:]))"
     )
     process = subprocess.Popen(

@@ -79,7 +79,7 @@ def test_noise_gets_no_500_and_leaves_no_memory(recognizer):
         headers = {name: value.encode("latin-1") for name, value in headers.items()}
         return ask(port, "POST", path, body, headers)[0]
 
-    with served(recognizer, Limits(), detector="auto", warm=("predict", "explain")) as (port, _):
+    with served(recognizer, Limits(), detector="auto", warm_up=("predict", "explain")) as (port, _):
         with concurrent.futures.ThreadPoolExecutor(8) as pool:
             for _ in range(4):
                 codes.update(pool.map(send, fuzz_requests(numbers, photos, 200)))

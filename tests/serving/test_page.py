@@ -42,7 +42,7 @@ def astronaut():
 @pytest.fixture(scope="module")
 def address():
     weights = os.environ.get("SERVED_WEIGHTS", "deep_emotion_paper-fer2013")
-    with served(Recognizer(weights), Limits(batch=4), warm=("predict", "explain")) as (port, _):
+    with served(Recognizer(weights), Limits(batch=4), warm_up=("predict", "explain")) as (port, _):
         yield f"http://127.0.0.1:{port}/"
 
 
@@ -179,12 +179,12 @@ def test_a_pasted_photo_is_looked_at(page, astronaut):
 
 def test_what_it_does_not_know_is_said(page):
     drop(page, encoded(np.full((300, 400, 3), 90)))
-    status(page, "No face found, so there is nothing to say")
+    status(page, "No face found")
     look(page, "no-face")
-    page.get_by_role("button", name="Take the whole photo as one face").click()
+    page.get_by_role("button", name="Use the complete photo as one face").click()
     status(page, "The whole photo taken as a face: ")
     drop(page, b"no photo at all")
-    status(page, "That did not work: no photo in a format that can be read")
+    status(page, "Not possible: no photo in a format that can be read")
     look(page, "no-photo")
     page.troubles.clear()  # chromium reports the 415
 

@@ -28,7 +28,7 @@ document.addEventListener("drop", (event) => {
   event.preventDefault();
   $("stage").classList.remove("over");
   if (event.dataTransfer.files.length) take(event.dataTransfer.files[0]);
-  else say("That was no file. Save the picture first, then drop the file.", "bad");
+  else say("That was not a file. Save the picture first, then drop the file.", "bad");
 });
 document.addEventListener("paste", (event) => {
   const file = [...event.clipboardData.files].find((one) => one.type.startsWith("image/"));
@@ -44,7 +44,7 @@ $("whole").addEventListener("click", () => ask(photo, { whole: true }));
 async function take(file) {
   if (camera.running) stopCamera();
   forget();
-  say("Looking…", "busy");
+  say("Analyzing…", "busy");
   const picture = await createImageBitmap(file).catch(() => null);
   if (picture) draw(picture);
   photo = await small(file, picture);
@@ -91,7 +91,7 @@ async function small(file, picture) {
 
 async function startCamera() {
   if (!navigator.mediaDevices) {
-    say("A browser gives its camera to https pages and to localhost only. Choose a photo instead; a phone offers to take one.", "bad");
+    say("Browsers allow the camera only on https pages and localhost. Choose a photo instead; a phone offers to take one.", "bad");
     return;
   }
   forget();
@@ -102,7 +102,7 @@ async function startCamera() {
     $("camera").textContent = "Stop the camera";
   } catch (error) {
     camera.stop();
-    const why = { NotAllowedError: "The browser does not allow it.", NotFoundError: "There is none." }[error.name];
+    const why = { NotAllowedError: "The browser does not allow it.", NotFoundError: "None was found." }[error.name];
     say(`No camera. ${why ?? "Another program may be using it."}`, "bad");
   }
 }
@@ -123,7 +123,7 @@ function stopCamera() {
 // Whether the server had time for it. live: a frame of the camera; whole: no face is looked for.
 async function ask(content, { live = false, whole = false } = {}) {
   const mine = (question += 1), why = $("why").checked;
-  if (!live) say("Looking…", "busy");
+  if (!live) say("Analyzing…", "busy");
   $("legend").hidden = !why;
   const address = `/v1/${why ? "explain" : "predict"}${whole ? "?detector=none" : ""}`;
   try {
@@ -156,17 +156,17 @@ function refused(status, words, live) {
   if (live && [429, 503].includes(status)) say("The server is busy; the camera waits a moment.");
   else {
     clear();
-    say(`That did not work: ${words.replace("the photo: ", "")}`, "bad");
+    say(`Not possible: ${words.replace("the photo: ", "")}`, "bad");
   }
 }
 
 // changing: the percentages would be old before they are read.
 function summary(answer, changing = false) {
   const count = answer.faces_found;
-  if (!count) return "No face found, so there is nothing to say.";
+  if (!count) return "No face found.";
   const all = answer.faces.map((face) => inWords(face) + (changing ? "" : `, ${percent(face.confidence)}`));
   const left = answer.faces_left_out ? ` Only the ${answer.faces.length} clearest were looked at.` : "";
-  if (count === 1) return `${answer.whole ? "The whole photo taken as a face" : "One face"}: ${all[0]}.`;
+  if (count === 1) return `${answer.whole ? "The complete photo as one face" : "One face"}: ${all[0]}.`;
   return `${count} faces.${count <= 4 ? ` ${all.map((words, i) => `${i + 1}: ${words}`).join("; ")}.` : ""}${left}`;
 }
 
@@ -191,8 +191,8 @@ fetch("/v1/models").then((response) => response.json()).then((known) => {
 function measured({ images, accuracy, accuracy_without_copies: clean, recall }) {
   const sorted = Object.entries(recall).sort((a, b) => b[1] - a[1]);
   const [best, worst] = [sorted[0], sorted.at(-1)];
-  const without = clean === null ? "" : ` (${Math.round(clean * 100)} without photos it may know)`;
-  return `On ${images.toLocaleString("en")} labelled web photos its word was theirs ${Math.round(accuracy * 100)} times out of 100${without}: ` +
-    `${best[0]} ${Math.round(best[1] * 100)}, ${worst[0]} only ${Math.round(worst[1] * 100)}. Your photos may be harder. How it fares with ages and ` +
-    "skin colours was not measured.";
+  const without = clean === null ? "" : ` (${Math.round(clean * 100)} without duplicates of training photos)`;
+  return `On ${images.toLocaleString("en")} labeled web photos, the predicted word was right ${Math.round(accuracy * 100)} times out of 100${without}: ` +
+    `${best[0]} ${Math.round(best[1] * 100)}, ${worst[0]} only ${Math.round(worst[1] * 100)}. Your photos may be harder. Its accuracy by age and ` +
+    "skin color has not been measured.";
 }

@@ -76,7 +76,7 @@ function makeCard(number, open, names) {
   words.append(said, how);
   summary.append(thumb, words);
   const bars = element("ul", "bars");
-  bars.setAttribute("aria-label", "How likely each word is");
+  bars.setAttribute("aria-label", "Probability of each word");
   const rows = Object.fromEntries(names.map((name) => [name, makeBar(bars, name)]));
   const doubt = element("p", "note doubt"), note = element("p", "note");
   details.append(summary, doubt, bars, note);
@@ -117,7 +117,7 @@ function fillCard(card, face, i, answer, source, about) {
 
 function doubtsOf(face, answer, about) {
   const doubts = [], high = Math.round(face.box[3] - face.box[1]), seen = about?.input[0] ?? 48;
-  if (face.unsure) doubts.push("No word stands out, so take this as “it cannot tell”.");
+  if (face.unsure) doubts.push("No word stands out: treat this as “unclear”.");
   if (high < seen) doubts.push(`The face is only ${high} pixels high, and the model looks at ${seen}: too little to see much.`);
   const [left, top, right, bottom] = face.box;
   if (face.landmarks && (left < 0 || top < 0 || right > answer.width || bottom > answer.height)) {
