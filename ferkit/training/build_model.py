@@ -3,7 +3,7 @@
 import contextlib
 
 from ferkit.errors import UserError
-from ferkit.models.interface import LAST_LAYER
+from ferkit.models.interface import LAST_LAYER, load_first_weights
 from ferkit.models.registry import model_entry
 from ferkit.recipes.recipe import Recipe
 
