@@ -1,4 +1,4 @@
-"""Facial expression recognition with Deep-Emotion and DAN: python main.py --help"""
+"""Facial expression recognition with Deep-Emotion and DAN: python main.py --help."""
 
 import sys
 

@@ -110,10 +110,11 @@ def main():
 def _facts(folder, data):
     """Name -> (bytes, accuracy or None), of every format and of the .keras file."""
     model, path = _model()
+    from ferkit.evaluation.inputs import load_fitting_split
     from ferkit.export.export import export_model
-    from ferkit.export.measuring import validation_split
+    from generate_data import read_manifest
 
-    split = validation_split(model, path, data)[0] if data else None
+    split = load_fitting_split(model, read_manifest(data), "val") if data else None
     facts = {}
     for name in FORMATS:
         done = export_model(model, path, FORMATS[name], folder / name, split)

@@ -123,7 +123,7 @@ class DeepEmotion(keras.Model):
     def from_config(cls, config, custom_objects=None):
         return cls(**config)
 
-    def merged(self):
+    def folded(self):
         """This model with every sum of branches folded into one plain layer: the same numbers, outside training."""
         if not self.branches:
             return self

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from ferkit.models.registry import entry_of_model
+from ferkit.models.saved_model import load_model
 from ferkit.provenance import provenance
 from ferkit.training.losses import TrainingLoss
 from ferkit.training.step import row_keys
@@ -25,6 +26,19 @@ def check_installation() -> int:
             ("metrics of a known confusion", _metrics),
         ]
     )
+
+
+def check_model_file(path: Path, model_name: str | None = None) -> int:
+    """Load a saved model and check it; returns how many checks failed.
+
+    Args:
+        path: a .keras file.
+        model_name: the name of the model that it must hold, or None.
+
+    Raises:
+        UserError: the file cannot be loaded, or holds another model.
+    """
+    return check_model(load_model(path, model_name), str(path))
 
 
 def check_model(model, title: str) -> int:

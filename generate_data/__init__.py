@@ -2,10 +2,12 @@
 
 _HOMES = {
     "DataError": "errors",
+    "MANIFEST": "manifest",
     "Manifest": "manifest",
     "read_manifest": "manifest",
     "load_images": "images.png",
     "set_up": "setup_fer2013",
+    "write_sample": "samples.sample_csv",
     "format_summary": "setup_fer2013",
     "ImageFiles": "images.lazy_array",
     "set_up_image_dataset": "setup_image_folders",

@@ -1,6 +1,6 @@
 """The contestants of a comparison: backbones, ablations or models."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ferkit.comparison.plan import _no_doubles
 from ferkit.errors import UserError
@@ -9,79 +9,102 @@ from ferkit.recipes.recipe import Recipe
 
 
 def default_model() -> str:
-    """The model that is compared where none is named: the first that says what can be taken away from it."""
-    return next(name for name, entry in MODELS.items() if hasattr(entry.recipes, "ABLATIONS"))
+    """The model to compare if none is named: the first one whose package lists ablations."""
+    return next(name for name, package in MODELS.items() if package.recipes.ABLATIONS)
 
 
-def choose_contestants(options, recipe_of: Callable[[str], Recipe]) -> dict[str, Recipe]:
-    """The contestants that the command line names.
+def choose_contestants(
+    recipe_of: Callable[[str], Recipe],
+    *,
+    backbones: Sequence[str] | None = None,
+    ablate: Sequence[str] | None = None,
+    models: Sequence[str] | None = None,
+    model: str | None = None,
+    backbone: str | None = None,
+) -> dict[str, Recipe]:
+    """The contestants that the user named: name -> recipe.
 
     Args:
-        options: with ``backbones``, ``ablate`` and ``models``, lists or None, and ``model`` if it was given.
-        recipe_of: from a model's name to its recipe with the user's values.
+        recipe_of: returns the recipe of a model, by its name, with the user's values.
+        backbones: backbones of one model.
+        ablate: parts of one model to leave out.
+        models: several models; then none of the others may be given.
+        model: the model whose backbones or parts are compared; None: ``default_model()``.
+        backbone: the backbone of --backbone, which contradicts `backbones`.
 
     Raises:
-        UserError: none named, one named twice or unknown, or flags that do not go together.
+        UserError: none named, one named twice or unknown, or flags that contradict each other.
     """
-    for flag in ("backbones", "ablate", "models"):
-        _no_doubles(f"--{flag}", getattr(options, flag) or [])
-    if options.models:
-        if options.backbones or options.ablate or hasattr(options, "model"):
+    for flag, names in (("--backbones", backbones), ("--ablate", ablate), ("--models", models)):
+        _no_doubles(flag, names or [])
+    if models:
+        if backbones or ablate or model:
             raise UserError(
-                "--models: does not go with --model, --backbones or --ablate, which vary one model; drop one side."
+                "--models",
+                "does not go with --model, --backbones or --ablate, which vary one model",
+                "drop one side",
             )
-        return {model: recipe_of(model) for model in options.models}
-    if not (options.backbones or options.ablate):
+        return {name: recipe_of(name) for name in models}
+    if not (backbones or ablate):
         raise UserError(
-            "compare: no contestants; name some with --backbones, --ablate or --models. See: compare --help"
+            "compare",
+            "no contestants",
+            "name some with --backbones, --ablate or --models; see: python main.py compare --help",
         )
-    base = recipe_of(getattr(options, "model", default_model()))
-    named = _with_backbones(base, options) if options.backbones else {"": base}
-    if options.ablate:
+    base = recipe_of(model or default_model())
+    named = _with_backbones(base, backbones, backbone) if backbones else {"": base}
+    if ablate:
         named = {
             _joined(name, part): changed
-            for name, own in named.items()
-            for part, changed in _ablated(own, options.ablate)
+            for name, recipe in named.items()
+            for part, changed in _ablated(recipe, ablate)
         }
     return named
 
 
-def _joined(name, part):
+def _joined(name: str, part: str) -> str:
     return f"{name}-{part}" if name else part
 
 
-def _with_backbones(base, options):
-    known = model_entry(base.model).recipes.OPTIONS.get("backbone")
-    if known is None:
-        raise UserError(
-            f"--backbones: model {base.model} has no choice of backbones; compare with --models, or another --model."
-        )
-    if hasattr(options, "backbone"):
-        raise UserError(
-            f"--backbone {options.backbone}: does not go with --backbones; drop one of the two."
-        )
-    for name in options.backbones:
-        if name not in known[1]:
-            raise UserError(f"--backbones {name}: unknown; known: {', '.join(known[1])}.")
-    return {name: base.replace(backbone=name) for name in options.backbones}
-
-
-def _ablated(recipe, parts):
-    """``(name, recipe)`` of the whole, of the whole without each of the parts, and without any."""
-    module = model_entry(recipe.model).recipes
-    known = getattr(module, "ABLATIONS", None)
+def _with_backbones(
+    base: Recipe, backbones: Sequence[str], backbone: str | None
+) -> dict[str, Recipe]:
+    option = model_entry(base.model).recipes.OPTIONS.get("backbone")
+    known = option[1] if option else None
     if not known:
         raise UserError(
-            f"--ablate: model {recipe.model} has no parts to take away; compare with --models, or another --model."
+            "--backbones",
+            f"model {base.model} has no choice of backbones",
+            "compare with --models, or give another --model",
+        )
+    if backbone is not None:
+        raise UserError(
+            f"--backbone {backbone}", "does not go with --backbones", "drop one of the two"
+        )
+    for name in backbones:
+        if name not in known:
+            raise UserError(f"--backbones {name}", "unknown", f"choose from {', '.join(known)}")
+    return {name: base.replace(backbone=name) for name in backbones}
+
+
+def _ablated(recipe: Recipe, parts: Sequence[str]) -> list[tuple[str, Recipe]]:
+    """``(name, recipe)`` of the full model, without each of the parts, and without any part."""
+    module = model_entry(recipe.model).recipes
+    known = module.ABLATIONS
+    if not known:
+        raise UserError(
+            "--ablate",
+            f"model {recipe.model} has no parts to leave out",
+            "compare with --models, or give another --model",
         )
     for part in parts:
         if part not in known:
-            raise UserError(f"--ablate {part}: unknown; known: {', '.join(known)}.")
-    made = {"full": recipe, **{f"no-{part}": recipe.replace(**known[part]) for part in parts}}
+            raise UserError(f"--ablate {part}", "unknown", f"choose from {', '.join(known)}")
+    ablated = {"full": recipe, **{f"no-{part}": recipe.replace(**known[part]) for part in parts}}
     for part in parts:
-        if made[f"no-{part}"] == recipe:
+        if ablated[f"no-{part}"] == recipe:
             raise UserError(
-                f"--ablate {part}: changes nothing, the recipe is without it already; drop it."
+                f"--ablate {part}", "changes nothing: the recipe leaves it out already", "drop it"
             )
     plain = recipe.replace(**module.PLAIN)
-    return [*made.items(), *([] if plain in made.values() else [("plain", plain)])]
+    return [*ablated.items(), *([] if plain in ablated.values() else [("plain", plain)])]

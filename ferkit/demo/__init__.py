@@ -1,1 +1,1 @@
-"""`demo`: everything once, on drawn faces and one photo, and a page that shows it."""
+"""The demo: a full tour on drawn faces and one photo, and a page that shows it."""

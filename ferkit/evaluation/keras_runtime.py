@@ -48,4 +48,4 @@ def load_keras_runtime(file: Path) -> KerasRuntime:
     from ferkit.models import interface, saved_model
 
     # Plain operations: XLA would compile its operations again for every number of faces.
-    return KerasRuntime(interface.exportable(saved_model.load_model(file)))
+    return KerasRuntime(interface.for_inference(saved_model.load_model(file)))

@@ -9,7 +9,16 @@ import numpy as np
 
 # One uniform number per row and purpose. Each group has its own stream of random numbers, so that
 # runs made before a group was added can be repeated.
-_LIGHT_AND_WARP = ("flip", "rotation", "shift_x", "shift_y", "zoom", "shear", "brightness", "contrast")
+_LIGHT_AND_WARP = (
+    "flip",
+    "rotation",
+    "shift_x",
+    "shift_y",
+    "zoom",
+    "shear",
+    "brightness",
+    "contrast",
+)
 _ERASE = ("erase", "erase_area", "erase_aspect", "erase_x", "erase_y", "erase_value")
 _FIRST_DRAWS = _LIGHT_AND_WARP + _ERASE
 _WARP_DRAWS = ("warp", "zoom_out")

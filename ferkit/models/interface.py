@@ -14,10 +14,9 @@ from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
-
 if TYPE_CHECKING:
     import keras
+    import numpy as np
 
 LAST_LAYER = "logits"  # name of the last layer of every model, dense or batch normalization
 
@@ -25,7 +24,7 @@ LAST_LAYER = "logits"  # name of the last layer of every model, dense or batch n
 Option = tuple[type, tuple | None, str]
 # Draws uint8 (n, H, W, 3) from a model and uint8 images (n, height, width, channels) of its input
 # size: one picture per image, or (0, H, W, 3) if this model has nothing to show.
-Visualization = Callable[[Any, np.ndarray], np.ndarray]
+Visualization = Callable[[Any, "np.ndarray"], "np.ndarray"]
 # Returns what it found; raises ValueError if the check fails.
 SelfCheck = Callable[..., str]
 

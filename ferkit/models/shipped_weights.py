@@ -1,4 +1,7 @@
-"""Weights that come with the project, by name: NAME.keras in a model package's folder weights/, with its model card beside it."""
+"""Weights that ship with the project, by name.
+
+The file is NAME.keras in the folder weights/ of a model package, next to its model card.
+"""
 
 import importlib.util
 from pathlib import Path
@@ -8,55 +11,54 @@ from ferkit.models.registry import MODELS
 
 
 def shipped_weights() -> dict[str, Path]:
-    """All of them: name -> file. They lie in the packages, wherever those are installed."""
+    """Name -> file of all shipped weights, found in the installed packages."""
     return {path.stem: path for folder in _folders() for path in sorted(folder.glob("*.keras"))}
 
 
 def default_weights(model: str | None = None) -> Path | None:
-    """The weights that ship for a model (of any, if None) and are meant for use; None where none do."""
+    """The shipped weights that are used when none are named.
+
+    Args:
+        model: name of a model; None: any model, the first in the registry that has weights.
+
+    Returns:
+        The file, or None if no such weights ship.
+    """
     known = shipped_weights()
     names = [f"{name}-fer2013" for name in ([model] if model else MODELS)]
     return next((known[name] for name in names if name in known), None)
 
 
-def model_file(name_or_path: str) -> Path:
-    """A .keras file by its path, or shipped weights by their name.
+def model_file(name_or_path: str, flag: str = "") -> Path:
+    """The file of shipped weights, by their name, or the file at this path.
+
+    Args:
+        name_or_path: "dan-fer2013", or the path of a .keras file.
+        flag: the flag that it was given with, for the error message.
 
     Raises:
-        UserError: there is no such file, or no such weights.
+        UserError: no such weights and no such file.
     """
-    if not name_or_path.endswith(".keras"):
-        return weights_file(name_or_path)
-    if not Path(name_or_path).is_file():
-        raise UserError(
-            f"{name_or_path}: no such file; give a .keras file, or one of: {', '.join(shipped_weights())}."
-        )
-    return Path(name_or_path)
+    known = shipped_weights()
+    if name_or_path in known:
+        return known[name_or_path]
+    path = Path(name_or_path)
+    if path.is_file():
+        return path
+    is_path = path.suffix == ".keras" or path.name != name_or_path
+    problem = "no such file" if is_path else f"no such weights{nearest(name_or_path, known)}"
+    raise UserError(
+        f"{flag} {name_or_path}".strip(),
+        problem,
+        f"give a .keras file, or shipped weights: {', '.join(known) or 'none'}",
+    )
 
 
 def is_weights_folder(folder: str | Path) -> bool:
-    """Whether files in this folder are found by name."""
-    return Path(folder).resolve() in [own.resolve() for own in _folders()]
+    """Whether the weights in this folder are shipped weights."""
+    return Path(folder).resolve() in [shipped.resolve() for shipped in _folders()]
 
 
-def _folders():
-    return [
-        Path(importlib.util.find_spec(entry.package).origin).parent / "weights"
-        for entry in MODELS.values()
-    ]
-
-
-def weights_file(name: str) -> Path:
-    """The file of these weights.
-
-    Raises:
-        UserError: no weights of that name; the known ones are named.
-    """
-    known = shipped_weights()
-    if name not in known:
-        hint = " A file is given with --checkpoint." if name.endswith(".keras") else ""
-        there = ", ".join(known) or "none"
-        raise UserError(
-            f"--weights {name}: no such weights{nearest(name, known)}; there are: {there}.{hint}"
-        )
-    return known[name]
+def _folders() -> list[Path]:
+    specs = (importlib.util.find_spec(entry.package) for entry in MODELS.values())
+    return [Path(spec.origin).parent / "weights" for spec in specs if spec and spec.origin]

@@ -10,13 +10,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
 
-from ferkit.cli.arguments import main
+from ferkit.cli import main
 from ferkit.comparison import speed
 from ferkit.comparison.contestants import choose_contestants
 from ferkit.comparison.plot import _draw
@@ -256,8 +255,12 @@ def test_when_all_runs_fail_the_table_says_so(here, capsys, monkeypatch, no_timi
 
 
 def choose(backbones=None, ablate=None, models=None, **changes):
-    options = SimpleNamespace(backbones=backbones, ablate=ablate, models=models)
-    return choose_contestants(options, lambda model: named_recipe(model, None, **changes))
+    return choose_contestants(
+        lambda model: named_recipe(model, None, **changes),
+        backbones=backbones,
+        ablate=ablate,
+        models=models,
+    )
 
 
 def test_backbones_and_ablations_multiply():
@@ -318,8 +321,11 @@ def test_a_backbone_of_dan_is_trained(here, no_timing):
     ("words", "message"),
     [
         ([], "compare: no contestants; name some with --backbones, --ablate or --models"),
-        (["--backbones", "vgg"], "--backbones vgg: unknown; known: convnext_face, convnext_atto, "),
-        (["--ablate", "wings"], "--ablate wings: unknown; known: heads, partition, affinity."),
+        (
+            ["--backbones", "vgg"],
+            "--backbones vgg: unknown; choose from convnext_face, convnext_atto, ",
+        ),
+        (["--ablate", "wings"], "--ablate wings: unknown; choose from heads, partition, affinity."),
         (["--ablate", "heads", "heads"], "--ablate: heads is given twice"),
         (
             ["--ablate", "partition", "--partition_weight", "0"],
@@ -327,7 +333,7 @@ def test_a_backbone_of_dan_is_trained(here, no_timing):
         ),
         (
             ["-m", "deep_emotion", "--ablate", "heads"],
-            "--ablate: model deep_emotion has no parts to take away",
+            "--ablate: model deep_emotion has no parts to leave out",
         ),
         (
             ["-m", "deep_emotion", "--backbones", "resnet18"],

@@ -18,7 +18,7 @@ import tensorflow as tf
 
 from dan_tf import DAN
 from deep_emotion import DeepEmotion
-from ferkit.cli.arguments import main
+from ferkit.cli import main
 from ferkit.errors import UserError
 from ferkit.export import agreement as comparison
 from ferkit.export import export as exporting
@@ -27,7 +27,7 @@ from ferkit.export.formats import FORMATS
 from ferkit.files import folder_written_atomically
 from ferkit.models import shipped_weights as weights
 from ferkit.models.saved_model import load_model
-from tests.cli.test_commands import ROOT, fails
+from tests.support.command_line import ROOT, fails
 
 CARD = "# mine\n\nA card with a figure: 12.34%.\n"
 
@@ -160,7 +160,7 @@ def test_shipped_weights(name, form, tmp_path, monkeypatch):
     agrees(
         form,
         tmp_path / "out",
-        weights.weights_file(name),
+        weights.model_file(name),
         comparison.INT8_TOLERANCE if form == "litert-int8" else 1e-4,
     )
 
@@ -462,7 +462,7 @@ def test_a_missing_runtime_is_named_with_what_installs_it(
 
 def test_help_loads_nothing_heavy():
     code = (
-        "import sys; from ferkit.cli.arguments import main\n"
+        "import sys; from ferkit.cli import main\n"
         "try: main(['export', '--help'])\n"
         "except SystemExit: pass\n"
         "sys.exit(any(name in sys.modules for name in ('tensorflow', 'numpy', 'onnxruntime', 'tf2onnx', 'ai_edge_litert')))"

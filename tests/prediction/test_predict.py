@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from deep_emotion import DeepEmotion
-from ferkit.cli.arguments import main
+from ferkit.cli import main
 from ferkit.prediction.inputs import found_files
 from ferkit.prediction.rows import RowWriter, empty_row
 from ferkit.prediction.timeline import MOST_POINTS, Timeline
@@ -17,7 +17,7 @@ from ferkit.prediction.tracking import Tracker, overlap
 from ferkit.prediction.video import Video
 from ferkit.recognition import Face
 from ferkit.recognition import recognizer as recognizers
-from tests.cli.test_commands import fails
+from tests.support.command_line import fails
 
 NAMES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 

@@ -16,11 +16,11 @@ import skimage
 from PIL import Image
 
 from deep_emotion import DeepEmotion
-from ferkit.cli.arguments import main
+from ferkit.cli import main
 from ferkit.models import shipped_weights as weights
 from ferkit.models.saved_model import load_model
 from ferkit.release.half_precision import halve
-from tests.cli.test_commands import QUICK, ROOT, fails, workplace_in
+from tests.support.command_line import QUICK, ROOT, fails, workplace_in
 from tests.support.kaggle_files import smooth_images, write_icml_csv
 
 
@@ -371,7 +371,7 @@ def test_weights_are_found_where_the_project_is_installed(tmp_path):
     assert (
         "happy"
         in run(
-            "from ferkit.cli.arguments import main; raise SystemExit(main())",
+            "from ferkit.cli import main; raise SystemExit(main())",
             "predict",
             "astronaut.png",
         ).stdout

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ferkit.cli.arguments import main
+from ferkit.cli import main
 from ferkit.reporting.run_table import COLUMNS, as_text, list_runs
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -202,7 +202,7 @@ def test_no_run_is_one_line(tmp_path, capsys, monkeypatch):
 
 def test_it_is_quick_and_loads_no_tensorflow(runs):
     code = (
-        "import sys; from ferkit.cli.arguments import main; assert main(['runs', sys.argv[1]]) == 0\n"
+        "import sys; from ferkit.cli import main; assert main(['runs', sys.argv[1]]) == 0\n"
         "heavy = {'tensorflow', 'keras', 'pandas', 'cv2', 'matplotlib'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )

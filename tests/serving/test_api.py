@@ -22,8 +22,8 @@ from ferkit.serving.batching import Batcher
 from ferkit.serving.limits import Limits
 from ferkit.serving.middleware import HEADERS
 from ferkit.serving.service import FORMATS
-from tests.cli.test_commands import fails
 from tests.prediction.test_predict import BrightSquares, picture
+from tests.support.command_line import fails
 from tests.support.serving_client import (
     JPEG,
     ask,
@@ -488,9 +488,7 @@ def test_damaged_forms_are_not_quoted_in_the_log(port, caplog):
 def test_what_cannot_be_served_is_one_line(capsys, monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         number = str(taken.getsockname()[1])
-        assert f"--port {number}: already in use" in fails(
-            ["serve", "--port", number], capsys
-        )
+        assert f"--port {number}: already in use" in fails(["serve", "--port", number], capsys)
     assert "--port 70000: out of range" in fails(["serve", "--port", "70000"], capsys)
     assert "--host no.such.host.invalid: unknown host" in fails(
         ["serve", "--host", "no.such.host.invalid"], capsys
@@ -519,7 +517,7 @@ def test_it_starts_answers_and_stops_when_asked(stop):
     code = (
         "import sys; from ferkit.serving import server; make = server.make_server\n"
         "server.make_server = lambda *given, **named: make(*given, **named, warm_up=())\n"
-        "from ferkit.cli.arguments import main; sys.exit(main(sys.argv[1:]))"
+        "from ferkit.cli import main; sys.exit(main(sys.argv[1:]))"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", code, *words],

@@ -1,4 +1,4 @@
-"""DAN and the datasets of image files on the command line, on made-up folders of their exact shape."""
+"""Training on datasets of image files, on generated folders of their exact layout."""
 
 import json
 
@@ -7,22 +7,12 @@ import keras
 import numpy as np
 import pytest
 
-from ferkit.cli.arguments import main
+from ferkit.cli import main
 from generate_data.manifest import read_manifest
-from tests.cli.test_commands import fails
+from tests.support.command_line import fails
 
-SMALL = [
-    "--backbone",
-    "convnext_atto",
-    "--backbone_weights",
-    "none",
-    "--image_size",
-    "32",
-    "--epochs",
-    "1",
-    "--batch_size",
-    "16",
-]
+SMALL = ["--backbone", "convnext_atto", "--backbone_weights", "none", "--image_size", "32"]
+SMALL += ["--epochs", "1", "--batch_size", "16"]
 SMALL += ["--num_heads", "2"]
 
 
@@ -63,19 +53,8 @@ def listing(folder):
 @pytest.mark.slow
 def test_the_affectnet_command_sets_up_trains_and_leaves_the_source_alone(affectnet, here, capsys):
     before = listing(affectnet)
-    command = [
-        "train",
-        "-m",
-        "dan",
-        "--dataset",
-        "affectnet",
-        "--aff_path",
-        f"{affectnet}/",
-        *SMALL,
-        "--run",
-        "runs/a",
-    ]
-    assert main(command) == 0
+    source = ["--dataset", "affectnet", "--aff_path", f"{affectnet}/"]
+    assert main(["train", "-m", "dan", *source, *SMALL, "--run", "runs/a"]) == 0
     assert listing(affectnet) == before
     manifest = read_manifest("data/affectnet")  # without -d
     assert manifest.in_place
@@ -91,29 +70,14 @@ def test_the_affectnet_command_sets_up_trains_and_leaves_the_source_alone(affect
     model = keras.models.load_model("runs/a/best.keras")
     assert model.input_shape == (None, 32, 32, 3)
     assert model.class_names == manifest.class_names
-    # Evaluation on the published val, which is our test; then more training, which needs no second set-up.
-    assert (
-        main(
-            [
-                "evaluate",
-                "-d",
-                "data/affectnet",
-                "--run",
-                "runs/a",
-                "--split",
-                "test",
-                "--json",
-                "test.json",
-            ]
-        )
-        == 0
-    )
+    # Evaluation on the published val, which is our test split.
+    # Then more training, which needs no second set-up.
+    evaluate = ["evaluate", "-d", "data/affectnet", "--run", "runs/a"]
+    assert main([*evaluate, "--split", "test", "--json", "test.json"]) == 0
     assert json.loads((here / "test.json").read_text())["count"] == 16
     stamp = (here / "data/affectnet/manifest.csv").stat().st_mtime_ns
-    assert (
-        main(["train", "--resume", "--run", "runs/a", "--dataset", "affectnet", "--epochs", "2"])
-        == 0
-    )
+    more = ["--run", "runs/a", "--dataset", "affectnet", "--epochs", "2"]
+    assert main(["train", "--resume", *more]) == 0
     assert (here / "data/affectnet/manifest.csv").stat().st_mtime_ns == stamp
     capsys.readouterr()
     # A model of eight classes on a dataset of seven.
@@ -123,18 +87,8 @@ def test_the_affectnet_command_sets_up_trains_and_leaves_the_source_alone(affect
 
 def test_images_of_a_dataset_can_be_of_another_size_and_colour_than_the_model(affectnet, here):
     assert main(["setup", "--aff_path", str(affectnet), "-d", "d"]) == 0
-    words = [
-        "--variant",
-        "input_warp",
-        "--image_size",
-        "44",
-        "--channels",
-        "1",
-        "--epochs",
-        "1",
-        "--batch_size",
-        "16",
-    ]
+    words = ["--variant", "input_warp", "--image_size", "44", "--channels", "1", "--epochs", "1"]
+    words += ["--batch_size", "16"]
     assert main(["train", "-d", "d", "--recipe", "input_warp", *words, "--run", "r"]) == 0
     assert keras.models.load_model("r/best.keras").input_shape == (None, 44, 44, 1)
     assert main(["evaluate", "-d", "d", "--run", "r", "--tta"]) == 0
@@ -159,18 +113,8 @@ def test_rafdb_and_a_tree_of_class_folders(here):
         for number in range(24):
             (here / "CK" / name).mkdir(parents=True, exist_ok=True)
             write_face(here / "CK" / name / f"{number}.png", rng, len(name))
-    words = [
-        "--recipe",
-        "input_warp",
-        "--image_size",
-        "44",
-        "--epochs",
-        "1",
-        "--batch_size",
-        "16",
-        "--run",
-        "f",
-    ]
+    words = ["--recipe", "input_warp", "--image_size", "44", "--epochs", "1"]
+    words += ["--batch_size", "16", "--run", "f"]
     assert main(["train", "--dataset", "folders", "--source", "CK", *words]) == 0
     assert keras.models.load_model("f/best.keras").class_names == ("happy", "sad", "bored")
 
@@ -178,18 +122,8 @@ def test_rafdb_and_a_tree_of_class_folders(here):
 @pytest.mark.slow
 def test_the_short_form_trains_dan_on_fer2013(here, capsys):
     assert main(["setup", "--sample", "--sample-count", "210"]) == 0
-    words = [
-        "--backbone",
-        "convnext_atto",
-        "--stem_stride",
-        "4",
-        "--epochs",
-        "1",
-        "--batch_size",
-        "32",
-        "--run",
-        "r",
-    ]
+    words = ["--backbone", "convnext_atto", "--stem_stride", "4", "--epochs", "1"]
+    words += ["--batch_size", "32", "--run", "r"]
     assert main(["-t", "True", "-d", "data", "-m", "dan", *words]) == 0
     assert "dan, recipe fer2013" in capsys.readouterr().out
 
@@ -200,7 +134,7 @@ def test_the_short_form_trains_dan_on_fer2013(here, capsys):
         (["--aff_path", "nowhere"], "nowhere"),
         (
             ["--dataset", "affectnet"],
-            "no set-up in data/affectnet yet; name the folder to read with --aff_path DIR",
+            "no dataset in data/affectnet yet; name the folder to read with --aff_path DIR",
         ),
         (["--dataset", "folders"], "name the folder to read with --source DIR"),
         (["-m", "dan", "--backbone", "vgg16"], "invalid choice: 'vgg16' (choose from"),
@@ -226,7 +160,8 @@ def test_bad_input_is_one_line(words, message, here, capsys):
 def test_offline_imagenet_weights_say_so_in_one_line(affectnet, here, monkeypatch, capsys):
     def offline(*arguments, **options):
         raise Exception(
-            "URL fetch failure on https://storage.googleapis.com: [Errno -3] Temporary failure in name resolution"
+            "URL fetch failure on https://storage.googleapis.com: [Errno -3] "
+            "Temporary failure in name resolution"
         )
 
     monkeypatch.setattr(keras.utils, "get_file", offline)

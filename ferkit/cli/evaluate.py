@@ -1,0 +1,135 @@
+"""`evaluate`: measures a trained model on a split of a dataset."""
+
+import argparse
+import dataclasses
+
+import generate_data
+from ferkit.cli.arguments import TTA, add_data, check_positive
+from ferkit.cli.which_model import ModelChoice, add_model_choice, resolve
+from ferkit.models.shipped_weights import shipped_weights
+from ferkit.tensorflow_runtime import import_tensorflow
+
+SUMMARY = (
+    "measure a trained model: accuracy with and without leaked copies, per class, calibration, "
+    "confusion"
+)
+EXAMPLES = """\
+examples:
+  python main.py evaluate -d data
+      best epoch of the newest run, on the validation split
+  python main.py evaluate -d data --run runs/mine --split test --tta --json test.json
+  python main.py evaluate -d data --weights best.keras --report report
+  python main.py evaluate -d data --weights deep_emotion-fer2013 --split test --tta flip
+  python main.py evaluate -d data --split unlabelled --submission submission.csv
+"""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options(ModelChoice):
+    """What the user gave to `evaluate`.
+
+    Attributes:
+        data: folder of the dataset.
+        split: name of the split; None: "val", or "unlabelled" for a submission.
+        tta: test-time augmentation, one of ``TTA``.
+        json: file for the figures.
+        report: folder for the HTML report.
+        submission: CSV file for the predictions.
+        batch_size: images per batch; None: by the size of the images.
+    """
+
+    data: str
+    split: str | None
+    tta: str
+    json: str | None
+    report: str | None
+    submission: str | None
+    batch_size: int | None
+
+    @property
+    def split_name(self) -> str:
+        """The split to measure on."""
+        return self.split or ("unlabelled" if self.submission else "val")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of `evaluate`."""
+    add_data(parser)
+    add_model_choice(parser, default="newest run")
+    parser.add_argument(
+        "--split",
+        default=None,
+        metavar="NAME",
+        help="train, val, test or unlabelled (default: val)",
+    )
+    parser.add_argument(
+        "--tta",
+        choices=TTA,
+        nargs="?",
+        const="flip",
+        default="none",
+        help="average over the image and its mirror image (flip), or over four corners, the center "
+        "and their mirror images (ten-crop)",
+    )
+    parser.add_argument(
+        "--json", default=None, metavar="FILE", help="write the figures as a JSON object"
+    )
+    parser.add_argument(
+        "--report", default=None, metavar="DIR", help="write an HTML report with charts"
+    )
+    parser.add_argument(
+        "--submission",
+        default=None,
+        metavar="FILE",
+        help="write predictions as CSV (default split: unlabelled)",
+    )
+    parser.add_argument(
+        "-bs",
+        "--batch_size",
+        type=int,
+        default=None,
+        metavar="N",
+        help="images per batch (default: 256, fewer for large images)",
+    )
+
+
+def run(options: Options) -> int:
+    """Measure and write what was asked for; returns the exit code."""
+    check_positive("--batch_size", options.batch_size)
+    manifest = generate_data.read_manifest(options.data)
+    path = resolve(options, default="newest run")
+    import_tensorflow()
+    from ferkit.evaluation import evaluate, inputs  # late: TensorFlow
+
+    model, split = inputs.load_model_and_split(path, manifest, options.split_name, options.model)
+    print(f"{path} on {options.data}")
+    if options.weights in shipped_weights() and _holds_training_images(
+        options.split_name, manifest.description
+    ):
+        print(
+            f"Note: {options.weights} was trained on the images that FER2013 calls Training, "
+            "and these are some of them."
+        )
+    if options.submission:
+        logits = evaluate.split_logits(model, split, options.tta, options.batch_size)
+        evaluate.write_submission(options.submission, split, logits)
+        print(f"{len(split):,} predictions: {options.submission}")
+        if (split.labels < 0).any() and not (options.json or options.report):
+            return 0
+    figures, probabilities = evaluate.evaluate(model, split, options.tta, options.batch_size)
+    print(evaluate.as_text(figures))
+    if options.json:
+        about = {"checkpoint": str(path), "data": options.data}
+        evaluate.write_json(options.json, {**about, **figures})
+    if options.report:
+        from ferkit.reporting import run_report  # late: Matplotlib, only for a report
+
+        page = run_report.write_evaluation_report(
+            options.report, path, figures, probabilities, split.labels
+        )
+        print(f"Report: {page}")
+    return 0
+
+
+def _holds_training_images(split_name: str, description: dict) -> bool:
+    return split_name == "train" or (split_name == "val" and description["val_from"] == "train")

@@ -1,0 +1,173 @@
+"""`predict`: finds faces in photos, videos and camera images, and predicts their expressions."""
+
+import argparse
+import dataclasses
+
+import ferkit
+from ferkit.cli.arguments import TTA, add_detector, add_files, boolean, seconds
+from ferkit.cli.which_model import ModelChoice, add_model_choice, resolve
+from ferkit.errors import UserError
+
+SUMMARY = "find faces in photos, folders, videos or camera, and predict their expressions"
+EXAMPLES = """\
+examples:
+  python main.py predict photo.jpg
+      one line per face, with the shipped weights
+  python main.py predict holiday/ party/*.jpg --csv faces.csv --annotate marked
+  python main.py predict talk.mp4 --json talk.json --annotate marked
+      faces are tracked by number; their probabilities are smoothed over time and plotted
+  python main.py predict --camera 0
+      live, one line per second, until Ctrl-C
+  python main.py predict crops/ --detector none
+      photos that are cropped faces already
+  python main.py predict photo.jpg --weights runs/mine/best.keras
+
+Exit code 0: all inputs were read; 1: some could not be read, the others are done; 2: an error that
+stopped the command.
+"""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options(ModelChoice):
+    """What the user gave to `predict`.
+
+    Attributes:
+        files, image: photos, videos, folders and patterns.
+        camera: number of a camera.
+        seconds: length to read of a camera or video; None: all of it.
+        tta: "none" or "flip".
+        detector: one of ``DETECTORS``.
+        detector_model: another model file for the detector.
+        margin: extra margin around a face, as a fraction of its size.
+        align: rotate faces upright.
+        smoothing: time constant for videos in seconds; None: the default.
+        csv, json: files for the results.
+        annotate: folder for annotated photos and videos.
+    """
+
+    files: list[str]
+    image: list[str]
+    camera: int | None
+    seconds: float | None
+    tta: str
+    detector: str
+    detector_model: str | None
+    margin: float
+    align: bool
+    smoothing: float | None
+    csv: str | None
+    json: str | None
+    annotate: str | None
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of `predict`."""
+    _add_inputs(parser)
+    model = parser.add_argument_group("model (default: shipped weights)")
+    add_model_choice(model, default="shipped weights")
+    model.add_argument(
+        "--tta",
+        choices=TTA[:2],
+        nargs="?",
+        const="flip",
+        default="none",
+        help="flip: average over the face and its mirror image",
+    )
+    faces = parser.add_argument_group("faces")
+    add_detector(faces)
+    _add_faces(faces)
+    results = parser.add_argument_group("results")
+    results.add_argument(
+        "--csv",
+        default=None,
+        metavar="FILE",
+        help="write a row for each face, and for each input without one",
+    )
+    results.add_argument(
+        "--json", default=None, metavar="FILE", help="write the same as a JSON list"
+    )
+    results.add_argument(
+        "--annotate",
+        default=None,
+        metavar="DIR",
+        help="write photos and videos with boxes and bars, and plots of videos",
+    )
+
+
+def _add_inputs(parser: argparse.ArgumentParser) -> None:
+    inputs = parser.add_argument_group("inputs")
+    add_files(inputs, "photos, videos, folders (with subfolders) or patterns ('*.jpg')")
+    inputs.add_argument(
+        "--camera",
+        type=int,
+        default=None,
+        metavar="N",
+        help="use camera N until Ctrl-C; 0 is the first",
+    )
+    inputs.add_argument(
+        "--seconds",
+        type=seconds,
+        default=None,
+        metavar="X",
+        help="stop reading a camera or video after X seconds",
+    )
+
+
+def _add_faces(faces: argparse._ActionsContainer) -> None:
+    faces.add_argument(
+        "--margin",
+        type=float,
+        default=0.0,
+        metavar="X",
+        help="extra margin around the face, as a fraction of its size (default: 0)",
+    )
+    faces.add_argument(
+        "--align",
+        type=boolean,
+        default=True,
+        metavar="True|False",
+        help="rotate faces upright (default: True)",
+    )
+    faces.add_argument(
+        "--smoothing",
+        type=seconds,
+        default=None,
+        metavar="X",
+        help="smooth probabilities in videos over X seconds; 0: off (default: 0.4)",
+    )
+
+
+def run(options: Options) -> int:
+    """Predict and write what was asked for; returns 1 if an input could not be read, else 0."""
+    from ferkit.prediction import inputs, predict, rows  # late: NumPy and OpenCV
+
+    names = [*options.files, *options.image]
+    if bool(names) == (options.camera is not None):
+        raise UserError(
+            "predict",
+            "needs either files or a camera",
+            "give photos, folders or videos, or --camera N; see: python main.py predict --help",
+        )
+    files = inputs.found_files(names)
+    path = resolve(options, default="shipped weights")
+    recognizer = ferkit.Recognizer(
+        path,
+        options.detector,
+        options.detector_model,
+        options.margin,
+        options.align,
+        mirror=options.tta == "flip",
+    )
+    with rows.RowWriter(options.csv, options.json, recognizer.class_names) as writer:
+        prediction = predict.Prediction(
+            recognizer, writer, options.annotate, options.smoothing, options.seconds
+        )
+        try:
+            prediction.files(files)
+            if options.camera is not None:
+                prediction.video(options.camera)
+        except KeyboardInterrupt:
+            if options.camera is None:
+                raise
+    print(prediction.summary(path))
+    return 1 if prediction.unreadable else 0

@@ -1,0 +1,89 @@
+"""`serve`: a web page and a JSON API for predictions, until Ctrl-C."""
+
+import argparse
+import dataclasses
+
+import ferkit
+from ferkit.cli.arguments import add_detector
+from ferkit.cli.which_model import ModelChoice, add_model_choice, resolve
+
+SUMMARY = "serve a web page and a JSON API: drop a photo or use the camera"
+EXAMPLES = """\
+examples:
+  python main.py serve
+      open http://127.0.0.1:8000, then drop a photo or use the camera
+  python main.py serve --port 9000 --weights dan-fer2013
+  python main.py serve --host 0.0.0.0 --allow-host faces.example.org
+      reachable from other machines; there is no password
+  curl -H 'Content-Type: image/jpeg' --data-binary @photo.jpg http://127.0.0.1:8000/v1/predict
+  curl -F file=@face.png 'http://127.0.0.1:8000/v1/explain?detector=none'
+
+Paths: / (page), /docs (API), /v1/predict, /v1/explain, /v1/models, /healthz, /metrics. Photos are
+not stored. Requires fastapi, uvicorn, httptools, python-multipart and prometheus-client. The camera
+of a browser requires https or localhost.
+"""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options(ModelChoice):
+    """What the user gave to `serve`.
+
+    Attributes:
+        host, port: address to listen on.
+        allow_host: host names that the server is reached by.
+        detector: one of ``DETECTORS``.
+        detector_model: another model file for the detector.
+    """
+
+    host: str
+    port: int
+    allow_host: list[str]
+    detector: str
+    detector_model: str | None
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of `serve`."""
+    parser.add_argument(
+        "--port",
+        type=int,
+        default=8000,
+        metavar="N",
+        help="port to listen on; 0: any free port (default: 8000)",
+    )
+    parser.add_argument(
+        "--host",
+        default="127.0.0.1",
+        metavar="ADDRESS",
+        help="address to listen on; 0.0.0.0: all, reachable from other machines "
+        "(default: 127.0.0.1)",
+    )
+    parser.add_argument(
+        "--allow-host",
+        "--allow_host",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME",
+        help="a host name of this server, such as that of a proxy; IP addresses and localhost are "
+        "always allowed",
+    )
+    add_model_choice(parser, default="shipped weights")
+    add_detector(parser)
+
+
+def run(options: Options) -> int:
+    """Serve until Ctrl-C or SIGTERM; returns the exit code."""
+    from ferkit.serving import server  # late: NumPy; FastAPI is optional
+
+    server.check_installed()
+    path = resolve(options, default="shipped weights")
+    server.serve(
+        lambda: ferkit.Recognizer(path, options.detector, options.detector_model),
+        options.host,
+        options.port,
+        options.detector,
+        options.detector_model,
+        options.allow_host,
+    )
+    return 0

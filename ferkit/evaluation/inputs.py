@@ -1,0 +1,35 @@
+"""Loads what is measured: a saved model, and a split with images that fit its input."""
+
+from pathlib import Path
+
+import keras
+
+from ferkit.input_pipeline.dataset import Split, load_split
+from ferkit.models.saved_model import load_model
+from generate_data.manifest import Manifest
+
+__all__ = ["load_fitting_split", "load_model", "load_model_and_split"]
+
+
+def load_model_and_split(
+    path: Path, manifest: Manifest, split_name: str, model_name: str | None = None
+) -> tuple[keras.Model, Split]:
+    """Load a saved model and a split of a dataset with the same classes.
+
+    Args:
+        path: a .keras file.
+        manifest: of the dataset.
+        split_name: "train", "val", "test" or "unlabelled".
+        model_name: the name of the model that the file must hold, or None.
+
+    Raises:
+        UserError: the file is damaged, or holds another model or other classes.
+        generate_data.errors.DataError: the dataset has no such split, or it cannot be read.
+    """
+    model = load_model(path, model_name, manifest.class_names)
+    return model, load_fitting_split(model, manifest, split_name)
+
+
+def load_fitting_split(model: keras.Model, manifest: Manifest, split_name: str) -> Split:
+    """A split of a dataset, its images in the size and with the channels of the model's input."""
+    return load_split(manifest.folder, split_name, manifest, *model.input_shape[2:])

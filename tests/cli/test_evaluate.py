@@ -1,0 +1,113 @@
+"""Evaluating a trained model from the command line."""
+
+import json
+
+import numpy as np
+import pytest
+
+from ferkit.cli import main
+from tests.support.command_line import fails
+
+JSON_KEYS = {"split", "count", "accuracy", "accuracy_clean", "balanced_accuracy", "macro_f1"}
+JSON_KEYS |= {"expected_calibration_error", "per_class", "confusion", "accuracy_clean_exact"}
+
+
+def test_evaluate_writes_json_and_a_report(here, capsys):
+    words = ["evaluate", "-d", "data", "--run", "runs/first", "--split", "test", "--json"]
+    words += ["test.json", "--report", "page"]
+    assert main(words) == 0
+    figures = json.loads((here / "test.json").read_text())
+    assert set(figures) >= JSON_KEYS
+    confusion = np.array(figures["confusion"])
+    assert confusion.sum() == figures["count"]
+    assert figures["accuracy"] == pytest.approx(np.trace(confusion) / figures["count"])
+    assert f"{figures['accuracy']:.2%}" in capsys.readouterr().out
+    page = (here / "page/index.html").read_text()
+    for picture in ("confusion.png", "per_class.png", "calibration.png", "curves.png"):
+        assert (here / "page" / picture).stat().st_size > 5000
+        assert picture in page
+    assert f"{figures['accuracy']:.2%}" in page
+
+
+def test_evaluate_agrees_with_the_training_run(here):
+    assert main(["evaluate", "-d", "data", "--run", "runs/first", "--json", "val.json"]) == 0
+    lines = (here / "runs/first/history.csv").read_text().splitlines()
+    column = lines[0].split(",").index("val_accuracy")
+    best = max(float(line.split(",")[column]) for line in lines[1:])
+    assert json.loads((here / "val.json").read_text())["accuracy"] == pytest.approx(best, abs=1e-6)
+
+
+def test_mirror_averaging_is_the_mean_of_both(here):
+    for name, extra in (("plain", []), ("tta", ["--tta"])):
+        assert (
+            main(
+                ["evaluate", "-d", "data", "--run", "runs/first", "--json", f"{name}.json", *extra]
+            )
+            == 0
+        )
+    plain, tta = (json.loads((here / f"{name}.json").read_text()) for name in ("plain", "tta"))
+    assert (plain["tta"], tta["tta"]) == ("none", "flip")
+    assert plain["loss"] != tta["loss"]
+
+
+def test_a_submission_has_a_row_for_each_unlabelled_image(here, tmp_path):
+    lines = (here / "data/fer2013.csv").read_text().splitlines()
+    rows = [line.split(",") for line in lines[1:]]
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "train.csv").write_text(
+        "emotion,pixels\n" + "\n".join(f"{row[0]},{row[1]}" for row in rows[:300]) + "\n"
+    )
+    (data / "test.csv").write_text("pixels\n" + "\n".join(row[1] for row in rows[300:]) + "\n")
+    assert main(["setup", "-d", str(data)]) == 0
+    out = tmp_path / "submission.csv"
+    assert main(["evaluate", "-d", str(data), "--run", "runs/first", "--submission", str(out)]) == 0
+    written = out.read_text().splitlines()
+    assert written[0] == "row,emotion,name"
+    assert [int(line.split(",")[0]) for line in written[1:]] == list(range(len(rows) - 300))
+    assert {int(line.split(",")[1]) for line in written[1:]} <= set(range(7))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--checkpoint", "none.keras"], "none.keras: no such file"),
+        (["--run", "nowhere"], "nowhere: no run there"),
+        (["--split", "holiday"], "holiday"),
+        (["--batch_size", "0"], "--batch_size 0: out of range"),
+    ],
+)
+def test_wrong_evaluation_values_are_one_line(words, message, here, capsys):
+    run = [] if "--checkpoint" in words else ["--run", "runs/first"]
+    assert message in fails(["evaluate", "-d", "data", *run, *words], capsys)
+
+
+def test_damaged_and_foreign_checkpoints_are_one_line(here, capsys):
+    import keras
+
+    whole = (here / "runs/first/best.keras").read_bytes()
+    (here / "short.keras").write_bytes(whole[: len(whole) // 2])
+    assert "not a whole .keras file" in fails(
+        ["evaluate", "-d", "data", "--checkpoint", "short.keras"], capsys
+    )
+    damaged = bytearray(whole)
+    for place in range(2000, len(whole) - 2000, 50):
+        damaged[place] ^= 0x55
+    (here / "damaged.keras").write_bytes(bytes(damaged))
+    assert "damaged.keras" in fails(
+        ["evaluate", "-d", "data", "--checkpoint", "damaged.keras"], capsys
+    )
+    keras.Sequential(
+        [keras.Input((48, 48, 1)), keras.layers.Flatten(), keras.layers.Dense(7)]
+    ).save("foreign.keras")
+    assert "none of this program's" in fails(
+        ["evaluate", "-d", "data", "--checkpoint", "foreign.keras"], capsys
+    )
+
+
+def test_a_model_with_other_classes_is_refused(here, capsys):
+    from deep_emotion import DeepEmotion
+
+    DeepEmotion("input_warp", class_names=("calm", "cross")).save("other.keras")
+    message = fails(["evaluate", "-d", "data", "--checkpoint", "other.keras"], capsys)
+    assert "knows the classes calm, cross, and the dataset has angry, disgust" in message
