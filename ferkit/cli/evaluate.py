@@ -116,11 +116,11 @@ def run(options: Options) -> int:
         print(f"{len(split):,} predictions: {options.submission}")
         if (split.labels < 0).any() and not (options.json or options.report):
             return 0
-    figures, probabilities = evaluate.evaluate(model, split, options.tta, options.batch_size)
-    print(evaluate.as_text(figures))
+    figures, probabilities = evaluate.evaluate_split(model, split, options.tta, options.batch_size)
+    print(evaluate.format_evaluation(figures))
     if options.json:
         about = {"checkpoint": str(path), "data": options.data}
-        evaluate.write_json(options.json, {**about, **figures})
+        write_json(options.json, {**about, **figures})
     if options.report:
         from ferkit.reporting import run_report  # late: Matplotlib, only for a report
 

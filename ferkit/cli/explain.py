@@ -124,5 +124,5 @@ def _explain_split(options: Options) -> int:
     figures = galleries.explain_split(
         model, split, options.to, options.per_class, options.class_name
     )
-    print(galleries.as_text(figures, min(galleries.CHECKED_FACES, len(split))))
+    print(galleries.format_faithfulness(figures, min(galleries.CHECKED_FACES, len(split))))
     return 0

@@ -92,7 +92,7 @@ def run(options: Options) -> int:
     manifest, reason = _fitting_dataset(model, path, options.data)
     split = inputs.load_fitting_split(model, manifest, _SPLIT) if manifest else None
     exported = export.export_model(model, path, export_format, options.output, split)
-    print(export.as_text(exported, export_format, reason))
+    print(export.format_export(exported, export_format, reason))
     return 0
 
 

@@ -76,7 +76,7 @@ def run(options: Options) -> int:
     file, figures = release.release(
         path, options.data, options.name, options.to, manifest, options.half
     )
-    print(evaluate.as_text(figures["flip"]))
+    print(evaluate.format_evaluation(figures["flip"]))
     held_out, held_out_flip = figures["calibration_errors_held_out"]
     print(
         f"\nTemperature {figures['temperature']:.3f}; calibration error "

@@ -58,7 +58,7 @@ def run(options: Options) -> int:
     from ferkit.reporting import run_table  # late: NumPy
 
     rows = run_table.list_runs(options.folder, options.sort)
-    print(run_table.as_text(rows))
+    print(run_table.format_run_table(rows))
     if options.csv:
         run_table.write_runs_csv(options.csv, rows)
         print(f"Written: {options.csv}")

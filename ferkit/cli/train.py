@@ -150,7 +150,7 @@ def run(options: Options) -> int:
     check_batch_fits(recipe, manifest)
     opened = devices.open_devices(options.strategy, options.devices)
     recipe = resume.same_on_all_workers(opened, recipe, fingerprint)
-    check_devices_fit(recipe, opened)
+    check_devices_fit(recipe, opened.replicas)
     return _train(options, opened, recipe, manifest, fingerprint, resumed_run)
 
 

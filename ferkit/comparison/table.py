@@ -69,7 +69,7 @@ def write_comparison(folder: Path, plan, results: list[dict], costs: dict[str, d
         figure = _draw(rows, results)
         with written_atomically(folder / FILES[2]) as draft:
             figure.savefig(draft, format="png", dpi=130)
-    print("\n" + as_text(plan, rows))
+    print("\n" + format_comparison(plan, rows))
     for result in results:
         if result["reason"]:
             print(f"Failed: {result['contestant']}, seed {result['seed']}: {result['reason']}")
@@ -129,7 +129,7 @@ def _rounded(row):
 # ---- the table ----------------------------------------------------------------------------------------------------------
 
 
-def as_text(plan, rows: list[dict]) -> str:
+def format_comparison(plan, rows: list[dict]) -> str:
     """The table for the screen, with what one must know to read it."""
     shares = ("accuracy %", "clean %", "macro-F1 %", "last epoch %")
     lines = [("contestant", *shares, "parameters", "M mult-adds", "train img/s", "infer img/s")]

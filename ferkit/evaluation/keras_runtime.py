@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ferkit.evaluation.metrics import averaged
+from ferkit.evaluation.metrics import mean_probabilities
 from ferkit.tensorflow_runtime import import_tensorflow
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class KerasRuntime:
     def probabilities(self, crops: np.ndarray, mirror: bool = False) -> np.ndarray:
         """Probabilities ``(rows, classes)`` of uint8 crops; see ``Runtime``."""
         views = (False, True) if mirror else (False,)
-        return averaged(np.stack([self._logits(crops, mirror=view) for view in views]))
+        return mean_probabilities(np.stack([self._logits(crops, mirror=view) for view in views]))
 
 
 def load_keras_runtime(file: Path) -> KerasRuntime:

@@ -1,6 +1,11 @@
-"""What a set of predictions is worth: pure NumPy, each figure by its textbook definition."""
+"""Metrics of predictions, in NumPy, by their textbook definitions."""
+
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+
+from ferkit.input_pipeline.dataset import Split
 
 CALIBRATION_BINS = 15
 
@@ -11,8 +16,8 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     return shifted / shifted.sum(axis=1, keepdims=True)
 
 
-def averaged(views: np.ndarray) -> np.ndarray:
-    """Probabilities ``(rows, classes)``: the mean over views of their softmax; logits ``(views, rows, classes)``."""
+def mean_probabilities(views: np.ndarray) -> np.ndarray:
+    """Probabilities ``(rows, classes)``, averaged over views; logits ``(views, rows, classes)``."""
     return np.mean([softmax(logits) for logits in views], axis=0)
 
 
@@ -23,8 +28,10 @@ def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, classes: int) ->
     )
 
 
-def per_class(confusion: np.ndarray, class_names) -> dict:
-    """Precision, recall, F1 and support of each class; a figure whose denominator is zero is 0.0, its support tells."""
+def per_class(
+    confusion: np.ndarray, class_names: Sequence[str]
+) -> dict[str, dict[str, float | int]]:
+    """Precision, recall, F1 and support of each class; a figure with denominator zero is 0.0."""
     hits = np.diag(confusion).astype(float)
     support, predicted = confusion.sum(axis=1), confusion.sum(axis=0)
     recall = hits / np.maximum(support, 1)
@@ -45,21 +52,24 @@ def per_class(confusion: np.ndarray, class_names) -> dict:
 def calibration_bins(
     probabilities: np.ndarray, labels: np.ndarray, bins: int = CALIBRATION_BINS
 ) -> np.ndarray:
-    """Per bin of confidence: (count, mean confidence, accuracy), ``(bins, 3)``; equal widths over (0, 1]."""
+    """Count, mean confidence and accuracy of each confidence bin: ``(bins, 3)``, equal widths."""
     confidence = probabilities.max(axis=1)
-    right = probabilities.argmax(axis=1) == labels
+    correct = probabilities.argmax(axis=1) == labels
     which = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
     count = np.bincount(which, minlength=bins)
     total = np.maximum(count, 1)
     mean_confidence = np.bincount(which, weights=confidence, minlength=bins) / total
-    accuracy = np.bincount(which, weights=right, minlength=bins) / total
+    accuracy = np.bincount(which, weights=correct, minlength=bins) / total
     return np.stack([count, mean_confidence, accuracy], axis=1)
 
 
 def expected_calibration_error(
     probabilities: np.ndarray, labels: np.ndarray, bins: int = CALIBRATION_BINS
 ) -> float:
-    """Mean gap between confidence and accuracy over bins of confidence (Guo et al., arXiv 1706.04599, equation 3)."""
+    """Mean gap between confidence and accuracy over confidence bins.
+
+    Reference: Guo et al., arXiv 1706.04599, equation 3.
+    """
     count, confidence, accuracy = calibration_bins(probabilities, labels, bins).T
     return float(np.sum(count * np.abs(confidence - accuracy)) / max(count.sum(), 1))
 
@@ -75,9 +85,10 @@ def negative_log_likelihood(logits: np.ndarray, labels: np.ndarray) -> float:
 def bootstrap_intervals(
     confusion: np.ndarray, draws: int = 2000, seed: int = 0
 ) -> dict[str, list[float]]:
-    """95 % intervals by the bootstrap: rows drawn with replacement, as many as there are; percentiles 2.5 and 97.5.
+    """95 % bootstrap intervals: percentiles 2.5 and 97.5 over rows drawn with replacement.
 
-    Every figure here is a function of the confusion matrix, and the matrix of rows so drawn is multinomial: so that is drawn.
+    All figures are functions of the confusion matrix, and the matrix of rows drawn with replacement
+    is multinomial, so the matrix is drawn directly.
 
     Args:
         confusion: counts ``(classes, classes)``, one row at least.
@@ -107,55 +118,56 @@ def bootstrap_intervals(
     }
 
 
-def measure(logits: np.ndarray, split) -> dict:
-    """Every figure of one evaluation, as plain JSON values.
+def measure(logits: np.ndarray, split: Split) -> dict[str, Any]:
+    """All figures of one evaluation, as JSON values.
 
     Args:
-        logits: float ``(rows, classes)``. Log-probabilities do as well.
-        split: a ``dataset.Split`` with labels.
+        logits: float ``(rows, classes)``, or log-probabilities.
+        split: rows with labels.
 
     Returns:
-        A dictionary. ``accuracy`` counts all rows, as the literature does; ``accuracy_clean`` those that copy no train row,
-        exactly or nearly; ``accuracy_clean_exact`` those that copy none exactly. Both are None when the dataset has no train
-        rows, or no row is left. ``balanced_accuracy`` is the mean recall, ``macro_f1`` the mean F1, of the classes that occur.
-        ``..._interval`` is the 95 % bootstrap interval of what it is named after, [low, high].
+        ``accuracy`` counts all rows, as in the literature; ``accuracy_clean`` rows that are not exact
+        or near duplicates of train rows; ``accuracy_clean_exact`` rows that are not exact duplicates.
+        Both are None if the dataset has no train rows, or no row is left. ``balanced_accuracy`` is
+        the mean recall and ``macro_f1`` the mean F1 of the classes that occur. ``..._interval`` is
+        the 95 % bootstrap interval, [low, high].
     """
     labels = split.labels
     probabilities = softmax(logits)
     predicted = probabilities.argmax(axis=1)
-    right = predicted == labels
+    correct = predicted == labels
     confusion = confusion_matrix(labels, predicted, len(split.class_names))
     classes = per_class(confusion, split.class_names)
     present = [figures for figures in classes.values() if figures["support"]]
 
     clean, clean_exact = split.copy_kind == "", split.copy_kind != "exact"
 
-    def share(rows):
-        return float(right[rows].mean()) if split.has_train and rows.any() else None
+    def accuracy(rows: np.ndarray) -> float | None:
+        return float(correct[rows].mean()) if split.has_train and rows.any() else None
 
-    def interval(rows):
-        if share(rows) is None:
+    def interval(rows: np.ndarray) -> list[float] | None:
+        if accuracy(rows) is None:
             return None
         return bootstrap_intervals(
             confusion_matrix(labels[rows], predicted[rows], len(split.class_names))
         )["accuracy"]
 
-    whole = bootstrap_intervals(confusion)
+    intervals = bootstrap_intervals(confusion)
     return {
         "split": split.name,
         "count": len(labels),
-        "accuracy": float(right.mean()),
-        "accuracy_interval": whole["accuracy"],
-        "accuracy_clean": share(clean),
+        "accuracy": float(correct.mean()),
+        "accuracy_interval": intervals["accuracy"],
+        "accuracy_clean": accuracy(clean),
         "accuracy_clean_interval": interval(clean),
-        "accuracy_clean_exact": share(clean_exact),
+        "accuracy_clean_exact": accuracy(clean_exact),
         "accuracy_clean_exact_interval": interval(clean_exact),
         "count_clean": int(clean.sum()) if split.has_train else None,
         "count_clean_exact": int(clean_exact.sum()) if split.has_train else None,
         "balanced_accuracy": float(np.mean([figures["recall"] for figures in present])),
-        "balanced_accuracy_interval": whole["balanced_accuracy"],
+        "balanced_accuracy_interval": intervals["balanced_accuracy"],
         "macro_f1": float(np.mean([figures["f1"] for figures in present])),
-        "macro_f1_interval": whole["macro_f1"],
+        "macro_f1_interval": intervals["macro_f1"],
         "expected_calibration_error": expected_calibration_error(probabilities, labels),
         "loss": negative_log_likelihood(logits, labels),
         "class_names": list(split.class_names),

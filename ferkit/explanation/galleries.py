@@ -130,7 +130,7 @@ def checked(model, split, numbers, explainer) -> dict:
     return figures
 
 
-def as_text(figures: dict, count: int) -> str:
+def format_faithfulness(figures: dict, count: int) -> str:
     """The figures of the checks, in words."""
     lines = [
         f"Checks on {count} faces: areas under the class's probability, in brackets that of random maps as smooth",

@@ -80,7 +80,7 @@ def _size(path):
     return sum(file.stat().st_size for file in files if file.is_file())
 
 
-def as_text(done: Exported, wanted: Format, without_split: str) -> str:
+def format_export(done: Exported, wanted: Format, without_split: str) -> str:
     """What was written and how it was checked, for the screen.
 
     Args:

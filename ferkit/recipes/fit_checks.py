@@ -1,25 +1,24 @@
 """Checks that a recipe fits the dataset and the devices."""
 
 from ferkit.errors import UserError
+from ferkit.recipes.recipe import Recipe
+from generate_data.manifest import Manifest
 
 
-def check_devices_fit(recipe, devices):
-    """Raises UserError when a recipe cannot run on so many devices."""
-    fewest = devices.replicas * recipe.accumulate_steps
-    if recipe.batch_size < fewest:
-        raise UserError(
-            f"--batch_size {recipe.batch_size}: fewer than one image for each of {devices.replicas} devices in "
-            f"{recipe.accumulate_steps} parts; give at least {fewest}."
-        )
-    if recipe.precision == "float16" and devices.replicas > 1:
-        raise UserError(
-            "--precision float16: its loss scale works on one device only; take bfloat16 on several."
-        )
+def check_devices_fit(recipe: Recipe, replicas: int) -> None:
+    """Raise UserError if a recipe cannot run on this number of devices."""
+    minimum = replicas * recipe.accumulate_steps
+    if recipe.batch_size < minimum:
+        problem = f"fewer than one image for each of {replicas} devices in {recipe.accumulate_steps} parts"
+        raise UserError(f"--batch_size {recipe.batch_size}", problem, f"give at least {minimum}")
+    if recipe.precision == "float16" and replicas > 1:
+        problem = "its loss scaling works on one device only"
+        raise UserError("--precision float16", problem, "use bfloat16 on several devices")
 
 
-def check_batch_fits(recipe, manifest):
+def check_batch_fits(recipe: Recipe, manifest: Manifest) -> None:
+    """Raise UserError if a batch is larger than the training split."""
     rows = len(manifest.split("train"))
     if recipe.batch_size > rows:
-        raise UserError(
-            f"--batch_size {recipe.batch_size}: larger than the dataset's {rows:,} train rows; give at most {rows}."
-        )
+        problem = f"larger than the dataset's {rows:,} train rows"
+        raise UserError(f"--batch_size {recipe.batch_size}", problem, f"give at most {rows}")

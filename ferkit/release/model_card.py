@@ -1,175 +1,184 @@
-"""A model card: what a released model is, how good, on what, and what it must not be used for (arXiv 1810.03993)."""
+"""The model card of a released model: its accuracy, data, limits and intended use.
+
+Reference: Mitchell et al., arXiv 1810.03993.
+"""
 
 import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 WIDTH = 130
 
 FER2013 = """
-FER2013 (Goodfellow et al., arXiv 1307.0414): faces found by web search for emotion words, 48x48 gray pixels, noisily labelled:
-people get two images of three right. Some images are no faces; many are copies of each other, which is why every accuracy here
-stands beside that on images that copy no training image. Collected for research; the photos belong to others. Kaggle hands it out
-under its competition's rules, and no licence covers the photos. None of them is in this file.
+FER2013 (Goodfellow et al., arXiv 1307.0414): faces found by web search for emotion words, 48x48 gray pixels, with noisy labels:
+people label two of three images correctly. Some images show no face. Many are duplicates of each other, so every accuracy is also
+given for images that duplicate no training image. The dataset was collected for research, and the photos belong to others. Kaggle
+distributes it under its competition's rules; no license covers the photos. This file contains none of them.
 """
-OTHER_DATA = "See the dataset's own terms. None of its images is in this file."
+OTHER_DATA = "See the terms of the dataset. This file contains none of its images."
 VOTES = """
-The training targets were mixed with FER+ votes (Barsoum et al., arXiv 1608.01041; Microsoft's FERPlus, MIT licence): **extra
-supervision** that a comparison with models trained on FER2013's labels alone must name. Accuracy is against FER2013's labels.
+The training targets include FER+ votes (Barsoum et al., arXiv 1608.01041; Microsoft's FERPlus, MIT license). This is **extra
+supervision**: mention it when you compare with models trained on FER2013's labels only. Accuracy refers to FER2013's labels.
 """
 TEACHER = """
-Part of the training targets came from other trained models, see `teacher` below: what they were trained on counts here too.
+A part of the training targets are predictions of other models, see `teacher` below: their training data count here too.
 """
 USE = (
-    "For: studying facial expression recognition, teaching, and demonstrations on faces of people who agreed.",
-    "It names the expression that annotators would see in a picture. That is not what a person feels: one face stands for many "
-    "states, and annotators differ by culture.",
-    "Not for: judging, selecting, grading, policing or selling to people by their faces, hidden observation, medical or legal "
-    "decisions. In the European Union the AI Act forbids emotion recognition at work and in schools, but for medical and safety "
-    "reasons.",
+    "Intended use: research on facial expression recognition, teaching, and demonstrations on faces of people who agreed to it.",
+    "It predicts the expression that annotators would see in a picture. This is not what a person feels: one face can mean many "
+    "things, and annotators differ by culture.",
+    "Not for judging, selecting, grading, policing or selling to people by their faces, hidden observation, or medical and legal "
+    "decisions. In the European Union, the AI Act prohibits emotion recognition at work and in schools, except for medical and "
+    "safety reasons.",
 )
 LIMITS = (
-    "It knows frontal, cropped faces of {side}x{side} pixels, {colours}. Another crop, profile, mask, dark light or blur make it "
-    "worse, by how much was not measured.",
-    'It always answers one of {classes}; it has no answer "no face" or "none of these".',
-    "Rare classes are recognized worst (see recall above). Web images over-represent some ages, skin colours and posed faces; "
-    "accuracy by group was not measured, since the data do not name groups.",
-    "The epoch, the recipe and the temperature were chosen on the images that it is measured on here, so the figures are "
-    "a little too good. The calibration error in halves is not: fitted on one half, measured on the other.",
+    "The model was trained on frontal, cropped faces of {side}x{side} pixels, {colors}. Other crops, profiles, masks, poor light "
+    "and blur reduce its accuracy; by how much has not been measured.",
+    'It always predicts one of {classes}; it cannot answer "no face" or "none of these".',
+    "Rare classes are recognized worst (see recall above). Web images over-represent some ages, skin colors and posed faces. "
+    "Accuracy by group has not been measured, since the dataset does not contain groups.",
+    "The epoch, the recipe and the temperature were chosen on the images of this evaluation, so the figures are slightly "
+    "optimistic. The held-out calibration error is not: it is fitted on one half and measured on the other.",
 )
-UNKNOWN_TRAINING = "The file was released without its run folder: how it was trained is not known."
+UNKNOWN_TRAINING = "The file was released without its run folder: its training is unknown."
 SHARES = (
     ("accuracy, all images", "accuracy"),
-    ("accuracy, images that copy no training image", "accuracy_clean"),
+    ("accuracy, without duplicates of training images", "accuracy_clean"),
     ("balanced accuracy", "balanced_accuracy"),
     ("macro F1", "macro_f1"),
     ("expected calibration error, 15 bins", "expected_calibration_error"),
 )
 
 
-def model_card(figures: dict) -> str:
-    """The card, as Markdown.
+Figures = dict[str, Any]
+
+
+def model_card(figures: Figures) -> str:
+    """The card as Markdown.
 
     Args:
-        figures: of ``release.release``.
+        figures: the figures of ``release.release``.
     """
     name, split = figures["name"], figures["split"]
     steps = [
         *reversed(figures["training_before"]),
         *([figures["training"]] if figures["training"] else []),
     ]
-    given = f"--weights {name}" if figures["ships"] else f"--checkpoint {name}.keras"
+    given = f"--weights {name}" if figures["ships"] else f"--weights {name}.keras"
     parts = [
         f"# {name}",
         _wrapped(_what(figures)),
         f"    python main.py evaluate -d DIR {given} --split {split} --tta flip",
-        "## How well",
+        "## Accuracy",
         _wrapped(_measured_on(figures)),
         _shares(figures),
-        "Per class, one view:",
+        "For each class, one view:",
         _per_class(figures["plain"]["per_class"]),
         "## Calibration",
         _wrapped(_calibration(figures)),
         "## Data",
         *_data(figures["data"], {key for step in steps for key in step.get("How", {})}),
-        "## Use and misuse",
+        "## Intended use",
         _bullets(USE),
         "## Limits",
         _bullets(text.format(**_about_input(figures)) for text in LIMITS),
         *(_trainings(steps) if steps else ["## Training", UNKNOWN_TRAINING]),
-        "## Released",
+        "## Release",
         _table(["", ""], [[key, str(value)] for key, value in figures["released"].items()]),
     ]
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
 
 
-def _what(figures):
+def _what(figures: Figures) -> str:
     model = figures["model"]
     half = ", kernels stored in half precision" if figures["half_precision"] else ""
     return (
-        f"A {model['model']} model of {model['parameters']:,} parameters and {model['multiply_adds'] / 1e6:.1f} M multiply-adds "
-        f"a face; {figures['bytes']:,} bytes{half}. Pixels 0 to 255 in, {'x'.join(map(str, model['input']))}; logits of "
-        f"{', '.join(figures['data']['class_names'])} out."
+        f"A {model['model']} model with {model['parameters']:,} parameters and {model['multiply_adds'] / 1e6:.1f} M "
+        f"multiply-adds per face; {figures['bytes']:,} bytes{half}. Input: pixels from 0 to 255, "
+        f"{'x'.join(map(str, model['input']))}. Output: logits of {', '.join(figures['data']['class_names'])}."
     )
 
 
-def _measured_on(figures):
+def _measured_on(figures: Figures) -> str:
     public = figures["data"]["dataset"] == "fer2013" and figures["data"]["val_from"] == "source"
     where = f"the {figures['split']} split{' (PublicTest)' if public else ''}"
-    return (
-        f"On {where}: {figures['plain']['count']:,} images. In brackets 95 % bootstrap intervals."
-    )
+    return f"Measured on {where}: {figures['plain']['count']:,} images, with 95 % bootstrap intervals in brackets."
 
 
-def _shares(figures):
+def _shares(figures: Figures) -> str:
     rows = [
         [title, *(_with_interval(figures[view], key) for view in ("plain", "flip"))]
         for title, key in SHARES
     ]
-    return _table(["", "one view", "averaged over mirror images (`--tta flip`)"], rows)
+    return _table(["", "one view", "flip-averaged (`--tta flip`)"], rows)
 
 
-def _with_interval(figures, key):
+def _with_interval(figures: Figures, key: str) -> str:
     value, interval = figures[key], figures.get(f"{key}_interval")
     if value is None:
         return "unknown"
     return f"{value:.2%}" + (f" [{interval[0]:.2%}, {interval[1]:.2%}]" if interval else "")
 
 
-def _per_class(classes):
+def _per_class(classes: dict[str, dict[str, float]]) -> str:
     rows = [
         [
             label,
-            *(f"{own[key]:.1%}" for key in ("precision", "recall", "f1")),
-            f"{own['support']:,}",
+            *(f"{row[key]:.1%}" for key in ("precision", "recall", "f1")),
+            f"{row['support']:,}",
         ]
-        for label, own in classes.items()
+        for label, row in classes.items()
     ]
     return _table(["class", "precision", "recall", "F1", "images"], rows)
 
 
-def _calibration(figures):
+def _calibration(figures: Figures) -> str:
     first, second = figures["calibration_errors_held_out"]
-    least, least_of_two = figures["calibration_errors_if_perfect"]
+    perfect, perfect_flip = figures["calibration_errors_if_perfect"]
     text = (
-        f"Temperature {figures['temperature']:.3f} (arXiv 1706.04599), fitted on the {figures['split']} split, for one view and "
-        "for the average over mirror images together, and folded into the last layer: the model's probabilities are the "
-        f"calibrated ones. Expected calibration error of one view before: {figures['calibration_error_before']:.2%}. Fitted on "
-        f"one half of the split and measured on the other, mean over 20 halvings: {first:.2%} with one view, {second:.2%} with "
-        f"two. A half has few images: a perfectly calibrated model would measure {least:.2%} and {least_of_two:.2%} there, as "
-        "labels drawn from the probabilities themselves show."
+        f"Temperature {figures['temperature']:.3f} (arXiv 1706.04599), fitted on the {figures['split']} split for one view and "
+        "the flip average together, and merged into the last layer, so that the model's probabilities are calibrated. "
+        f"Expected calibration error of one view before: {figures['calibration_error_before']:.2%}. Fitted on one half of the "
+        f"split and measured on the other, mean over 20 random halvings: {first:.2%} with one view, {second:.2%} flip-averaged. "
+        f"With so few images, a perfectly calibrated model would measure {perfect:.2%} and {perfect_flip:.2%} (labels drawn "
+        "from its own probabilities)."
     )
     if figures["half_precision"]:
         text += (
-            f" Half precision changes logits by {figures['largest_difference']:.4f} at most; accuracy before release "
-            f"{figures['accuracy_before']:.2%}, after {figures['plain']['accuracy']:.2%}."
+            f" Half precision changes logits by at most {figures['largest_difference']:.4f}; the accuracy is "
+            f"{figures['accuracy_before']:.2%} before release and {figures['plain']['accuracy']:.2%} after."
         )
     return text
 
 
-def _data(data, how):
+def _data(data: dict[str, Any], how: set[str]) -> Iterator[str]:
     rows, is_fer = data["rows"], data["dataset"] == "fer2013"
-    taken = ", ".join(data["taken"])
-    counts = f"Trained on {rows.get('train', 0):,} images, chosen on {rows.get('val', 0):,}; set up from {taken}."
+    sources = ", ".join(data["taken"])
+    counts = (
+        f"Trained on {rows.get('train', 0):,} images, selected on {rows.get('val', 0):,}; "
+        f"prepared from {sources}."
+    )
     yield FER2013 if is_fer else OTHER_DATA
-    yield counts + (" PrivateTest was not used for anything." if is_fer else "")
-    if "vote_weight" in how:
+    yield counts + (" PrivateTest was not used." if is_fer else "")
+    if how & {"vote_weight", "soft_labels"}:  # the second is the name of version 0.1
         yield VOTES
     if "teacher" in how:
         yield TEACHER
 
 
-def _about_input(figures):
+def _about_input(figures: Figures) -> dict[str, Any]:
     side, _, channels = figures["model"]["input"]
     classes = ", ".join(figures["data"]["class_names"])
-    return {"side": side, "colours": "gray" if channels == 1 else "colour", "classes": classes}
+    return {"side": side, "colors": "gray" if channels == 1 else "color", "classes": classes}
 
 
-def _trainings(steps):
+def _trainings(steps: Sequence[dict[str, Any]]) -> Iterator[str]:
     for number, step in enumerate(steps, start=1):
         which = f", step {number} of {len(steps)}" if len(steps) > 1 else ""
         yield from (f"## Training{which}", _sections(step))
 
 
-def _sections(training):
+def _sections(training: dict[str, Any]) -> str:
     rows = [
         [f"{title.lower()}: {key}", value]
         for title, section in training.items()
@@ -178,18 +187,18 @@ def _sections(training):
     return _table(["", ""], rows)
 
 
-def _table(heads, rows):
+def _table(heads: list[str], rows: Iterable[list[str]]) -> str:
     lines = [heads, ["---"] * len(heads), *rows]
     return "\n".join(
         "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines
     )
 
 
-def _wrapped(text):
+def _wrapped(text: str) -> str:
     return textwrap.fill(text, WIDTH)
 
 
-def _bullets(texts):
+def _bullets(texts: Iterable[str]) -> str:
     return "\n".join(
         textwrap.fill(text, WIDTH, initial_indent="- ", subsequent_indent="  ") for text in texts
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from ferkit.evaluation.evaluate import as_text, evaluate
+from ferkit.evaluation.evaluate import evaluate_split, format_evaluation
 from ferkit.input_pipeline.dataset import Split
 from ferkit.input_pipeline.fit_images import resize_to_input
 from ferkit.models.saved_model import load_model
@@ -29,7 +29,7 @@ def report_best_epoch(run: RunFolder, val_split: Split) -> str:
         The figures and the path of the report, for the terminal.
     """
     model = load_model(run.best)
-    figures, probabilities = evaluate(model, val_split)
+    figures, probabilities = evaluate_split(model, val_split)
     history = run.history()
     best = run.best_epoch(history)
     views = model_pictures(model, sample_faces(model, val_split))
@@ -45,7 +45,7 @@ def report_best_epoch(run: RunFolder, val_split: Split) -> str:
     )
     return (
         f"\nFinished. Best epoch: {best['epoch']} of {len(history)}, saved as {run.best}\n"
-        f"{as_text(figures)}\nReport: {page}"
+        f"{format_evaluation(figures)}\nReport: {page}"
     )
 
 

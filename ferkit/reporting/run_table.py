@@ -67,7 +67,7 @@ def list_runs(folder: str | Path, sort: str = "best") -> list[dict]:
     return rows
 
 
-def as_text(rows: list[dict]) -> str:
+def format_run_table(rows: list[dict]) -> str:
     """The rows as a table for the screen, and what one must know to read it."""
     lines = [TITLES, *(_cells(row) for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]

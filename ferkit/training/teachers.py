@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from ferkit.evaluation.evaluate import view_logits
-from ferkit.evaluation.metrics import averaged
+from ferkit.evaluation.evaluate import logits_per_view
+from ferkit.evaluation.metrics import mean_probabilities
 from ferkit.files import written_atomically
 from ferkit.input_pipeline.dataset import Split
 from ferkit.models.saved_model import load_model
@@ -43,8 +43,8 @@ def teacher_probabilities(split: Split, teachers: str, store: Path | None = None
             files, desc="Predictions of the teachers", unit="model", leave=False, disable=None
         )
         models = (load_model(file, class_names=split.class_names) for file in shown)
-        predictions = averaged(
-            np.concatenate([view_logits(model, split, "flip") for model in models]).astype(
+        predictions = mean_probabilities(
+            np.concatenate([logits_per_view(model, split, "flip") for model in models]).astype(
                 np.float64
             )
         )

@@ -144,5 +144,5 @@ def test_mixing_leaves_order_keys_and_augmentation_as_they_are():
         epoch_plan(labels, "shuffle", 1, 2),
         epoch_plan(labels, "shuffle", 1, 2, mixup=0.2, cutmix=1.0),
     )
-    for name in ("rows", "keys", "draws"):
+    for name in ("rows", "row_seeds", "random"):
         np.testing.assert_array_equal(getattr(plain, name), getattr(mixing, name))

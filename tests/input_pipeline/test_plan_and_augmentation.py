@@ -24,7 +24,7 @@ def by_row(plan):
 
 def test_a_plan_repeats_and_differs_between_epochs_and_seeds():
     first, again = epoch_plan(LABELS, "shuffle", 3, 5), epoch_plan(LABELS, "shuffle", 3, 5)
-    for name in ("rows", "keys", "draws"):
+    for name in ("rows", "row_seeds", "random"):
         np.testing.assert_array_equal(getattr(first, name), getattr(again, name))
     for other in (epoch_plan(LABELS, "shuffle", 3, 6), epoch_plan(LABELS, "shuffle", 4, 5)):
         assert not np.array_equal(first.rows, other.rows)
@@ -63,14 +63,14 @@ def test_new_purposes_leave_the_numbers_of_the_old_ones():
 
 def test_shares_are_beta_numbers_of_each_row():
     labels = np.zeros(4000, int)
-    assert (epoch_plan(labels, "shuffle", 0, 0).shares == 1).all()
+    assert (epoch_plan(labels, "shuffle", 0, 0).mix_lambdas == 1).all()
     plan = epoch_plan(labels, "shuffle", 0, 0, mixup=0.2, cutmix=1.0)
     # Beta(a, a): mean 1/2, variance 1 / (4 (2a + 1)).
     np.testing.assert_allclose(plan.mix_lambdas.mean(axis=0), 0.5, atol=0.03)
     np.testing.assert_allclose(plan.mix_lambdas.var(axis=0), [1 / 5.6, 1 / 12], atol=0.01)
     alone = epoch_plan(labels, "shuffle", 0, 0, cutmix=1.0)
-    np.testing.assert_array_equal(alone.shares[:, 1], plan.mix_lambdas[:, 1])
-    assert (alone.shares[:, 0] == 1).all()
+    np.testing.assert_array_equal(alone.mix_lambdas[:, 1], plan.mix_lambdas[:, 1])
+    assert (alone.mix_lambdas[:, 0] == 1).all()
 
 
 def images_and_draws(rng, count=6, size=16):

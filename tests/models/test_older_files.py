@@ -52,7 +52,7 @@ def test_renamed_fields_are_read_and_flags_accepted(copies, capsys):
     assert (recipe.affine_probability, recipe.zoom_out, recipe.erase_max_area) == (0.7, 0.1, 0.2)
     words = ["train", "-d", str(copies / "dataset"), "--run", str(copies / "run"), "--resume"]
     assert main([*words, "--warp_share", "0.7", "--erase_most", "0.2"]) == 0
-    assert "2 epochs, batch 16" in capsys.readouterr().out
+    assert "2 epochs, batch size 16" in capsys.readouterr().out
 
 
 def test_a_dataset_is_read_and_measured(copies, capsys):

@@ -5,12 +5,12 @@ import pytest
 
 from dan_tf import DAN
 from deep_emotion import DeepEmotion
-from ferkit.evaluation.metrics import averaged, expected_calibration_error, softmax
+from ferkit.evaluation.metrics import expected_calibration_error, mean_probabilities, softmax
 from ferkit.release.calibration import (
     errors_if_perfect,
     fit_temperature,
-    fold_temperature,
     held_out_errors,
+    merge_temperature,
 )
 
 
@@ -35,14 +35,14 @@ def test_two_views_share_one_temperature(rng):
     alone = fit_temperature(views[:1], labels)
     shared = fit_temperature(views, labels)
     assert alone > shared > 1  # the average over views is less sure already
-    probabilities = averaged(views / shared)
+    probabilities = mean_probabilities(views / shared)
     np.testing.assert_allclose(
         probabilities, (softmax(views[0] / shared) + softmax(views[1] / shared)) / 2
     )
 
     def loss(temperature):
         return -sum(
-            np.log(averaged(views[:n] / temperature)[np.arange(6000), labels]).mean()
+            np.log(mean_probabilities(views[:n] / temperature)[np.arange(6000), labels]).mean()
             for n in (1, 2)
         )
 
@@ -82,5 +82,5 @@ def test_folding_divides_the_logits(make, rng):
     model = make()
     pixels = rng.integers(0, 256, (3, 48, 48, 1)).astype("float32")
     before = np.array(model(pixels))
-    fold_temperature(model, 2.5)
+    merge_temperature(model, 2.5)
     np.testing.assert_allclose(np.array(model(pixels)), before / 2.5, rtol=1e-4, atol=1e-5)

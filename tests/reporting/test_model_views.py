@@ -33,8 +33,8 @@ def test_the_registry_finds_them(dan):
         "deep_emotion": ["transformer"],
         "dan": ["attention"],
     }
-    assert entry_of_model(dan).pictures["attention"] is attention_pictures
-    assert ModelPackage("none", "generate_data", "None").pictures == {}
+    assert entry_of_model(dan).visualizations["attention"] is attention_pictures
+    assert ModelPackage("none", "generate_data", "None").visualizations == {}
 
 
 # ---- Deep-Emotion -------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ferkit.cli import main
-from ferkit.reporting.run_table import COLUMNS, as_text, list_runs
+from ferkit.reporting.run_table import COLUMNS, format_run_table, list_runs
 
 ROOT = Path(__file__).resolve().parents[2]
 HEADER = "epoch,learning_rate,loss,accuracy,val_loss,val_accuracy,val_accuracy_clean,val_balanced_accuracy,val_macro_f1"
@@ -148,7 +148,7 @@ def test_a_run_of_another_version_is_listed(tmp_path):
 
 
 def test_the_table_lines_up(runs):
-    lines = as_text(list_runs(runs)).splitlines()
+    lines = format_run_table(list_runs(runs)).splitlines()
     assert lines[0].split() == (
         ["run", "model", "recipe", "seed", "status", "best", "accuracy", "clean", "macro"]
         + ["F1", "val", "loss", "epochs", "started", "commit"]

@@ -13,7 +13,7 @@ from ferkit.reporting.model_views import picture_grid
 from ferkit.reporting.tensorboard import TensorBoardLog
 
 CONFUSION = np.arange(49).reshape(7, 7)
-TAGS = ["validation/confusion", "train/faces as the model is shown them", "model/transformer"]
+TAGS = ["validation/confusion", "train/augmented faces", "model/transformer"]
 
 
 @pytest.fixture(scope="module")

@@ -56,9 +56,8 @@ def losses(model_name, strategy, count, steps, **changes):
 
     from ferkit.input_pipeline.dataset import Split
     from ferkit.recipes.named import named_recipe
-    from ferkit.training.build_model import build_model
+    from ferkit.training.build_model import build_model, seed_everything
     from ferkit.training.step import TrainingStep
-    from ferkit.training.trainer import seed_everything
     from tests.support.toy_data import CLASS_NAMES
     from tests.support.training_batches import training_batches
 

@@ -82,7 +82,7 @@ def test_a_run_of_an_older_version_is_not_started_over(checkpoints):
     (checkpoints.folder / "state.npz").write_bytes(b"PK")
     with pytest.raises(
         UserError,
-        match=r"state\.npz: a checkpoint of an older version, which this one cannot resume",
+        match=r"state\.npz: a checkpoint of an older version, which cannot be resumed",
     ):
         checkpoints.load()
 
@@ -122,10 +122,10 @@ def test_drafts_of_killed_processes_go_and_other_files_stay(tmp_path):
 @pytest.mark.skipif(os.name == "nt", reason="no flock there")
 def test_a_folder_has_one_user_at_a_time(tmp_path):
     with (
-        exclusive_lock(tmp_path, "taken"),
+        exclusive_lock(tmp_path, UserError("folder", "taken")),
         pytest.raises(UserError, match="taken"),
-        exclusive_lock(tmp_path, "taken"),
+        exclusive_lock(tmp_path, UserError("folder", "taken")),
     ):
         pass
-    with exclusive_lock(tmp_path, "taken"):
+    with exclusive_lock(tmp_path, UserError("folder", "taken")):
         pass

@@ -170,22 +170,25 @@ def test_tf_config_is_read():
     [
         (
             None,
-            "TF_CONFIG: not set, and --strategy multiworker needs it on every machine: TF_CONFIG='{",
+            "TF_CONFIG: not set; --strategy multiworker requires it on every machine; for example TF_CONFIG='{",
         ),
         ("", "TF_CONFIG: not set"),
         ("{", "TF_CONFIG: cannot be read (Expecting"),
         ("[1]", "TF_CONFIG: cannot be read"),
-        ("{}", "TF_CONFIG: lacks 'cluster'; received '{}', expected for example TF_CONFIG="),
+        ("{}", "TF_CONFIG: lacks 'cluster'; received '{}'; expected for example TF_CONFIG="),
         ('{"cluster": {"worker": ["a:1"]}}', "lacks 'task'"),
         ('{"cluster": {}, "task": {"type": "worker", "index": 0}}', "lacks 'worker'"),
-        (config(index=2), "TF_CONFIG: task index 2, and there are 2 of type worker; give 0 to 1"),
+        (
+            config(index=2),
+            "TF_CONFIG: task index 2 is out of range: there are 2 of type worker; give 0 to 1",
+        ),
         (config(index="0"), "TF_CONFIG: "),
-        (config(type="ps"), "only workers (and a chief) train here; received task type 'ps'"),
+        (config(type="ps"), "only workers and a chief are supported; received task type 'ps'"),
         (
             config({"worker": ["a:1", "b"]}),
-            "TF_CONFIG: 'b' is no address; expected host:port, for example host1:12345",
+            "TF_CONFIG: 'b' is not an address; expected host:port, for example host1:12345",
         ),
-        (config({"worker": ["a:1", "a:1"]}), "an address is given twice in a:1, a:1"),
+        (config({"worker": ["a:1", "a:1"]}), "an address appears twice in a:1, a:1"),
     ],
 )
 def test_a_wrong_tf_config_is_one_line(text, message):

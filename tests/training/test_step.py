@@ -8,10 +8,9 @@ from ferkit.evaluation.inference import BatchedLogits
 from ferkit.input_pipeline.sharding import slice_of
 from ferkit.models.saved_model import load_model
 from ferkit.recipes.named import named_recipe
-from ferkit.training.build_model import build_model, precision
+from ferkit.training.build_model import build_model, precision, seed_everything
 from ferkit.training.devices import one_device
 from ferkit.training.step import TrainingStep
-from ferkit.training.trainer import seed_everything
 
 # No batch normalization, and a warp of noise would turn every last digit into another number: the paper's net, on smooth images.
 PLAIN = {

@@ -69,7 +69,7 @@ def test_soft_labels_without_votes_or_classes_are_errors(voted, toy_split):
         match=r"--vote_weight: the dataset has no FER\+ votes; run setup again with --ferplus",
     ):
         training_batches(toy_split(count=5), Recipe(vote_weight=0.5), (48, 48, 1))
-    with pytest.raises(UserError, match="has none of these classes, but calm, cross"):
+    with pytest.raises(UserError, match="the dataset's classes are calm, cross"):
         row_targets(
             dataclasses.replace(voted, class_names=("calm", "cross"), labels=voted.labels % 2), 0.5
         )
@@ -140,7 +140,7 @@ def test_a_split_reads_the_votes_of_its_manifest(tmp_path):
 def test_torn_votes_are_an_error_that_names_the_manifest(text, tmp_path):
     with pytest.raises(
         DataError,
-        match=r"manifest\.csv: column votes is not 10 whole numbers a row\. Run set-up again",
+        match=r"manifest\.csv: column votes does not have 10 integers in each row; run set-up again",
     ):
         load_split(tmp_path, "train", manifest_with(tmp_path, ["4;0;0;1;3;2;0;0;0;0", text]))
 

@@ -12,10 +12,11 @@ from ferkit.evaluation.evaluate import split_logits
 from ferkit.evaluation.metrics import measure
 from ferkit.models.saved_model import load_model
 from ferkit.recipes.named import named_recipe
+from ferkit.training.build_model import seed_everything
 from ferkit.training.health_checks import HealthChecks
 from ferkit.training.progress_bar import duration
 from ferkit.training.run_folder import RunFolder
-from ferkit.training.trainer import Trainer, seed_everything
+from ferkit.training.trainer import Trainer
 
 RECIPE = named_recipe(
     "deep_emotion",

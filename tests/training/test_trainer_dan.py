@@ -8,8 +8,9 @@ import pytest
 
 from dan_tf import DAN
 from ferkit.recipes.named import named_recipe
+from ferkit.training.build_model import seed_everything
 from ferkit.training.run_folder import RunFolder
-from ferkit.training.trainer import Trainer, seed_everything
+from ferkit.training.trainer import Trainer
 from tests.training.test_trainer import same_but_for_speed, stop_after
 
 RECIPE = named_recipe(
