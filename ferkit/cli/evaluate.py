@@ -6,6 +6,7 @@ import dataclasses
 import generate_data
 from ferkit.cli.arguments import TTA, add_data, check_positive
 from ferkit.cli.which_model import ModelChoice, add_model_choice, resolve
+from ferkit.files import write_json
 from ferkit.models.shipped_weights import shipped_weights
 from ferkit.tensorflow_runtime import import_tensorflow
 
