@@ -2,6 +2,8 @@
 
 import importlib
 
+import keras
+
 _HOMES = {
     "DAN": "network",
     "DANTraining": "network",
@@ -22,7 +24,7 @@ _HOMES = {
 __all__ = sorted(_HOMES)
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> type[keras.Model]:
     if name not in _HOMES:
         raise AttributeError(f"module 'dan_tf' has no attribute {name!r}")
     return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)

@@ -1,13 +1,16 @@
 """DAN's attention: spatial, channel, the head made of both, and the fusion of the heads (arXiv 2109.07270, section 3)."""
 
+from typing import Any
+
 import keras
+import tensorflow as tf
 from keras import initializers, layers, ops
 
 from .kernel_cropping import reachable_taps
 from .normalization import BatchNormalization
 
 
-def _convolution(filters, kernel_size, name):
+def _convolution(filters: int, kernel_size: tuple[int, int] | int, name: str) -> Conv2D:
     """Without a bias: the batch norm behind it would take it away again. (The reference has it; it does nothing.)"""
     initializer = initializers.VarianceScaling(
         2.0, mode="fan_out", distribution="untruncated_normal"
@@ -22,7 +25,7 @@ def _convolution(filters, kernel_size, name):
     )
 
 
-def _build(layer, shape):
+def _build(layer: Dense | Conv2D, shape: tuple[Any, ...]) -> tuple[Any, ...]:
     layer.build(shape)
     return layer.compute_output_shape(shape)
 
@@ -43,11 +46,11 @@ class SpatialAttention(layers.Layer):
 
     KERNELS = ((3, 3), (1, 3), (3, 1))
 
-    def __init__(self, width, **kwargs):
+    def __init__(self, width: int, **kwargs) -> None:
         super().__init__(**kwargs)
         self.width = width
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple[None, int, int, int]) -> None:
         self.reduce, self.reduce_norm = (
             _convolution(self.width, 1, "reduce"),
             BatchNormalization(name="reduce_norm"),
@@ -62,10 +65,10 @@ class SpatialAttention(layers.Layer):
             self.norms.append(BatchNormalization(name=f"norm_{rows}x{columns}"))
             self.norms[-1].build(_build(self.convolutions[-1], narrow))
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         return inputs * self.attention_map(inputs, training)
 
-    def attention_map(self, inputs, training=False):
+    def attention_map(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         """The map alone, ``(batch, height, width, 1)``, 0 or more."""
         narrow = self.reduce_norm(self.reduce(inputs), training=training)
         branches = []
@@ -93,11 +96,11 @@ class ChannelAttention(layers.Layer):
         ``(batch, channels)``.
     """
 
-    def __init__(self, width, **kwargs):
+    def __init__(self, width: int, **kwargs) -> None:
         super().__init__(**kwargs)
         self.width = width
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple[None, int, int, int]) -> None:
         small = initializers.RandomNormal(stddev=0.001)
         self.squeeze = layers.Dense(
             self.width, use_bias=False, kernel_initializer=small, name="squeeze"
@@ -110,7 +113,7 @@ class ChannelAttention(layers.Layer):
         self.norm.build(narrow)
         self.excite.build(narrow)
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         pooled = ops.mean(inputs, axis=(1, 2))
         return pooled * self.excite(ops.relu(self.norm(self.squeeze(pooled), training=training)))
 
@@ -135,20 +138,20 @@ class CrossAttentionHead(layers.Layer):
         ``(batch, channels)``.
     """
 
-    def __init__(self, spatial_width, channel_width, **kwargs):
+    def __init__(self, spatial_width: int, channel_width: int, **kwargs) -> None:
         super().__init__(**kwargs)
         self.spatial_width, self.channel_width = spatial_width, channel_width
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple[None, int, int, int]) -> None:
         self.spatial = SpatialAttention(self.spatial_width, name="spatial")
         self.channel = ChannelAttention(self.channel_width, name="channel")
         self.spatial.build(input_shape)
         self.channel.build(input_shape)
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         return self.channel(self.spatial(inputs, training=training), training=training)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple[None, int, int, int]) -> tuple[None, int]:
         return input_shape[0], input_shape[-1]
 
     def get_config(self):
@@ -171,9 +174,9 @@ class HeadFusion(layers.Layer):
         ``(batch, heads, channels)``.
     """
 
-    def call(self, heads):
+    def call(self, heads: list[tf.Tensor]) -> tf.Tensor:
         stacked = ops.stack(heads, axis=1)
         return ops.log_softmax(stacked, axis=1) if len(heads) > 1 else stacked
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: list[tuple[None, int]]) -> tuple[None, int, int]:
         return input_shape[0][0], len(input_shape), input_shape[0][1]

@@ -1,6 +1,7 @@
 """Batch normalization with PyTorch's conventions, by which the reference of DAN was trained."""
 
 import keras
+import tensorflow as tf
 from keras import ops
 
 
@@ -16,10 +17,10 @@ class BatchNormalization(keras.layers.BatchNormalization):
         ``(batch, ..., channels)``.
     """
 
-    def __init__(self, momentum=0.9, epsilon=1e-5, **kwargs):
+    def __init__(self, momentum: float = 0.9, epsilon: float = 1e-5, **kwargs) -> None:
         super().__init__(momentum=momentum, epsilon=epsilon, **kwargs)
 
-    def call(self, inputs, training=None, mask=None):
+    def call(self, inputs: tf.Tensor, training: bool | None = None, mask: None = None) -> tf.Tensor:
         if not training or not self.trainable:
             return super().call(inputs, training=False)
         outputs, mean, unbiased = (self._fused if self._may_fuse() else self._plain)(inputs)

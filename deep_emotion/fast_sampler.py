@@ -8,10 +8,16 @@ own are slower than oneDNN's.
 
 import functools
 
+import numpy as np
 import tensorflow as tf
 
 
-def transform(image, theta, out_size, compiled=True):
+def transform(
+    image: tf.Tensor | np.ndarray,
+    theta: tf.Tensor,
+    out_size: tuple[int, int],
+    compiled: bool = True,
+) -> tf.Tensor:
     """Warp by affine theta; see ``transformer.spatial_transform`` for conventions.
 
     Args:
@@ -28,7 +34,7 @@ def transform(image, theta, out_size, compiled=True):
 
 
 @functools.cache
-def _differentiable(out_size, compiled):
+def _differentiable(out_size: tuple[int, int], compiled: bool) -> Bind:
     def build(function):
         function = functools.partial(function, out_size=out_size)
         return tf.function(function, jit_compile=True, autograph=False) if compiled else function
@@ -54,7 +60,9 @@ def _differentiable(out_size, compiled):
     return warp
 
 
-def _grid(shape, out_size):
+def _grid(
+    shape: TensorShape, out_size: tuple[int, int]
+) -> tuple[float, float, tf.Tensor, tf.Tensor]:
     """Centre (x, y) of the input and the output's offsets from it, in input pixels: u (out_width,), v (out_height,)."""
     height, width = shape[1], shape[2]
     out_height, out_width = out_size
@@ -67,7 +75,9 @@ def _grid(shape, out_size):
     return (width - 1) / 2.0, (height - 1) / 2.0, u, v
 
 
-def _cells(shape, theta, out_size):
+def _cells(
+    shape: TensorShape, theta: tf.Tensor, out_size: tuple[int, int]
+) -> tuple[tf.Tensor, ...]:
     """For each output point its cell, its place within it, and whether it may move: all (batch, out_height, out_width)."""
     height, width = shape[1], shape[2]
     centre_x, centre_y, u, v = _grid(shape, out_size)
@@ -83,11 +93,13 @@ def _cells(shape, theta, out_size):
     return cell, x - left, y - top, inside_x, inside_y
 
 
-def _cell_index(image, theta, out_size):
+def _cell_index(image: tf.Tensor, theta: tf.Tensor, out_size: tuple[int, int]) -> tf.Tensor:
     return _cells(image.shape, theta, out_size)[0]
 
 
-def _forward(image, theta, cell, out_size):
+def _forward(
+    image: tf.Tensor, theta: tf.Tensor, cell: tf.Tensor, out_size: tuple[int, int]
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     height, width, channels = image.shape[1:]
     points = out_size[0] * out_size[1]
     padded = tf.pad(image, [[0, 0], [1, 1], [1, 1], [0, 0]])
@@ -108,7 +120,13 @@ def _forward(image, theta, cell, out_size):
     return upper + slope_y * bottom, slope_x, tf.where(inside_y[..., None], slope_y, zero)
 
 
-def _gradient_to_theta(slope_x, slope_y, upstream, shape, out_size):
+def _gradient_to_theta(
+    slope_x: tf.Tensor,
+    slope_y: tf.Tensor,
+    upstream: tf.Tensor,
+    shape: TensorShape,
+    out_size: tuple[int, int],
+) -> tf.Tensor:
     centre_x, centre_y, u, v = _grid(shape, out_size)
 
     def moments(slope):
@@ -133,7 +151,9 @@ def _gradient_to_theta(slope_x, slope_y, upstream, shape, out_size):
     )
 
 
-def _gradient_to_image(image, theta, upstream, out_size):
+def _gradient_to_image(
+    image: tf.Tensor, theta: tf.Tensor, upstream: tf.Tensor, out_size: tuple[int, int]
+) -> tf.Tensor:
     height, width, channels = image.shape[1:]
     cell, right, bottom, _, _ = _cells(image.shape, theta, out_size)
     right, bottom = right[..., None], bottom[..., None]

@@ -1,10 +1,11 @@
 """Dropout whose mask can be a pure function of one key per row, so that a resumed training repeats it exactly."""
 
 import keras
+import tensorflow as tf
 from keras import ops
 
 
-def keyed_uniform(row_keys, size):
+def keyed_uniform(row_keys: tf.Tensor, size: int) -> tf.Tensor:
     """Uniform numbers in [0, 1), a function of (row key, position) only.
 
     Args:
@@ -46,7 +47,7 @@ class KeyedDropout(keras.layers.Layer):
         seed: for use without keys.
     """
 
-    def __init__(self, rate, seed=None, **kwargs):
+    def __init__(self, rate: float, seed: None = None, **kwargs) -> None:
         super().__init__(**kwargs)
         if not 0.0 <= rate < 1.0:
             raise ValueError(f"Expected `rate` to be in [0, 1). Received: rate={rate!r}")
@@ -54,7 +55,7 @@ class KeyedDropout(keras.layers.Layer):
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.row_keys = None
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         if not training or self.rate == 0.0:
             return inputs
         if self.row_keys is None:
@@ -62,7 +63,7 @@ class KeyedDropout(keras.layers.Layer):
         kept = keyed_uniform(self.row_keys, inputs.shape[1]) >= self.rate
         return ops.where(kept, inputs / (1.0 - self.rate), ops.zeros_like(inputs))
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple[None, int]) -> tuple[None, int]:
         return input_shape
 
     def get_config(self):

@@ -1,6 +1,7 @@
 """Deep-Emotion (Minaee, Minaei, Abdolrashidi; arXiv 1902.01019; Sensors 2021, 21, 3046), in three variants."""
 
 import keras
+import tensorflow as tf
 from keras import initializers, layers
 
 from .keyed_dropout import KeyedDropout
@@ -57,16 +58,16 @@ class DeepEmotion(keras.Model):
 
     def __init__(
         self,
-        variant="paper",
-        class_names=FER_CLASSES,
-        image_size=48,
-        channels=1,
-        dropout=0.5,
-        fc_penalty=0.0,
-        sampler="auto",
-        branches=0,
+        variant: str = "paper",
+        class_names: list[str] | tuple[str, ...] = FER_CLASSES,
+        image_size: int = 48,
+        channels: int = 1,
+        dropout: float = 0.5,
+        fc_penalty: float = 0.0,
+        sampler: str = "auto",
+        branches: int = 0,
         **kwargs,
-    ):
+    ) -> None:
         if variant not in VARIANTS:
             raise ValueError(
                 f"Expected `variant` to be one of {VARIANTS}. Received: variant={variant!r}"
@@ -106,7 +107,7 @@ class DeepEmotion(keras.Model):
             branches,
         )
 
-    def get_config(self):
+    def get_config(self) -> dict[str, str | list[str] | float]:
         return {
             "name": self.name,
             "variant": self.variant,
@@ -120,10 +121,12 @@ class DeepEmotion(keras.Model):
         }
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(
+        cls, config: dict[str, str | list[str] | float], custom_objects: None = None
+    ) -> keras.Model:
         return cls(**config)
 
-    def folded(self):
+    def folded(self) -> keras.Model:
         """This model with every sum of branches folded into one plain layer: the same numbers, outside training."""
         if not self.branches:
             return self
@@ -136,7 +139,7 @@ class DeepEmotion(keras.Model):
                 model.get_layer(layer.name).set_weights(weights)
         return model
 
-    def for_export(self):
+    def for_export(self) -> keras.Model:
         """This model with a sampler of plain operations, for other runtimes and batches of any size: XLA compiles each anew."""
         folded = self.folded()
         if self.sampler not in ("auto", "xla"):
@@ -146,28 +149,35 @@ class DeepEmotion(keras.Model):
         return model
 
 
-def _initializer(variant):
+def _initializer(variant: str) -> RandomNormal | VarianceScaling:
     if variant == "paper":
         return initializers.RandomNormal(mean=0.0, stddev=0.05)  # section 3
     # Uniform with variance 1 / (3 fan_in) is PyTorch's default for convolutions and dense layers.
     return initializers.VarianceScaling(1.0 / 3.0, mode="fan_in", distribution="uniform")
 
 
-def _convolution(filters, kernel_size, variant, name, padding="valid", branches=0):
+def _convolution(
+    filters: int,
+    kernel_size: int,
+    variant: str,
+    name: str,
+    padding: str = "valid",
+    branches: int = 0,
+) -> Conv2D:
     settings = {"padding": padding, "kernel_initializer": _initializer(variant), "name": name}
     if branches:
         return BranchedConv2D(filters, kernel_size, branches, **settings)
     return layers.Conv2D(filters, kernel_size, **settings)
 
 
-def _dense(units, variant, name, branches=0, **settings):
+def _dense(units: int, variant: str, name: str, branches: int = 0, **settings) -> Dense:
     settings |= {"kernel_initializer": _initializer(variant), "name": name}
     return (
         BranchedDense(units, branches, **settings) if branches else layers.Dense(units, **settings)
     )
 
 
-def _theta(localized, variant, branches=0):
+def _theta(localized: tf.Tensor, variant: str, branches: int = 0) -> tf.Tensor:
     """Dense 32 -> ReLU -> dense 6, starting at the identity transform."""
     hidden = _dense(32, variant, "localization_dense", branches, activation="relu")
     hidden = hidden(layers.Flatten(name="localization_flatten")(localized))
@@ -183,11 +193,11 @@ def _theta(localized, variant, branches=0):
 class IdentityTheta(initializers.Initializer):
     """A bias that makes theta the identity transform."""
 
-    def __call__(self, shape, dtype=None):
+    def __call__(self, shape: tuple[int], dtype: str | None = None) -> tf.Tensor:
         return keras.ops.convert_to_tensor(IDENTITY_THETA, dtype=dtype)
 
 
-def _features(images, variant, normalize, branches=0):
+def _features(images: tf.Tensor, variant: str, normalize: bool, branches: int = 0) -> tf.Tensor:
     """The figure's feature extractor: two blocks of conv 3x3 -> ReLU -> conv 3x3 -> max-pool 2 -> ReLU, all valid."""
     x = images
     for block in (1, 2):
@@ -200,7 +210,7 @@ def _features(images, variant, normalize, branches=0):
     return x
 
 
-def _paper_graph(images, dropout, sampler, branches=0):
+def _paper_graph(images: tf.Tensor, dropout: float, sampler: str, branches: int = 0) -> tf.Tensor:
     x = _features(images, "paper", normalize=False, branches=branches)
     shape = x.shape[1:]
     x = layers.Reshape(shape)(KeyedDropout(dropout, name="dropout")(layers.Flatten()(x)))
@@ -214,17 +224,17 @@ def _paper_graph(images, dropout, sampler, branches=0):
     return layers.Flatten(name="features")(x)
 
 
-def _input_warp_graph(images, dropout, sampler):
+def _input_warp_graph(images: tf.Tensor, dropout: float, sampler: str) -> tf.Tensor:
     x = _features(_warped(images, sampler, "input_warp"), "input_warp", normalize=True)
     return KeyedDropout(dropout, name="dropout")(layers.Flatten(name="features")(x))
 
 
-def _residual_graph(images, dropout, sampler):
+def _residual_graph(images: tf.Tensor, dropout: float, sampler: str) -> tf.Tensor:
     x = residual_features(_warped(images, sampler, "residual"))
     return KeyedDropout(dropout, name="dropout")(layers.GlobalAveragePooling2D(name="features")(x))
 
 
-def _warped(images, sampler, variant):
+def _warped(images: tf.Tensor, sampler: str, variant: str) -> tf.Tensor:
     """The image as the transformer sees fit, by the port's localization network."""
     where = images
     for index, (filters, kernel_size) in enumerate(((8, 7), (10, 5)), start=1):
@@ -233,7 +243,9 @@ def _warped(images, sampler, variant):
     return SpatialTransformer(sampler, name="transformer")([images, _theta(where, variant)])
 
 
-def _classifier(features, classes, variant, fc_penalty, branches=0):
+def _classifier(
+    features: tf.Tensor, classes: int, variant: str, fc_penalty: float, branches: int = 0
+) -> tf.Tensor:
     """Dense 50 -> ReLU -> dense classes, with the paper's penalty on both kernels; "residual" has the last one alone."""
 
     def dense(units, name, branches=0):

@@ -1,6 +1,7 @@
 """Batch normalization by TensorFlow's fused kernel also in half precision, where Keras's layer computes in float32."""
 
 import keras
+import tensorflow as tf
 from keras import ops
 
 
@@ -15,7 +16,7 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
         ``(batch, height, width, channels)``.
     """
 
-    def call(self, inputs, training=None, mask=None):
+    def call(self, inputs: tf.Tensor, training: bool | None = None, mask: None = None) -> tf.Tensor:
         if (
             not training
             or not self.trainable

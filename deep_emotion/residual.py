@@ -1,5 +1,6 @@
 """The residual feature extractor of ``variant="residual"``: what a small budget of multiply-adds is best spent on."""
 
+import tensorflow as tf
 from keras import layers
 
 from .normalization import FusedBatchNormalization
@@ -7,7 +8,7 @@ from .normalization import FusedBatchNormalization
 WIDTHS = (16, 64, 128, 160)  # channels at 48, 24, 12 and 6 pixels
 
 
-def residual_features(images, widths=WIDTHS):
+def residual_features(images: tf.Tensor, widths: tuple[int, ...] = WIDTHS) -> tf.Tensor:
     """Stem at full size, then one residual block each at a half, a quarter and an eighth: dense 3x3 convolutions.
 
     Args:
@@ -26,7 +27,7 @@ def residual_features(images, widths=WIDTHS):
     return x
 
 
-def _block(x, width, name, strides):
+def _block(x: tf.Tensor, width: int, name: str, strides: int) -> tf.Tensor:
     inner = _convolution(x, width, f"{name}_conv1", strides=strides)
     inner = _convolution(inner, width, f"{name}_conv2", activate=False)
     if strides > 1:
@@ -36,7 +37,14 @@ def _block(x, width, name, strides):
     return layers.ReLU(name=f"{name}_relu")(layers.Add(name=f"{name}_sum")([x, inner]))
 
 
-def _convolution(x, width, name, kernel_size=3, strides=1, activate=True):
+def _convolution(
+    x: tf.Tensor,
+    width: int,
+    name: str,
+    kernel_size: int = 3,
+    strides: int = 1,
+    activate: bool = True,
+) -> tf.Tensor:
     """Convolution, batch normalization and, unless told otherwise, ReLU."""
     settings = {"padding": "same", "use_bias": False, "kernel_initializer": "he_normal"}
     x = layers.Conv2D(width, kernel_size, strides=strides, name=name, **settings)(x)

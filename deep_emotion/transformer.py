@@ -11,7 +11,11 @@ Conventions, the same everywhere in this package:
 Reference: Jaderberg et al., Spatial Transformer Networks, arXiv 1506.02025, equations 1, 5, 6 and 7.
 """
 
+from typing import Any
+
 import keras
+import numpy as np
+import tensorflow as tf
 from keras import ops
 
 IDENTITY_THETA = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
@@ -88,7 +92,13 @@ def bilinear_sample(image, x, y):
     return upper + (lower - upper) * bottom_share
 
 
-def spatial_transform(image, theta, out_height=None, out_width=None, sampler="auto"):
+def spatial_transform(
+    image: tf.Tensor | np.ndarray,
+    theta: tf.Tensor,
+    out_height: None = None,
+    out_width: None = None,
+    sampler: str = "auto",
+) -> tf.Tensor:
     """Warp a batch of images or feature maps by affine theta.
 
     Args:
@@ -147,15 +157,15 @@ class BoundedTheta(keras.layers.Layer):
         ``(batch, 6)``.
     """
 
-    def __init__(self, bound=0.3, step=0.1, **kwargs):
+    def __init__(self, bound: float = 0.3, step: float = 0.1, **kwargs) -> None:
         super().__init__(**kwargs)
         self.bound, self.step = bound, step
 
-    def call(self, inputs):
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
         identity = ops.convert_to_tensor(IDENTITY_THETA, dtype=inputs.dtype)
         return identity + self.bound * ops.tanh(self.step * inputs)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple[None, int]) -> tuple[None, int]:
         return input_shape
 
     def get_config(self):
@@ -178,7 +188,7 @@ class SpatialTransformer(keras.layers.Layer):
     Reference: arXiv 1506.02025, section 3.
     """
 
-    def __init__(self, sampler="auto", **kwargs):
+    def __init__(self, sampler: str = "auto", **kwargs) -> None:
         super().__init__(**kwargs)
         if sampler not in SAMPLERS:
             raise ValueError(
@@ -186,11 +196,13 @@ class SpatialTransformer(keras.layers.Layer):
             )
         self.sampler = sampler
 
-    def call(self, inputs):
+    def call(self, inputs: list[tf.Tensor]) -> tf.Tensor:
         image, theta = inputs
         return spatial_transform(image, theta, sampler=self.sampler)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(
+        self, input_shape: list[tuple[Any, ...]]
+    ) -> tuple[None, int, int, int]:
         return tuple(input_shape[0])
 
     def get_config(self):

@@ -2,8 +2,10 @@
 
 import importlib
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -41,7 +43,7 @@ def check_model_file(path: Path, model_name: str | None = None) -> int:
     return check_model(load_model(path, model_name), str(path))
 
 
-def check_model(model, title: str) -> int:
+def check_model(model: keras.Model, title: str) -> int:
     """Shapes, gradients, batch independence, reload, and the package's own checks; returns how many failed."""
     print(title)
     entry = entry_of_model(model)
@@ -53,11 +55,11 @@ def check_model(model, title: str) -> int:
     return _run(checks)
 
 
-def _title(check):
+def _title(check: Callable) -> str:
     return check.__doc__.splitlines()[0].rstrip(".")
 
 
-def _run(checks):
+def _run(checks: list[tuple[str, Callable]]) -> int:
     failures = 0
     for name, check in checks:
         try:
@@ -69,12 +71,12 @@ def _run(checks):
     return failures
 
 
-def _expect(condition, message):
+def _expect(condition: bool, message: str) -> None:
     if not condition:
         raise ValueError(message)
 
 
-def _cross_entropy():
+def _cross_entropy() -> str:
     # -log(e^2 / (e^2 + e + 1)) and, smoothed by 0.3, that plus 0.1 * ((2 - 1) + (2 - 0)).
     loss = tf.nn.softmax_cross_entropy_with_logits
     plain = float(loss(labels=[1.0, 0.0, 0.0], logits=[2.0, 1.0, 0.0]))
@@ -84,7 +86,7 @@ def _cross_entropy():
     return f"{plain:.6f} and {smooth:.6f} smoothed"
 
 
-def _metrics():
+def _metrics() -> str:
     from ferkit.evaluation.metrics import confusion_matrix, per_class
 
     confusion = confusion_matrix(np.array([0, 0, 0, 1]), np.array([0, 0, 1, 1]), 2)
@@ -96,17 +98,17 @@ def _metrics():
     return "F1 0.8 and 0.667"
 
 
-def _images(model, count=4):
+def _images(model: keras.Model, count: int = 4) -> np.ndarray:
     return (
         np.random.default_rng(0).integers(0, 256, (count, *model.input_shape[1:])).astype("float32")
     )
 
 
-def _logits(model, images):
+def _logits(model: keras.Model, images: np.ndarray) -> np.ndarray:
     return model(tf.constant(images), training=False).numpy()
 
 
-def _shapes(model):
+def _shapes(model: keras.Model) -> str:
     """One row of logits for each image, one logit for each class."""
     shape = _logits(model, _images(model)).shape
     _expect(
@@ -116,7 +118,7 @@ def _shapes(model):
     return f"{model.input_shape[1:]} -> {shape[1:]}, {model.count_params():,} parameters"
 
 
-def _finite_on_extremes(model):
+def _finite_on_extremes(model: keras.Model) -> str:
     """Black, white and noisy images give finite logits."""
     images = np.stack(
         [np.zeros(model.input_shape[1:]), np.full(model.input_shape[1:], 255.0), _images(model)[0]]
@@ -126,7 +128,7 @@ def _finite_on_extremes(model):
     return f"from {logits.min():.2f} to {logits.max():.2f}"
 
 
-def _batch_independent(model):
+def _batch_independent(model: keras.Model) -> str:
     """An image gets the same logits alone and in a batch."""
     images = _images(model)
     logits = _logits(model, images)[:1]
@@ -135,7 +137,7 @@ def _batch_independent(model):
     return f"largest difference {difference:.1e} of the largest logit"
 
 
-def _reloads(model):
+def _reloads(model: keras.Model) -> str:
     """Saved and loaded again, it gives the same logits."""
     import keras
 
@@ -148,7 +150,7 @@ def _reloads(model):
     return f"largest difference {difference:.1e}"
 
 
-def _gradients(model):
+def _gradients(model: keras.Model) -> str:
     """The gradient of the loss reaches every weight."""
     # On a copy whose zero kernels get small values: behind a kernel of zeros every gradient is zero, rightly.
     copy = type(model).from_config(model.get_config())

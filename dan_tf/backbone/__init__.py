@@ -16,7 +16,14 @@ def total_stride(stem_stride: int) -> int:
     return 8 * stem_stride
 
 
-def build_backbone(name, image_size, channels, stem_stride=4, drop_path=0.0, layer_scale=1e-6):
+def build_backbone(
+    name: str,
+    image_size: int,
+    channels: int,
+    stem_stride: int = 4,
+    drop_path: float = 0.0,
+    layer_scale: float = 1e-6,
+) -> keras.Model:
     """A backbone as a model of its own, named "backbone".
 
     Args:
@@ -52,7 +59,7 @@ def build_backbone(name, image_size, channels, stem_stride=4, drop_path=0.0, lay
     return keras.Model(pixels, features, name="backbone")
 
 
-def _check_size(name, image_size, stem_stride):
+def _check_size(name: str, image_size: int, stem_stride: int) -> None:
     least = max(
         total_stride(stem_stride),
         applications.SMALLEST * stem_stride // 4 if name in applications.MAKERS else 0,

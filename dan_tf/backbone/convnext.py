@@ -1,6 +1,7 @@
 """ConvNeXt (Liu et al., arXiv 2201.03545) with real depthwise convolutions, stochastic depth and a choice of stem stride."""
 
 import keras
+import tensorflow as tf
 from keras import initializers, layers, ops
 
 # Blocks and channels of the four stages. Tiny, small and base are the paper's; the smaller ones timm's; face is ours, for small
@@ -23,7 +24,13 @@ MEAN, STD = (
 GRAY_MEAN, GRAY_STD = sum(MEAN) / 3, sum(STD) / 3
 
 
-def convnext(name, pixels, stem_stride=4, drop_path=0.0, layer_scale=1e-6):
+def convnext(
+    name: str,
+    pixels: tf.Tensor,
+    stem_stride: int = 4,
+    drop_path: float = 0.0,
+    layer_scale: float = 1e-6,
+) -> tf.Tensor:
     """The feature map of a ConvNeXt: four stages and a layer norm, no pooling.
 
     With stem stride 4 the map is a 32nd of the image, as in the paper. With 2 or 1 the stem's 4x4 kernel moves in smaller
@@ -68,7 +75,7 @@ def convnext(name, pixels, stem_stride=4, drop_path=0.0, layer_scale=1e-6):
     return LayerNormalization(epsilon=EPSILON, name="output_norm")(x)
 
 
-def _stem_of_convolutions(x, stride, width, channels):
+def _stem_of_convolutions(x: tf.Tensor, stride: int, width: int, channels: int) -> tf.Tensor:
     """Three 3x3 convolutions in place of the stem, its stage without blocks and the step to the next (arXiv 2106.14881)."""
     for index, (filters, step) in enumerate(((width, stride), (width, 1), (channels, 2))):
         x = layers.Conv2D(
@@ -85,14 +92,14 @@ def _stem_of_convolutions(x, stride, width, channels):
     return x
 
 
-def imagenet_scale(pixels):
+def imagenet_scale(pixels: tf.Tensor) -> tf.Tensor:
     """Pixels in [0, 255] scaled by ImageNet's mean and spread; of its channels' average for gray."""
     mean, std = (MEAN, STD) if pixels.shape[-1] == 3 else ((GRAY_MEAN,), (GRAY_STD,))
     scale, offset = [1 / (255 * s) for s in std], [-m / s for m, s in zip(mean, std, strict=True)]
     return layers.Rescaling(scale, offset, name="scale")(pixels)
 
 
-def _initializer():
+def _initializer() -> TruncatedNormal:
     return initializers.TruncatedNormal(stddev=0.02)
 
 
@@ -100,7 +107,7 @@ def _initializer():
 class LayerNormalization(layers.LayerNormalization):
     """Keras's layer over the last axis, by a faster way in a training step on TensorFlow (``fast_ops``)."""
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         if not (training and _may_be_fast(self)):
             return super().call(inputs)
         from . import fast_ops
@@ -136,7 +143,9 @@ class ConvNeXtBlock(layers.Layer):
         ``(batch, height, width, channels)``.
     """
 
-    def __init__(self, drop_path=0.0, layer_scale=1e-6, fast="auto", **kwargs):
+    def __init__(
+        self, drop_path: float = 0.0, layer_scale: float = 1e-6, fast: str = "auto", **kwargs
+    ) -> None:
         super().__init__(**kwargs)
         if not 0.0 <= drop_path < 1.0:
             raise ValueError(
@@ -146,7 +155,7 @@ class ConvNeXtBlock(layers.Layer):
         self.seed_generator = keras.random.SeedGenerator() if drop_path else None
         self.row_keys = None
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple[None, int, int, int]) -> None:
         channels = input_shape[-1]
 
         def weight(name, shape, initializer):
@@ -162,7 +171,7 @@ class ConvNeXtBlock(layers.Layer):
         self.project_bias = weight("project_bias", (channels,), "zeros")
         self.scale = weight("scale", (channels,), initializers.Constant(self.layer_scale))
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         if training and self.fast and _may_be_fast(self):
             return self._fast_call(inputs)
 
@@ -194,7 +203,7 @@ class ConvNeXtBlock(layers.Layer):
         x = x + ops.cast(self.project_bias * self.scale, dtype)
         return inputs + self._drop(ops.reshape(x, shape), True)
 
-    def _drop(self, x, training):
+    def _drop(self, x: tf.Tensor, training: bool) -> tf.Tensor:
         if not training or not self.drop_path:
             return x
         if self.row_keys is None:
@@ -204,7 +213,9 @@ class ConvNeXtBlock(layers.Layer):
         kept = ops.cast(numbers >= self.drop_path, x.dtype) / (1.0 - self.drop_path)
         return x * kept[:, None, None, None]
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(
+        self, input_shape: tuple[None, int, int, int]
+    ) -> tuple[None, int, int, int]:
         return input_shape
 
     def get_config(self):

@@ -3,11 +3,17 @@
 import zipfile
 from pathlib import Path
 
+import keras
+
 from ferkit.errors import UserError
 from ferkit.models.registry import entry_of_model, import_custom_objects
 
 
-def load_model(path: str | Path, model: str | None = None, class_names=None):
+def load_model(
+    path: str | Path,
+    model: str | None = None,
+    class_names: tuple[str, ...] | list[str] | None = None,
+) -> keras.Model:
     """Load a saved model of ours.
 
     Args:

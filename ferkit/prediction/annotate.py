@@ -1,8 +1,9 @@
 """Pictures with what was found: a box around every face, its label, and a bar for each class."""
 
 import numpy as np
+from PIL.ImageFont import FreeTypeFont
 
-from ferkit.recognition.recognizer import UNSURE
+from ferkit.recognition.recognizer import UNSURE, Expression
 
 # One colour a class, told apart with most kinds of colour blindness (Okabe and Ito, 2008); further classes start over.
 COLOURS = (
@@ -17,7 +18,7 @@ COLOURS = (
 INK, PAPER = (255, 255, 255), (24, 24, 24)
 
 
-def annotate(photo: np.ndarray, expressions) -> np.ndarray:
+def annotate(photo: np.ndarray, expressions: list[Expression]) -> np.ndarray:
     """A copy of a photo with what was found drawn on it.
 
     Args:
@@ -37,12 +38,14 @@ def annotate(photo: np.ndarray, expressions) -> np.ndarray:
     return np.array(picture)
 
 
-def colour_of(names, label) -> tuple[int, int, int]:
+def colour_of(names: list[str] | tuple[str, ...], label: str) -> tuple[int, int, int]:
     """The colour of a class."""
     return COLOURS[list(names).index(label) % len(COLOURS)]
 
 
-def _draw_one(draw, one, size, line):
+def _draw_one(
+    draw: PIL.ImageDraw.ImageDraw, one: Expression, size: tuple[int, int], line: int
+) -> None:
     left, top, right, bottom = one.box
     names = list(one.probabilities)
     colour = colour_of(names, one.label)
@@ -61,7 +64,13 @@ def _draw_one(draw, one, size, line):
     _draw_bars(draw, one, names, size, height)
 
 
-def _draw_bars(draw, one, names, size, height):
+def _draw_bars(
+    draw: PIL.ImageDraw.ImageDraw,
+    one: Expression,
+    names: list[str],
+    size: tuple[int, int],
+    height: int,
+) -> None:
     """Beside the box, on the side with more room."""
     left, top, right, _ = one.box
     line = max(9, round(height * 0.8))
@@ -87,7 +96,7 @@ def _draw_bars(draw, one, names, size, height):
             )
 
 
-def _font(height):
+def _font(height: int) -> FreeTypeFont:
     from PIL import ImageFont
 
     return ImageFont.load_default(size=height)

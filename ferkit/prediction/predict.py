@@ -3,7 +3,9 @@
 import contextlib
 import itertools
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -13,12 +15,12 @@ from ferkit.errors import UserError
 from ferkit.files import written_atomically
 from ferkit.prediction.annotate import annotate
 from ferkit.prediction.inputs import is_video
-from ferkit.prediction.rows import NO_FACE, UNREADABLE, empty_row, face_row
+from ferkit.prediction.rows import NO_FACE, UNREADABLE, RowWriter, empty_row, face_row
 from ferkit.prediction.timeline import Timeline
 from ferkit.prediction.tracking import Tracker
 from ferkit.prediction.video import Video, VideoWriter
-from ferkit.recognition.photos import PhotoError, read_photo
-from ferkit.recognition.recognizer import UNSURE
+from ferkit.recognition.photos import NoPhotoError, PhotoError, read_photo
+from ferkit.recognition.recognizer import UNSURE, Expression, Recognizer
 
 PHOTOS_AT_ONCE = 16  # whose faces go through the model together
 FRAMES_AT_ONCE = 8  # the same of a video; a 4K frame takes 25 MB
@@ -42,12 +44,12 @@ class Prediction:
 
     def __init__(
         self,
-        recognizer,
-        rows,
+        recognizer: Recognizer,
+        rows: RowWriter,
         pictures: str | Path | None = None,
         smoothing: float | None = None,
         seconds: float | None = None,
-    ):
+    ) -> None:
         self.seconds = seconds
         self.recognizer, self.rows = recognizer, rows
         self.pictures = Path(pictures) if pictures else None
@@ -57,7 +59,7 @@ class Prediction:
 
     # ---- files ----------------------------------------------------------------------------------------------------------
 
-    def files(self, files: list[Path]):
+    def files(self, files: list[Path]) -> None:
         """Photos and videos, in their order."""
         waiting = []
         with tqdm(total=len(files), unit="file", disable=len(files) < 3, leave=False) as bar:
@@ -74,7 +76,7 @@ class Prediction:
                 bar.update()
             self._photos(waiting)
 
-    def _photos(self, files):
+    def _photos(self, files: list[Path]) -> None:
         read = []
         for file in files:
             try:
@@ -93,12 +95,12 @@ class Prediction:
             else:
                 self._photo(file, photo, next(found))
 
-    def _unreadable(self, source, error):
+    def _unreadable(self, source: Path, error: PhotoError | NoPhotoError | UserError) -> None:
         self.unreadable += 1
         self.rows.write(empty_row(source, UNREADABLE, reason=str(error)))
         tqdm.write(f"{source}: unreadable: {str(error).removeprefix(f'{source}: ')}")
 
-    def _photo(self, file, photo, expressions):
+    def _photo(self, file: Path, photo: np.ndarray, expressions: list[Expression]) -> None:
         if not expressions:
             self.without += 1
             self.rows.write(empty_row(file, NO_FACE))
@@ -113,19 +115,19 @@ class Prediction:
                 annotate(photo, expressions), self._free_name(file, ".jpg" if kept else ".png")
             )
 
-    def _save(self, picture, path):
+    def _save(self, picture: np.ndarray, path: Path) -> None:
         with written_atomically(path) as draft:
             Image.fromarray(picture).save(
                 draft, format="JPEG" if path.suffix == ".jpg" else "PNG", quality=92
             )
 
-    def _free_name(self, file, suffix):
+    def _free_name(self, file: Path, suffix: str) -> Path:
         """A file of that name in the folder of pictures; photos of one name from several folders are numbered."""
         name = Path(file).stem
         used = self._names[name + suffix] = self._names.get(name + suffix, 0) + 1
         return self.pictures / (f"{name}{suffix}" if used == 1 else f"{name}-{used}{suffix}")
 
-    def summary(self, weights) -> str:
+    def summary(self, weights: Path) -> str:
         """What was done, in a line."""
         what = f"{self.photos:,} {_plural('input', self.photos)}: {self.faces:,} {_plural('face', self.faces)}"
         missing = [
@@ -137,7 +139,7 @@ class Prediction:
 
     # ---- videos ---------------------------------------------------------------------------------------------------------
 
-    def video(self, source: "Path | int"):
+    def video(self, source: "Path | int") -> None:
         """A video file, or the camera of that number until Ctrl-C."""
         self.photos += 1
         try:
@@ -162,7 +164,7 @@ class Prediction:
             timeline.draw(paths[".png"], f"{stem.name}: probabilities over time")
             tqdm.write(f"{video.name}: plot {paths['.png']}")
 
-    def _frames(self, video, timeline, path):
+    def _frames(self, video: Video, timeline: Timeline, path: Path | None) -> None:
         tracker, began, count, faces, told = (
             Tracker(**self.smoothing),
             time.monotonic(),
@@ -205,7 +207,7 @@ class Prediction:
             f"{video.name}: {count:,} frames{broken}, {speed:.1f} frames/s; {timeline.summary()}"
         )
 
-    def _answered(self, frames, at_once):
+    def _answered(self, frames: Iterator[Any], at_once: int) -> Iterator[tuple[Any, ...]]:
         """Frames with their faces; those of a file are read some at a time, those of a camera as they come."""
         while some := list(itertools.islice(frames, at_once)):
             yield from zip(
@@ -213,11 +215,11 @@ class Prediction:
             )
 
 
-def _plural(word, count):
+def _plural(word: str, count: int) -> str:
     return word if count == 1 else f"{word}s"
 
 
-def described(expression, number: int | None = None) -> str:
+def described(expression: Expression, number: int | None = None) -> str:
     """A face in words, the likeliest classes first."""
     ranked = sorted(expression.probabilities.items(), key=lambda pair: -pair[1])
     others = ", ".join(f"{name} {p:.0%}" for name, p in ranked[1:4] if p >= SHOWN_SHARE)

@@ -6,11 +6,18 @@ import json
 from pathlib import Path
 
 from ferkit.files import written_atomically
+from ferkit.recognition.recognizer import Expression
 
 OK, NO_FACE, UNREADABLE = "ok", "no_face", "unreadable"
 
 
-def face_row(source, expression, frame=None, time=None, face=None) -> dict:
+def face_row(
+    source: Path | str,
+    expression: Expression,
+    frame: int | None = None,
+    time: float | None = None,
+    face: int | None = None,
+) -> dict:
     """The row of a face: source, frame and time in s (of a video), the face's number, box, score, probabilities, label."""
     return {
         "source": str(source),
@@ -25,7 +32,13 @@ def face_row(source, expression, frame=None, time=None, face=None) -> dict:
     }
 
 
-def empty_row(source, status, frame=None, time=None, reason=None) -> dict:
+def empty_row(
+    source: Path | str,
+    status: str,
+    frame: int | None = None,
+    time: float | None = None,
+    reason: str | None = None,
+) -> dict:
     """The row of an input, or of a frame, that gave no face."""
     row = {
         "source": str(source),
@@ -46,7 +59,12 @@ class RowWriter:
         ...     rows.write(face_row("photo.jpg", expression))
     """
 
-    def __init__(self, csv_file: str | Path | None, json_file: str | Path | None, class_names):
+    def __init__(
+        self,
+        csv_file: str | Path | None,
+        json_file: str | Path | None,
+        class_names: tuple[str, ...],
+    ) -> None:
         self._files, self._classes, self._stack = (
             (csv_file, json_file),
             tuple(class_names),
@@ -54,7 +72,7 @@ class RowWriter:
         )
         self._csv = self._json = None
 
-    def __enter__(self):
+    def __enter__(self) -> RowWriter:
         with contextlib.ExitStack() as stack:
             csv_file, json_file = self._files
             if csv_file:
@@ -77,7 +95,7 @@ class RowWriter:
             self._stack = stack.pop_all()
         return self
 
-    def __exit__(self, kind, error, trace):
+    def __exit__(self, kind: None, error: None, trace: None) -> bool:
         if self._json and kind is None:
             self._json.write("\n]\n")
         return self._stack.__exit__(kind, error, trace)
@@ -88,7 +106,7 @@ class RowWriter:
         box = ["left", "top", "right", "bottom"]
         return ["source", "frame", "time", "face", *box, "score", *self._classes, "label", "status"]
 
-    def write(self, row: dict):
+    def write(self, row: dict) -> None:
         if self._csv:
             box, named = (
                 row["box"] or [None] * 4,

@@ -35,10 +35,10 @@ class Timeline:
 
     MOST_TRACKS = 256
 
-    def __init__(self, class_names):
+    def __init__(self, class_names: tuple[str, ...]) -> None:
         self.class_names, self.tracks, self.forgotten = tuple(class_names), {}, 0
 
-    def add(self, number: int, time: float, probabilities: dict[str, float]):
+    def add(self, number: int, time: float, probabilities: dict[str, float]) -> None:
         """A face of track `number` at `time` in s."""
         if number not in self.tracks:
             if len(self.tracks) >= self.MOST_TRACKS:
@@ -74,7 +74,7 @@ class Timeline:
         what = f"{self.class_names[int(mean.argmax())]} {mean.max():.0%} on average"
         return f"{count} {'face' if count == 1 else 'faces'}, number {longest} in {track.faces:,} frames: {what}"
 
-    def draw(self, path: str | Path, title: str):
+    def draw(self, path: str | Path, title: str) -> None:
         """The longest tracks, one below the other, as a PNG."""
         from matplotlib.figure import Figure
 

@@ -2,8 +2,11 @@
 
 import dataclasses
 import math
+from typing import Any
 
 import numpy as np
+
+from ferkit.recognition.recognizer import Expression
 
 SMOOTHING_SECONDS = 0.4  # after so long an old frame counts a third of a new one
 FORGET_SECONDS = 1.0  # a face unseen for longer comes back as another
@@ -42,10 +45,10 @@ class Tracker:
         ...     numbered = tracker.follow(expressions, time)
     """
 
-    def __init__(self, seconds: float = SMOOTHING_SECONDS):
+    def __init__(self, seconds: float = SMOOTHING_SECONDS) -> None:
         self.seconds, self._tracks, self._count = seconds, [], 0
 
-    def follow(self, expressions, time: float) -> list[tuple[int, "object"]]:
+    def follow(self, expressions: list[Expression], time: float) -> list[tuple[int, "object"]]:
         """The faces of the next frame as (number, expression with smoothed probabilities and label), in their order.
 
         Args:
@@ -68,7 +71,9 @@ class Tracker:
                 taken.add(t)
         return [self._followed(one, chosen.get(e), time) for e, one in enumerate(expressions)]
 
-    def _followed(self, one, track, time):
+    def _followed(
+        self, one: Expression, track: Track | None, time: float
+    ) -> tuple[int, Expression]:
         if track is None:
             self._count += 1
             track = Track(self._count, one.box, time, one.probabilities)
@@ -84,7 +89,7 @@ class Tracker:
         )
 
 
-def overlap(one, other) -> float:
+def overlap(one: tuple[Any, ...], other: tuple[Any, ...]) -> float:
     """Intersection over union of two boxes (left, top, right, bottom)."""
     one, other = np.asarray(one), np.asarray(other)
     low, high = np.maximum(one[:2], other[:2]), np.minimum(one[2:], other[2:])

@@ -39,7 +39,7 @@ class Video:
         UserError: no such file or camera, or nothing in it that can be decoded.
     """
 
-    def __init__(self, source: "str | Path | int"):
+    def __init__(self, source: "str | Path | int") -> None:
         import cv2
 
         is_camera = isinstance(source, int)
@@ -91,7 +91,7 @@ class Video:
                     return
                 self.broken += 1
 
-    def close(self):
+    def close(self) -> None:
         self._capture.release()
 
 
@@ -106,15 +106,15 @@ class VideoWriter:
         UserError: it cannot be written.
     """
 
-    def __init__(self, path: str | Path, rate: float):
+    def __init__(self, path: str | Path, rate: float) -> None:
         self.path, self._rate, self._writer = Path(path), rate, None
 
-    def __enter__(self):
+    def __enter__(self) -> VideoWriter:
         self._stack = contextlib.ExitStack()
         self._draft = self._stack.enter_context(written_atomically(self.path))
         return self
 
-    def write(self, image: np.ndarray):
+    def write(self, image: np.ndarray) -> None:
         """The next frame, uint8 RGB; all of one size."""
         import cv2
 
@@ -132,7 +132,7 @@ class VideoWriter:
         width, height = self._size
         self._writer.write(np.ascontiguousarray(image[:height, :width, ::-1]))
 
-    def __exit__(self, kind, error, trace):
+    def __exit__(self, kind: None, error: None, trace: None) -> bool:
         if self._writer is not None:
             self._writer.release()
         elif kind is None:
@@ -141,7 +141,7 @@ class VideoWriter:
 
 
 @contextlib.contextmanager
-def _quiet_libraries():
+def _quiet_libraries() -> typing.Iterator[None]:
     """FFmpeg writes what it dislikes straight to the terminal; the user gets one line from us instead."""
     with open(os.devnull, "w") as nowhere:
         kept = os.dup(2)

@@ -1,27 +1,33 @@
 """The charts of a report, as matplotlib figures: made without pyplot, so nothing global and no screen."""
 
 import io
+from typing import Any
 
 import numpy as np
+from matplotlib.axes._axes import Axes
+from matplotlib.figure import Figure
 
 from ferkit.evaluation.metrics import calibration_bins
 from ferkit.training.run_folder import RunFolder
 
 
-def figure_png(figure, dpi: int = 110) -> bytes:
+def figure_png(figure: Figure, dpi: int = 110) -> bytes:
     """A matplotlib figure as PNG."""
     out = io.BytesIO()
     figure.savefig(out, format="png", dpi=dpi)
     return out.getvalue()
 
 
-def _figure(width, height):
+def _figure(width: float, height: float) -> Figure:
     from matplotlib.figure import Figure  # without pyplot: nothing global, no screen
 
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def draw_confusion(confusion, class_names):
+def draw_confusion(
+    confusion: list[list[int]] | np.ndarray,
+    class_names: list[str] | tuple[str, ...] | tuple[str, str],
+) -> Figure:
     """A confusion matrix as a matplotlib figure: shares of the true class as colour and text, below them the counts.
 
     Args:
@@ -48,7 +54,7 @@ def draw_confusion(confusion, class_names):
     return figure
 
 
-def draw_per_class(figures):
+def draw_per_class(figures: dict[str, Any]) -> Figure:
     """Precision, recall and F1 of each class as bars; `figures` of ``evaluation.evaluate``."""
     names = figures["class_names"]
     figure = _figure(2 + len(names), 4)
@@ -72,7 +78,7 @@ def draw_per_class(figures):
     return figure
 
 
-def draw_calibration(probabilities, labels):
+def draw_calibration(probabilities: np.ndarray, labels: np.ndarray) -> Figure:
     """How often it is right by how sure it is: probabilities ``(rows, classes)``, labels ``(rows,)``."""
     count, confidence, accuracy = calibration_bins(probabilities, labels).T
     used = count > 0
@@ -91,13 +97,13 @@ def draw_calibration(probabilities, labels):
     return figure
 
 
-def _tidy(axes):
+def _tidy(axes: Axes) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", color="#e5e5e5", linewidth=0.8)
     axes.set_axisbelow(True)
 
 
-def draw_curves(history):
+def draw_curves(history: list[dict[str, str]]) -> Figure:
     """Loss and accuracy of each row of a history, and under them the learning rate where it has it."""
     with_rate = all(row.get("learning_rate") for row in history)
     figure = _figure(10, 6 if with_rate else 4.2)
@@ -136,7 +142,9 @@ def draw_curves(history):
     return figure
 
 
-def _draw_columns(axes, history, columns):
+def _draw_columns(
+    axes: Axes, history: list[dict[str, str]], columns: dict[str, str | None]
+) -> None:
     from matplotlib.ticker import MaxNLocator
 
     styles = {"train": ("#8ab8d8", "-"), "validation": ("#08519c", "-"), None: ("#555555", "-")}

@@ -4,9 +4,13 @@ import dataclasses
 import html
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import keras
 import numpy as np
+from matplotlib.figure import Figure
 
 from ferkit.files import written_atomically
 from ferkit.recipes.recipe import Recipe
@@ -100,7 +104,12 @@ def write_report(
     return folder / "index.html"
 
 
-def _charts(figures, probabilities, labels, history):
+def _charts(
+    figures: dict[str, Any],
+    probabilities: np.ndarray,
+    labels: np.ndarray,
+    history: list[dict[str, str]] | None,
+) -> Iterator[tuple[str, str, Figure]]:
     """(file name, title, matplotlib figure), in the order of the page."""
     if history:
         yield "curves.png", "Learning curves", draw_curves(history)
@@ -114,7 +123,7 @@ def _charts(figures, probabilities, labels, history):
     )
 
 
-def _keep_picture(folder, stem, picture):
+def _keep_picture(folder: Path, stem: str, picture: Path | np.ndarray) -> str:
     """Writes a picture into the report; returns its file name."""
     from PIL import Image
 
@@ -128,7 +137,7 @@ def _keep_picture(folder, stem, picture):
     return name
 
 
-def training_sections(record: dict, model) -> dict[str, dict[str, str]]:
+def training_sections(record: dict, model: keras.Model) -> dict[str, dict[str, str]]:
     """What was trained, how, on what and with what: for ``write_report(training=...)``.
 
     Args:
@@ -160,17 +169,17 @@ def training_sections(record: dict, model) -> dict[str, dict[str, str]]:
     }
 
 
-def _went_on(changes):
+def _went_on(changes: dict[str, int]) -> str:
     return "went on with " + ", ".join(
         f"{key} {value}" for key, value in changes.items() if key != "after_epoch"
     )
 
 
-def _colours(channels):
+def _colours(channels: int) -> str:
     return "gray" if channels == 1 else "colour"
 
 
-def _differences(recipe):
+def _differences(recipe: dict[str, Any]) -> dict[str, float | str]:
     """Every field that is not at ``Recipe``'s default, with what it means."""
     fields = {field.name: field for field in dataclasses.fields(Recipe)}
     texts = dict(recipe.get("model_options", {}))
@@ -184,23 +193,28 @@ def _differences(recipe):
     return texts
 
 
-def _row(*cells, tag="td"):
+def _row(*cells, tag="td") -> str:
     return "<tr>" + "".join(f"<{tag}>{html.escape(str(cell))}</{tag}>" for cell in cells) + "</tr>"
 
 
-def _table(rows, note=False):
+def _table(rows: list[str], note: bool = False) -> str:
     return f"<div class=wide><table{' class=note' * note}>{''.join(rows)}</table></div>"
 
 
-def _percent(value):
+def _percent(value: float) -> str:
     return "none" if value is None else f"{value:.2%}"
 
 
-def _interval(edges):
+def _interval(edges: list[float] | None) -> str:
     return f"{edges[0]:.2%} to {edges[1]:.2%}" if edges else ""
 
 
-def _page(figures, shown, training, about):
+def _page(
+    figures: dict[str, Any],
+    shown: list[tuple[str, str, str]],
+    training: dict[str, dict[str, str]],
+    about: dict[str, str],
+) -> str:
     model = training.get("Trained", {}).get("model")
     tta = figures.get("tta") or "none"
     views = "" if tta == "none" else f", averaged over views ({tta})"
@@ -218,7 +232,7 @@ def _page(figures, shown, training, about):
     return "\n".join([*parts, "</html>"])
 
 
-def _summary(figures):
+def _summary(figures: dict[str, Any]) -> list[str]:
     clean, exact = (figures[f"count_clean{kind}"] for kind in ("", "_exact"))
     names = {
         "accuracy": "accuracy, all images",
@@ -247,7 +261,7 @@ def _summary(figures):
     return ["<h2>How well</h2>", _table(shares), _table([heads, *classes])]
 
 
-def _training_parts(training):
+def _training_parts(training: dict[str, dict[str, str]]) -> list[str]:
     if not training:
         return []
     parts = ["<h2>The training</h2>", "<div class=sections>"]
@@ -258,7 +272,7 @@ def _training_parts(training):
     return [*parts, "</div>"]
 
 
-def _picture(name, title, kind):
+def _picture(name: str, title: str, kind: str) -> str:
     title, words = html.escape(title), _EXPLAINED.get(name, "")
     note = f"<p>{html.escape(words)}</p>" if words else ""
     return f"<h2>{title}</h2>{note}<div class=wide><img class={kind} src='{html.escape(name)}' alt='{title}'></div>"

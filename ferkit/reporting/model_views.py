@@ -1,5 +1,6 @@
 """Pictures of what a model looks at, side by side: for a report and for TensorBoard."""
 
+import keras
 import numpy as np
 
 from ferkit.models.registry import entry_of_model
@@ -7,7 +8,7 @@ from ferkit.models.registry import entry_of_model
 SMALLEST = 96  # a face is enlarged to at least so many pixels
 
 
-def model_pictures(model, faces: np.ndarray) -> dict[str, np.ndarray]:
+def model_pictures(model: keras.Model, faces: np.ndarray) -> dict[str, np.ndarray]:
     """What the VISUALIZATIONS of the model's package show of some faces: name -> uint8 ``(H, W, 3)``; names without a picture left out.
 
     Args:

@@ -6,7 +6,9 @@ import datetime
 import json
 import math
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from ferkit.errors import UserError
 from ferkit.files import write_csv, written_atomically
@@ -87,16 +89,16 @@ def format_run_table(rows: list[dict]) -> str:
     return "\n".join([*table, "", *notes])
 
 
-def _aligned(cell, title, width):
+def _aligned(cell: str, title: str, width: int) -> str:
     return cell.ljust(width) if title in LEFT else cell.rjust(width)
 
 
-def write_runs_csv(path: str | Path, rows: list[dict]):
+def write_runs_csv(path: str | Path, rows: list[dict]) -> None:
     """The rows as CSV: a header, then a line for each; nothing stands for None."""
     write_csv(path, rows)
 
 
-def write_runs_json(path: str | Path, rows: list[dict]):
+def write_runs_json(path: str | Path, rows: list[dict]) -> None:
     """The rows as a JSON list of objects."""
     with written_atomically(path) as draft:
         draft.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
@@ -105,7 +107,7 @@ def write_runs_json(path: str | Path, rows: list[dict]):
 # ---- one run ------------------------------------------------------------------------------------------------------------
 
 
-def _run_folders(folder):
+def _run_folders(folder: Path) -> Iterator[Path]:
     for path, inner, files in os.walk(folder):
         if "recipe.json" in files:
             inner.clear()  # what lies in a run folder is the run's own
@@ -113,7 +115,7 @@ def _run_folders(folder):
         inner.sort()
 
 
-def _row(path, folder):
+def _row(path: Path, folder: Path) -> dict[str, str | float | None]:
     name = path.name or str(path) if path == folder else path.relative_to(folder).as_posix()
     row = dict.fromkeys(COLUMNS) | {"run": name, "status": UNREADABLE, "reason": ""}
     try:
@@ -135,11 +137,11 @@ def _row(path, folder):
         return row | {"reason": reason}
 
 
-def _words(error):
+def _words(error: TypeError) -> str:
     return f"no {error}" if isinstance(error, KeyError) else f"{type(error).__name__}: {error}"
 
 
-def _described(run):
+def _described(run: RunFolder) -> dict[str, str | float | None]:
     """Without the checks of ``Recipe``: a run that another version made is listed as well."""
     record = run.record()
     recipe, made = record["recipe"], record.get("made_with", {})
@@ -156,7 +158,7 @@ def _described(run):
     return row
 
 
-def _status(recipe, history):
+def _status(recipe: dict[str, str | int], history: list[dict[str, Any]]) -> str:
     done, epochs = len(history), int(recipe["epochs"])
     if not done:
         return "not begun"
@@ -168,13 +170,13 @@ def _status(recipe, history):
     return f"epoch {done} of {epochs}"
 
 
-def _number(text):
+def _number(text: str) -> float | None:
     """None for what is absent, empty or not finite."""
     value = float(text) if text else math.nan
     return value if math.isfinite(value) else None
 
 
-def _short(commit):
+def _short(commit: str | None) -> str | None:
     """The first seven digits, and a + when files differed from the commit."""
     return commit and commit[:7] + "+" * commit.endswith("+changes")
 
@@ -182,20 +184,20 @@ def _short(commit):
 # ---- order and table ------------------------------------------------------------------------------------------------------
 
 
-def _rank(row):
+def _rank(row: dict[str, str | float | None]) -> tuple[bool, int, float, float]:
     if row["val_accuracy"] is None:
         return row["status"] == UNREADABLE, 1, 0.0, 0.0
     return False, 0, -row["val_accuracy"], math.inf if row["val_loss"] is None else row["val_loss"]
 
 
-def _time(row):
+def _time(row: dict[str, str | float | None]) -> float:
     try:
         return datetime.datetime.strptime(row["started"], "%Y-%m-%d %H:%M:%S %z").timestamp()
     except (TypeError, ValueError):
         return -math.inf
 
 
-def _cells(row):
+def _cells(row: dict[str, str | float | None]) -> tuple[str, ...]:
     def text(key, form="{}"):
         return "-" if row[key] is None else form.format(row[key])
 

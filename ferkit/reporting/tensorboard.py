@@ -19,6 +19,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
+from ferkit.errors import UserError
 from ferkit.files import write_error
 from ferkit.reporting.charts import draw_confusion, figure_png
 from ferkit.reporting.model_views import model_pictures, picture_grid
@@ -125,13 +126,13 @@ class TensorBoardLog(Hook):
         self._writer.write(tf.compat.v1.Event(wall_time=time.time(), **content).SerializeToString())
 
 
-def _png(picture):
+def _png(picture: np.ndarray) -> bytes:
     out = io.BytesIO()
     Image.fromarray(picture).save(out, format="PNG")
     return out.getvalue()
 
 
-def _image_value(tag, png):
+def _image_value(tag: str, png: bytes) -> Value:
     width, height = Image.open(io.BytesIO(png)).size
     image = tf.compat.v1.Summary.Image(
         height=height, width=width, colorspace=3, encoded_image_string=png
@@ -139,7 +140,7 @@ def _image_value(tag, png):
     return tf.compat.v1.Summary.Value(tag=tag, image=image)
 
 
-def _failed(folder, error):
+def _failed(folder: Path, error: NotADirectoryError) -> UserError:
     if isinstance(error, tf.errors.OpError):
         denied, full = PermissionError(13, error.message), OSError(28, error.message)
         kinds = {tf.errors.PermissionDeniedError: denied, tf.errors.ResourceExhaustedError: full}
