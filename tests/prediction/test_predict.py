@@ -45,7 +45,7 @@ def weights(tmp_path_factory):
 @pytest.fixture
 def here(tmp_path, monkeypatch, weights):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("ferkit.recognition.make_detector", lambda *_: BrightSquares())
+    monkeypatch.setattr("ferkit.recognition.recognizer.make_detector", lambda *_: BrightSquares())
     return tmp_path
 
 
@@ -137,7 +137,7 @@ def test_a_crop_needs_no_detector_and_equals_the_model_on_its_pixels(tmp_path, w
 
 
 def test_many_photos_are_predicted_as_each_alone(weights, monkeypatch):
-    monkeypatch.setattr("ferkit.recognition.make_detector", lambda *_: BrightSquares())
+    monkeypatch.setattr("ferkit.recognition.recognizer.make_detector", lambda *_: BrightSquares())
     recognizer = recognizers.Recognizer(weights)
     photos = [picture((10, 10, 30)), picture(), picture((10, 10, 50), (80, 20, 40))]
     together = recognizer.predict_many(photos)
