@@ -55,7 +55,7 @@ def port(recognizer):
     with pytest.MonkeyPatch.context() as patch:
         real = serving_detector()
         patch.setattr(
-            "ferkit.recognition.recognizer.make_detector",
+            "ferkit.recognition.make_detector",
             lambda name, model=None: real(name) if name == "none" else BrightSquares(),
         )
         with served(recognizer, SMALL) as (own, _):
