@@ -24,13 +24,15 @@ def prepare(model, name):
     from ferkit.input_pipeline.batches import TrainingBatches
     from ferkit.models.registry import model_entry
     from ferkit.recipes.named import named_recipe
+    from ferkit.training.targets import training_targets
 
     recipe = named_recipe(model, name)
     network = model_entry(model).model_class(
         image_size=SHAPE[0], channels=SHAPE[2], **recipe.model_options
     )
     step = training_step(network, recipe, recipe.batch_size)
-    batches = TrainingBatches(paired.random_split("train", ROWS), recipe, SHAPE)
+    split = paired.random_split("train", ROWS)
+    batches = TrainingBatches(split, training_targets(split, recipe), recipe, SHAPE)
 
     def training():
         step()  # the caches still hold what the other one used

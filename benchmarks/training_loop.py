@@ -36,29 +36,42 @@ def measure_case(model_name, recipe_name, rows, rounds):
         model_name, recipe_name, epochs=rounds + 1, sampling="shuffle", learning_rate=1e-6
     )
     train, val = paired.random_split("train", rows), paired.random_split("val", rows // 8)
-    ratios, marks = [], []
 
     with tempfile.TemporaryDirectory() as folder:
         run = RunFolder.create(Path(folder) / "run", recipe, {})
         model = build_model(recipe, (48, 48, 1), train.class_names)
         trainer = Trainer(model, recipe, train, val, run, checkpoint_seconds=5.0)
-        bare = bare_speed(trainer, recipe.batch_size)
-        real = trainer._one_epoch
-
-        def one_epoch(stopped):
-            before, started = bare(), time.perf_counter()
-            result = real(stopped)
-            seconds = time.perf_counter() - started
-            around = (before + bare()) / 2
-            marks.append(seconds)
-            if len(marks) > 1:  # the first one traces
-                loop = float(trainer.history[-1]["images_per_second"])
-                ratios.append((loop / around, rows / seconds / around, around))
-            return result
-
-        trainer._one_epoch = one_epoch
+        timing = EpochTiming(bare_speed(trainer, recipe.batch_size), rows)
+        trainer.hooks = [timing]
         trainer.fit()
-    return ratios
+        timing.on_epoch_start(trainer)  # the end of the last epoch
+    return timing.ratios
+
+
+class EpochTiming:
+    """A training hook: each epoch's images/s, compared with the bare step before and after it."""
+
+    def __init__(self, bare, rows):
+        self.bare, self.rows, self.ratios = bare, rows, []
+        self.before = self.started = None
+        self.epochs = 0
+
+    def on_epoch_start(self, trainer):
+        """Measure the bare step between two epochs; the first epoch, which traces, is left out."""
+        now = time.perf_counter()
+        after = self.bare()
+        self.epochs += 1
+        if self.epochs > 2:
+            seconds, around = now - self.started, (self.before + after) / 2
+            loop = float(trainer.history[-1]["images_per_second"])
+            self.ratios.append((loop / around, self.rows / seconds / around, around))
+        self.before, self.started = after, time.perf_counter()
+
+    def on_step(self, trainer):
+        """Nothing."""
+
+    def on_epoch(self, trainer, report):
+        """Nothing."""
 
 
 def bare_speed(trainer, batch_size):

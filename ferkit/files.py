@@ -1,23 +1,26 @@
-"""Files that are whole or absent: written beside their place, then renamed into it."""
+"""Files that are complete or absent: written under another name, then renamed."""
 
 import contextlib
 import csv
 import errno
+import json
 import os
 import re
 import shutil
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ferkit.errors import UserError
 
 
 @contextlib.contextmanager
-def written_atomically(path: str | Path, flush: bool = False):
-    """Yields a path to write to; it takes the place of `path` when the block ends well, and goes when it does not.
+def written_atomically(path: str | Path, flush: bool = False) -> Iterator[Path]:
+    """Yields a path to write to; it replaces `path` if the block succeeds, else it is deleted.
 
     Args:
-        path: what to write.
-        flush: wait until the disk has it, so that it outlives a power cut too.
+        path: the file to write.
+        flush: wait until it is on the disk, so that it survives a power failure.
 
     Raises:
         UserError: no permission, or no space left.
@@ -45,11 +48,11 @@ def written_atomically(path: str | Path, flush: bool = False):
 
 
 @contextlib.contextmanager
-def folder_written_atomically(path: str | Path):
-    """Yields an empty folder to fill; it takes the place of `path`, and of all in it, when the block ends well, and goes when it
-    does not.
+def folder_written_atomically(path: str | Path) -> Iterator[Path]:
+    """Yields an empty folder to fill; it replaces `path` if the block succeeds, else it is deleted.
 
-    A kill between the two renames leaves `path` absent, and what was there before beside it under a hidden name.
+    A kill between the two renames leaves `path` absent, and the earlier folder beside it under a
+    hidden name.
 
     Raises:
         UserError: no permission, or no space left.
@@ -75,13 +78,13 @@ def folder_written_atomically(path: str | Path):
 
 
 @contextlib.contextmanager
-def exclusive_lock(folder: str | Path, message: str):
-    """Within, no other process is in a block of this folder; the system lets go of it when a process dies.
+def exclusive_lock(folder: str | Path, error: UserError) -> Iterator[None]:
+    """In this context, no other process holds the lock; the system releases it if a process dies.
 
-    Only where the system has ``flock`` (not on Windows).
+    Only on systems with ``flock`` (not on Windows).
 
     Raises:
-        UserError: `message`, when another process is.
+        UserError: `error`, if another process holds the lock.
     """
     try:
         import fcntl
@@ -92,46 +95,49 @@ def exclusive_lock(folder: str | Path, message: str):
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = open(folder / "lock", "w")  # noqa: SIM115 - closed by the block below
-    except OSError as error:
-        raise write_error(folder, error) from error
+    except OSError as failure:
+        raise write_error(folder, failure) from failure
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise UserError(message) from error
+        except BlockingIOError as blocked:
+            raise error from blocked
         except OSError:
             pass  # a file system without locks
         yield
 
 
-DRAFT = re.compile(r"\.\d+-")  # what a killed process leaves of written_atomically
+DRAFT = re.compile(r"\.\d+-")  # name of a partial file that a killed process leaves
 
 
-def remove_partial_files(folder: str | Path):
-    """Take away what killed processes left half-written in a folder and below."""
+def remove_partial_files(folder: str | Path) -> None:
+    """Remove the partial files that killed processes left in a folder and its subfolders."""
     for path in Path(folder).rglob(".*"):
         if DRAFT.match(path.name) and path.is_file():
             path.unlink(missing_ok=True)
 
 
-def write_csv(path: str | Path, rows: list[dict]):
-    """A CSV of rows that all have the columns of the first."""
+def write_json(path: str | Path, content: Any) -> None:
+    """Write JSON, indented, atomically."""
+    with written_atomically(path) as draft:
+        draft.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def write_csv(path: str | Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write a CSV file of rows with the columns of the first, atomically."""
     with written_atomically(path) as draft, open(draft, "w", newline="", encoding="utf-8") as out:
         writer = csv.DictWriter(out, fieldnames=list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
 
 
-def write_error(path, error) -> UserError:
-    """The user's version of an operating system error on writing."""
-    if error.errno == errno.ENOSPC:
-        return UserError(
-            f"{path}: no space left on the disk; free some and run again. Nothing finished was lost."
-        )
+def write_error(path: str | Path, error: Exception) -> UserError:
+    """A one-line error for an exception of the operating system on writing."""
+    if getattr(error, "errno", None) == errno.ENOSPC:
+        advice = "free some and run again; finished files remain"
+        return UserError(path, "no space left on the disk", advice)
     if isinstance(error, PermissionError):
-        return UserError(
-            f"{path}: no permission to write there; choose another folder or change its permissions."
-        )
-    return UserError(
-        f"{path}: cannot be written ({error.strerror or error}); choose another place."
-    )
+        advice = "choose another folder or change its permissions"
+        return UserError(path, "no permission to write", advice)
+    reason = getattr(error, "strerror", None) or error
+    return UserError(path, f"cannot be written ({reason})", "choose another folder")

@@ -6,10 +6,11 @@ import platform
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 
-def provenance() -> dict:
-    """Versions, commit, machine and command: what a number needs beside it."""
+def provenance() -> dict[str, Any]:
+    """Versions, commit, machine and command, which every result is stored with."""
     packages = ("tensorflow", "keras", "numpy", "stn")
     return {
         "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
@@ -21,7 +22,7 @@ def provenance() -> dict:
     }
 
 
-def _version(package):
+def _version(package: str) -> str | None:
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
@@ -29,7 +30,7 @@ def _version(package):
 
 
 def processor_name() -> str:
-    """The processor's name, as far as the system tells."""
+    """The processor's name, if the system reports it."""
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
@@ -40,10 +41,10 @@ def git_commit() -> str | None:
     """The commit of this source tree, with "+changes" when files differ from it; None outside a checkout."""
     here = Path(__file__).resolve().parent
 
-    def git(*words):
-        return subprocess.run(
-            ["git", "-C", here, *words], capture_output=True, text=True, timeout=10, check=True
-        ).stdout.strip()
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(here), *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+        return done.stdout.strip()
 
     try:
         return git("rev-parse", "HEAD") + (

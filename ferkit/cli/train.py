@@ -168,17 +168,17 @@ def _train(
     is_new = resumed_run is None or not resumed_run.checkpoints.files()
     model = build_model.new_model(recipe, manifest, is_new, devices)
     train_split, val_split = build_model.training_splits(manifest, model)
-    if not devices.chief:
+    if not devices.is_chief:
         worker = trainer.Trainer(model, recipe, train_split, val_split, None, devices)
         return 0 if worker.fit() else 130
     this_run = resumed_run or run_folder.RunFolder.create(options.run, recipe, fingerprint)
-    with this_run.in_use():
+    with this_run.lock():
         this_run.prepare_resume(recipe)
         _announce(recipe, train_split, val_split, model, this_run, devices)
-        log = None
+        hooks = []
         if options.tensorboard:
             images_every = max(1, recipe.epochs // _TENSORBOARD_IMAGES)
-            log = run_report.tensorboard_log(this_run, model, val_split, images_every)
+            hooks = [run_report.tensorboard_log(this_run, model, val_split, images_every)]
         chief = trainer.Trainer(
             model,
             recipe,
@@ -187,7 +187,7 @@ def _train(
             this_run,
             devices,
             options.checkpoint_seconds,
-            log,
+            hooks,
         )
         if not chief.fit():
             data = "" if options.folder == "data" else f" -d {options.folder}"

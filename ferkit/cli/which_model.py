@@ -108,7 +108,7 @@ def resolve(choice: ModelChoice, default: Default) -> Path:
 def _best_of_run(path: str | None, model: str | None) -> Path:
     from ferkit.training.run_folder import RunFolder  # late: imports NumPy
 
-    run = RunFolder.existing(path) if path else RunFolder.newest(model, or_none=True)
+    run = RunFolder.existing(path) if path else RunFolder.newest(model)
     if run is None:
         raise UserError(
             "runs",

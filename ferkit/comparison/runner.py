@@ -56,7 +56,7 @@ def train_all(folder: Path, plan: Plan, fit: Callable) -> list[dict] | None:
 
 
 def _begun(run, recipe, dataset):
-    return run if run.begun else type(run).create(run.path, recipe, dataset)
+    return run if run.exists else type(run).create(run.path, recipe, dataset)
 
 
 def run(folder: Path, plan: Plan, manifest) -> int:
@@ -86,7 +86,7 @@ def run(folder: Path, plan: Plan, manifest) -> int:
         model = new_model(recipe, manifest, first_weights=not run.checkpoints.files())
         if model.input_shape not in splits:
             splits[model.input_shape] = training_splits(manifest, model)
-        with run.in_use():  # before it takes away drafts: they may be another process's
+        with run.lock():  # before it takes away drafts: they may be another process's
             run.prepare_resume(recipe)
             return Trainer(model, recipe, *splits[model.input_shape], run).fit()
 

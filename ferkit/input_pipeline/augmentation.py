@@ -1,7 +1,8 @@
-"""Augmentation of a batch on the fly. All chance comes in as numbers, so that it can be repeated exactly.
+"""Augmentation of a batch on the fly. All random numbers are arguments, so that it is repeatable.
 
-By OpenCV and NumPy, and so that an image's pixels do not depend on the batch it is in. That takes a fraction of the time of
-TensorFlow's projective transform; benchmarks/input_speed.py compares it with a training step.
+It uses OpenCV and NumPy, and the pixels of an image do not depend on its batch. This takes a
+fraction of the time of TensorFlow's projective transform; benchmarks/input_speed.py compares it
+with a training step.
 """
 
 import math
@@ -11,34 +12,37 @@ import numpy as np
 import tensorflow as tf
 
 from ferkit.input_pipeline.epoch_plan import DRAWS
+from ferkit.recipes.recipe import Recipe
 
-PIXELS_AT_ONCE = 300_000  # of a strip of images: what it takes stays in the cache
-MOST_ROWS = 32_000  # OpenCV counts them in 16 bits
+RandomNumbers = dict[str, np.ndarray]  # name of a random number -> its values, (batch,)
+MAX_STRIP_PIXELS = 300_000  # a strip of images that fits into the cache
+MAX_STRIP_ROWS = 32_000  # OpenCV counts rows in 16 bits
 _GEOMETRIC = ("flip", "rotation", "shift", "zoom", "zoom_out", "shear", "crop")
 
 
-def augment(images, draws, recipe):
-    """Flip, warp, light and erase as the recipe says.
+def augment(images: tf.Tensor, random: tf.Tensor, recipe: Recipe) -> tf.Tensor:
+    """Flip, warp, change the light and erase, as in the recipe.
 
     Args:
         images: uint8 or float tensor ``(batch, height, width, channels)`` in [0, 255].
-        draws: float32 tensor ``(batch, len(DRAWS))`` in [0, 1), one row of numbers per image; see ``plan``.
-        recipe: a ``Recipe``; only its augmentation fields are read.
+        random: float32 tensor ``(batch, len(DRAWS))`` in [0, 1), one row per image; see
+            ``epoch_plan``.
+        recipe: hyperparameters; only its augmentation fields are used.
 
     Returns:
-        float32 tensor of the same shape in [0, 255]. What a warp brings in from outside repeats the edge. Where nothing but a
-        flip and a crop acts, pixels are copied exactly.
+        float32 tensor of the same shape in [0, 255]. Outside the image, a warp repeats the edge. If
+        only flip and crop are active, pixels are copied exactly.
     """
     images = tf.convert_to_tensor(images)
     augmented = tf.numpy_function(
-        lambda images, draws: _augment(images, draws, recipe), [images, draws], tf.float32
+        lambda images, random: _augment(images, random, recipe), [images, random], tf.float32
     )
     return tf.ensure_shape(augmented, images.shape)
 
 
-def _augment(images, draws, recipe):
+def _augment(images: np.ndarray, random: np.ndarray, recipe: Recipe) -> np.ndarray:
     """``augment`` on arrays."""
-    numbers = dict(zip(DRAWS, draws.T.astype(np.float64), strict=True))
+    numbers = dict(zip(DRAWS, random.T.astype(np.float64), strict=True))
     if any(getattr(recipe, name) for name in _GEOMETRIC):
         images = _warp(images, _affine(numbers, recipe, *images.shape[1:3]))
     else:
@@ -50,21 +54,25 @@ def _augment(images, draws, recipe):
     return images
 
 
-def _signed(numbers, name):
+def _signed(numbers: RandomNumbers, name: str) -> np.ndarray:
     return 2.0 * numbers[name] - 1.0
 
 
-def _affine(numbers, recipe, height, width):
-    """Flip, shear, rotation, zoom, shift and crop as one map from output to input pixels: float64 ``(batch, 2, 3)``.
+def _affine(numbers: RandomNumbers, recipe: Recipe, height: int, width: int) -> np.ndarray:
+    """Flip, shear, rotation, zoom, shift and crop as one map from output to input pixels.
 
-    Sums and products of NumPy round the same at every place of an array. Its cosine need not, so math's is taken.
+    NumPy rounds sums and products the same at every position of an array; its cosine may not, so
+    math's is used.
+
+    Returns:
+        float64 ``(batch, 2, 3)``.
     """
     active = (numbers["warp"].astype(np.float32) < np.float32(recipe.affine_probability)).astype(
         np.float64
     )
     angle = active * _signed(numbers, "rotation") * math.radians(recipe.rotation)
     mirror = np.where(numbers["flip"] < 0.5, -1.0, 1.0) if recipe.flip else np.ones_like(angle)
-    # Input steps for one output step: above 1 the face becomes smaller.
+    # Input pixels per output pixel: above 1 the face becomes smaller.
     scale = (1.0 + active * _signed(numbers, "zoom") * recipe.zoom) / (
         1.0 - active * numbers["zoom_out"] * recipe.zoom_out
     )
@@ -75,48 +83,48 @@ def _affine(numbers, recipe, height, width):
     # Output offset (u, v) -> input offset: mirror, then shear along x, then rotate and zoom.
     xx, xy = cosine * mirror, cosine * slope - sine
     yx, yy = sine * mirror, sine * slope + cosine
-    centre_x, centre_y = (width - 1) / 2.0, (height - 1) / 2.0
-    moved_x = active * _signed(numbers, "shift_x") * (recipe.shift * width) + _whole(
+    center_x, center_y = (width - 1) / 2.0, (height - 1) / 2.0
+    moved_x = active * _signed(numbers, "shift_x") * (recipe.shift * width) + _integers(
         numbers["crop_x"], recipe.crop
     )
-    moved_y = active * _signed(numbers, "shift_y") * (recipe.shift * height) + _whole(
+    moved_y = active * _signed(numbers, "shift_y") * (recipe.shift * height) + _integers(
         numbers["crop_y"], recipe.crop
     )
-    x0 = centre_x - xx * centre_x - xy * centre_y + moved_x
-    y0 = centre_y - yx * centre_x - yy * centre_y + moved_y
+    x0 = center_x - xx * center_x - xy * center_y + moved_x
+    y0 = center_y - yx * center_x - yy * center_y + moved_y
     return np.stack([xx, xy, x0, yx, yy, y0], axis=1).reshape(-1, 2, 3)
 
 
-def _whole(numbers, most):
-    """Whole numbers from -most to most, all as likely."""
-    return np.floor(numbers * (2 * most + 1)) - most
+def _integers(numbers: np.ndarray, limit: int) -> np.ndarray:
+    """Integers from -limit to limit, all equally likely."""
+    return np.floor(numbers * (2 * limit + 1)) - limit
 
 
-def _warp(images, matrices):
-    """One bilinear resampling of each image."""
+def _warp(images: np.ndarray, matrices: np.ndarray) -> np.ndarray:
+    """Bilinear resampling of each image."""
     height, width = images.shape[1:3]
-    together = max(1, min(PIXELS_AT_ONCE // (height * width), MOST_ROWS // height))
+    strip = max(1, min(MAX_STRIP_PIXELS // (height * width), MAX_STRIP_ROWS // height))
     warped = np.empty(images.shape, np.float32)
-    for start in range(0, len(images), together):
-        part = slice(start, start + together)
-        _warp_together(images[part], matrices[part].astype(np.float32), warped[part])
+    for start in range(0, len(images), strip):
+        part = slice(start, start + strip)
+        _warp_strip(images[part], matrices[part].astype(np.float32), warped[part])
     return warped
 
 
-def _warp_together(images, matrices, out):
-    """Images as one tall strip, in one call of OpenCV: a call for each keeps threads waiting for Python's lock."""
+def _warp_strip(images: np.ndarray, matrices: np.ndarray, out: np.ndarray) -> None:
+    """Warp images as one tall strip: one OpenCV call per image would contend for Python's lock."""
     count, height, width, channels = images.shape
     columns, rows = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)[:, None]
     m = matrices.reshape(count, 6, 1, 1)
     x = m[:, 0] * columns + (m[:, 1] * rows + m[:, 2])
     y = m[:, 3] * columns + (m[:, 4] * rows + m[:, 5])
-    for places, last in ((x, width - 1), (y, height - 1)):
-        np.clip(places, 0.0, last, out=places)
-        # OpenCV reads at 32nds of a pixel. Rounded to these before an image's place in the strip is added, they stay the same
-        # wherever it stands.
-        np.multiply(places, 32.0, out=places)
-        np.rint(places, out=places)
-        np.multiply(places, 1.0 / 32.0, out=places)
+    for coordinates, last in ((x, width - 1), (y, height - 1)):
+        np.clip(coordinates, 0.0, last, out=coordinates)
+        # OpenCV samples at 32nds of a pixel. Rounding to these before the image's position in the
+        # strip is added makes the result independent of that position.
+        np.multiply(coordinates, 32.0, out=coordinates)
+        np.rint(coordinates, out=coordinates)
+        np.multiply(coordinates, 1.0 / 32.0, out=coordinates)
     y += (height * np.arange(count, dtype=np.float32))[:, None, None]
     strip = images.reshape(count * height, width, channels).astype(np.float32)
     maps = x.reshape(count * height, width), y.reshape(count * height, width)
@@ -129,8 +137,8 @@ def _warp_together(images, matrices, out):
     )
 
 
-def _light(images, numbers, recipe):
-    """Contrast about the image's own mean, then brightness, in place."""
+def _light(images: np.ndarray, numbers: RandomNumbers, recipe: Recipe) -> None:
+    """Contrast around the mean of the image, then brightness, in place."""
     factors = 1.0 + _signed(numbers, "contrast") * recipe.contrast
     offsets = _signed(numbers, "brightness") * (255.0 * recipe.brightness)
     for image, factor, offset in zip(images, factors.tolist(), offsets.tolist(), strict=True):
@@ -140,8 +148,11 @@ def _light(images, numbers, recipe):
         np.clip(image, 0.0, 255.0, out=image)
 
 
-def _erase(images, numbers, recipe):
-    """A rectangle of 2 % (to `erase_max_area`) of the area and aspect 1:3 to 3:1 becomes one gray (arXiv 1708.04896), in place."""
+def _erase(images: np.ndarray, numbers: RandomNumbers, recipe: Recipe) -> None:
+    """Random erasing (arXiv 1708.04896), in place.
+
+    A rectangle of 2 % to `erase_max_area` of the area, aspect 1:3 to 3:1, becomes one gray value.
+    """
     height, width = images.shape[1:3]
     names = ("erase_area", "erase_aspect", "erase_x", "erase_y", "erase_value")
     for row in np.flatnonzero(numbers["erase"] < recipe.erase):

@@ -1,6 +1,7 @@
-"""A split of a dataset on disk: uint8 images, labels, and which rows are copies of training rows."""
+"""A split of a dataset on disk: uint8 images, labels, and which rows duplicate training rows."""
 
 import dataclasses
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -18,13 +19,15 @@ class Split:
 
     Attributes:
         name: train, val, test or unlabelled.
-        images: uint8 ``(rows, height, width, channels)``: an array, or an ``ImageFiles`` that reads them as they are needed.
-        labels: int32 ``(rows,)``; -1 where a row has none.
-        copy_kind: str ``(rows,)``: "exact", "near" or "": whether the row copies a train row.
-        source_row: the row in the user's file, as the manifest has it.
+        images: uint8 ``(rows, height, width, channels)``: an array, or an ``ImageFiles`` that reads
+            images as they are needed.
+        labels: int32 ``(rows,)``; -1 for rows without a label.
+        copy_kind: str ``(rows,)``: "exact", "near" or "": whether the row duplicates a train row.
+        source_row: the row in the user's file, as in the manifest.
         class_names: names of the labels, in order.
-        has_train: whether the dataset has train rows at all; without, nobody can tell copies.
-        votes: int32 ``(rows, 10)``, FER+ votes in the order of ``generate_data.readers.ferplus.VOTE_NAMES``; None without.
+        has_train: whether the dataset has train rows; without them, duplicates are unknown.
+        votes: int32 ``(rows, 10)``, FER+ votes in the order of
+            ``generate_data.readers.ferplus.VOTE_NAMES``; None if there are none.
     """
 
     name: str
@@ -36,7 +39,7 @@ class Split:
     has_train: bool
     votes: np.ndarray | None = None
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.images)
 
 
@@ -47,20 +50,22 @@ def load_split(
     size: int = 0,
     channels: int = 0,
 ) -> Split:
-    """Read a split: images that set-up wrote are decoded once, images left in their place are read as they are needed.
+    """Read a split. Images written by set-up are decoded now, others as they are needed.
 
     Args:
         folder: the dataset's folder.
         name: train, val, test or unlabelled.
-        manifest: the dataset's, if read already.
-        size, channels: what images left in their place become; 0 is as the dataset has it.
+        manifest: the dataset's manifest, if it has been read already.
+        size: side in pixels that images outside the dataset's folder are resized to; 0: as they are.
+        channels: channels that they are converted to; 0: as they are.
 
     Raises:
-        generate_data.errors.DataError: no manifest, no such split, or images gone or unreadable.
+        generate_data.errors.DataError: no manifest, no such split, or unreadable images.
     """
     manifest = manifest or read_manifest(folder)
     rows = manifest.split(name)
     paths = [manifest.folder / path for path in rows["path"]]
+    images: np.ndarray | ImageFiles
     if manifest.in_place:
         images = ImageFiles(paths, *input_shape(manifest, size, channels)[1:])
     else:
@@ -78,8 +83,8 @@ def load_split(
     )
 
 
-def _votes(texts, manifest):
-    """Texts such as "4;0;0;1;3;2;0;0;0;0" as int32 ``(rows, 10)``; an empty one is zeros."""
+def _votes(texts: Iterable[str], manifest: Manifest) -> np.ndarray:
+    """Texts such as "4;0;0;1;3;2;0;0;0;0" as int32 ``(rows, 10)``; empty texts are zeros."""
     none = ";".join("0" * len(VOTE_NAMES))
     try:
         return (
@@ -88,20 +93,21 @@ def _votes(texts, manifest):
             .reshape(-1, len(VOTE_NAMES))
         )
     except ValueError:
-        raise DataError(
-            f"{manifest.folder / MANIFEST}: column votes is not {len(VOTE_NAMES)} whole numbers a row. Run set-up again."
-        ) from None
+        problem = f"column votes does not have {len(VOTE_NAMES)} integers in each row"
+        raise DataError(manifest.folder / MANIFEST, problem, "run set-up again") from None
 
 
 def input_shape(manifest: Manifest, size: int = 0, channels: int = 0) -> tuple[int, int, int]:
     """Height, width and channels of a model's input for a dataset.
 
     Args:
-        manifest: the dataset's.
-        size, channels: what is wanted; 0 is as the dataset has it.
+        manifest: the dataset's manifest.
+        size: side in pixels; 0: as in the dataset.
+        channels: number of channels; 0: as in the dataset.
 
     Raises:
-        generate_data.errors.DataError: the dataset's images have several sizes, or are not square, and no size was given.
+        generate_data.errors.DataError: no size is given, and the images are not square or have
+            several sizes.
     """
     channels = channels or manifest.description.get("channels", 1)
     if size:
@@ -109,7 +115,6 @@ def input_shape(manifest: Manifest, size: int = 0, channels: int = 0) -> tuple[i
     sizes = manifest.description.get("image_size")
     if not sizes or sizes[0] != sizes[1]:
         what = f"are {sizes[0]}x{sizes[1]} pixels" if sizes else "have several sizes"
-        raise DataError(
-            f"{manifest.folder}: its images {what}, and models take squares of one size. Give --image_size N."
-        )
+        problem = f"its images {what}; models need square images of one size"
+        raise DataError(manifest.folder, problem, "give --image_size N")
     return sizes[0], sizes[1], channels

@@ -1,12 +1,15 @@
 """What identifies a dataset, so that a run is resumed only on the data it was started on."""
 
 import hashlib
+from typing import Any
+
+from generate_data.manifest import Manifest
 
 
-def fingerprint_of(manifest):
-    """What tells this dataset from another: which rows it has, with which labels, in which splits.
+def fingerprint_of(manifest: Manifest) -> dict[str, Any]:
+    """Identifies a dataset by its rows, their labels and their splits.
 
-    Not where the images lie, nor what is marked as a copy: a newer set-up may write those differently.
+    Not by the location of its images or by duplicates, which a newer set-up may write differently.
     """
     columns = manifest.table[["split", "label", "source", "source_row"]]
     digest = hashlib.sha256(columns.to_csv(index=False, lineterminator="\n").encode()).hexdigest()
@@ -21,7 +24,8 @@ def fingerprint_of(manifest):
     }
 
 
-def _in_words(fingerprint):
+def describe_fingerprint(fingerprint: dict[str, Any]) -> str:
+    """Number of rows in each split and number of classes, for messages."""
     rows = ", ".join(f"{count:,} {split}" for split, count in fingerprint["rows"].items())
     classes = fingerprint.get("classes")
     return f"{rows} rows" + (f" of {len(classes)} classes" if classes else "")

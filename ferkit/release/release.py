@@ -134,7 +134,7 @@ def _architecture(model):
 def _training_before(checkpoint, model):
     """The same of the weights that the training started from, and of those they started from: the last step first."""
     run, steps = RunFolder(Path(checkpoint).parent), []
-    while run.begun and (start := run.record()["recipe"].get("init_from")):
+    while run.exists and (start := run.record()["recipe"].get("init_from")):
         run = RunFolder(Path(start).parent)
         steps.append(
             _training(start, model) or {"How": {"weights": f"{start}, whose training is not known"}}
@@ -145,7 +145,7 @@ def _training_before(checkpoint, model):
 def _training(checkpoint, model):
     """What its run folder says of the training, section by section; None where the file lies in none."""
     run = RunFolder(Path(checkpoint).parent)
-    if not run.begun:
+    if not run.exists:
         return None
     sections, history = training_sections(run.record(), model), run.history()
     sections["Trained"]["epoch"] = (

@@ -1,21 +1,40 @@
-"""From a recipe and a dataset to a model and the splits it is trained on."""
+"""Builds the model of a recipe for a dataset, and loads the splits that it is trained on."""
 
 import contextlib
+from collections.abc import Iterator
+
+import keras
 
 from ferkit.errors import UserError
+from ferkit.input_pipeline.dataset import Split, input_shape, load_split
 from ferkit.models.interface import LAST_LAYER, load_first_weights
 from ferkit.models.registry import model_entry
+from ferkit.models.saved_model import load_model
+from ferkit.models.shipped_weights import model_file
 from ferkit.recipes.recipe import Recipe
+from ferkit.training.devices import Devices
+from generate_data.manifest import Manifest
 
 
-def new_model(recipe: Recipe, manifest, first_weights: bool = True, devices=None):
-    """A new model of a recipe for a dataset, its weights decided by the recipe's seed; see ``build_model``.
+def new_model(
+    recipe: Recipe,
+    manifest: Manifest,
+    first_weights: bool = True,
+    devices: Devices | None = None,
+) -> keras.Model:
+    """A new model of a recipe for a dataset; the recipe's seed determines its initial weights.
 
-    Its layers compute in the recipe's precision, on `devices` (a ``devices.Devices``; None: the one device).
+    Its layers compute in the recipe's precision.
+
+    Args:
+        recipe: hyperparameters.
+        manifest: the dataset.
+        first_weights: load pretrained weights, and those of ``init_from``, if the recipe has them.
+        devices: the devices that hold the variables; None: one device.
+
+    Raises:
+        UserError: the model cannot be built, or its weights are not available.
     """
-    from ferkit.input_pipeline.dataset import input_shape
-    from ferkit.training.trainer import seed_everything
-
     shape = input_shape(manifest, recipe.image_size, recipe.channels)
     seed_everything(recipe.seed)
     with precision(recipe), devices.scope() if devices else contextlib.nullcontext():
@@ -25,64 +44,59 @@ def new_model(recipe: Recipe, manifest, first_weights: bool = True, devices=None
     return model
 
 
-def load_initial_weights(model, recipe: Recipe):
-    """Give a model the weights that its recipe starts from; the last layer stays new where the classes are others.
+def seed_everything(seed: int) -> None:
+    """Seed the generators of initial weights; the training loop has its own random numbers."""
+    keras.utils.set_random_seed(seed)
+
+
+def load_initial_weights(model: keras.Model, recipe: Recipe) -> None:
+    """Copy the weights of ``init_from`` to a model; the last layer stays new if classes differ.
 
     Raises:
-        UserError: they cannot be had, or are of another architecture.
+        UserError: the file cannot be loaded, or has another architecture.
     """
-    from ferkit.models.saved_model import load_model
-    from ferkit.models.shipped_weights import model_file
-
-    path = model_file(recipe.init_from)
-    source = load_model(path, recipe.model)
+    where = f"--init_from {recipe.init_from}"
+    source = load_model(model_file(recipe.init_from), recipe.model)
     (height, _, channels), given = source.input_shape[1:], model.input_shape[1:]
     if (height, height, channels) != tuple(given):
-        raise UserError(
-            f"--init_from {recipe.init_from}: takes images of {height}x{height}x{channels}, this training gives it "
-            f"{'x'.join(map(str, given))}; add --image_size {height} --channels {channels}."
-        )
-    last = (
-        []
-        if tuple(source.class_names) == tuple(model.class_names)
-        else model.get_layer(LAST_LAYER).weights
-    )
-    kept = {id(weight) for weight in last}
+        needs, has = f"{height}x{height}x{channels}", "x".join(map(str, given))
+        problem = f"its input is {needs}, and this training uses {has}"
+        raise UserError(where, problem, f"add --image_size {height} --channels {channels}")
+    same_classes = tuple(source.class_names) == tuple(model.class_names)
+    new = {id(weight) for weight in ([] if same_classes else model.get_layer(LAST_LAYER).weights)}
     pairs = list(zip(model.weights, source.weights, strict=False))
-    fits = len(model.weights) == len(source.weights)
-    if not fits or any(ours.shape != their.shape and id(ours) not in kept for ours, their in pairs):
-        raise UserError(
-            f"--init_from {recipe.init_from}: its layers are not those of this recipe; give the recipe and the model "
-            "options that it was trained with."
-        )
-    for own, their in pairs:
-        if id(own) not in kept:
-            own.assign(their)
+    if len(model.weights) != len(source.weights) or any(
+        weight.shape != loaded.shape and id(weight) not in new for weight, loaded in pairs
+    ):
+        advice = "give the recipe and the model options that it was trained with"
+        raise UserError(where, "its layers are not those of this recipe", advice)
+    for weight, loaded in pairs:
+        if id(weight) not in new:
+            weight.assign(loaded)
 
 
 @contextlib.contextmanager
-def precision(recipe: Recipe):
-    """Within, new layers compute in the recipe's precision; their weights are float32. A saved model is float32 again."""
-    import keras
+def precision(recipe: Recipe) -> Iterator[None]:
+    """In this context, new layers compute in the recipe's precision.
 
+    Their weights are float32, and so is a saved model.
+    """
     before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(
-        "float32" if recipe.precision == "float32" else f"mixed_{recipe.precision}"
-    )
+    mixed = recipe.precision != "float32"
+    keras.config.set_dtype_policy(f"mixed_{recipe.precision}" if mixed else "float32")
     try:
         yield
     finally:
         keras.config.set_dtype_policy(before)
 
 
-def training_splits(manifest, model):
-    """The train and the val split, as the model takes them."""
-    from ferkit.input_pipeline.dataset import load_split
-
-    return tuple(
-        load_split(manifest.folder, name, manifest, *model.input_shape[2:])
-        for name in ("train", "val")
+def training_splits(manifest: Manifest, model: keras.Model) -> tuple[Split, Split]:
+    """The train and the val split in the size and channels of the model."""
+    size, channels = model.input_shape[2:]
+    train, val = (
+        load_split(manifest.folder, name, manifest, size, channels) for name in ("train", "val")
     )
+    return train, val
 
 
 def build_model(
@@ -90,17 +104,17 @@ def build_model(
     shape: tuple[int, int, int],
     class_names: tuple[str, ...],
     first_weights: bool = True,
-):
+) -> keras.Model:
     """A new model of the recipe.
 
     Args:
-        recipe: a ``Recipe``.
+        recipe: hyperparameters.
         shape: height, width and channels of its input.
         class_names: names of its outputs.
-        first_weights: load pretrained weights, where the recipe asks for them.
+        first_weights: load pretrained weights, if the recipe has them.
 
     Raises:
-        UserError: the model cannot be built so, or the weights cannot be had.
+        UserError: the model cannot be built, or its weights are not available.
     """
     options = {
         "class_names": class_names,
@@ -112,6 +126,6 @@ def build_model(
         model = model_entry(recipe.model).model_class(**options)
         if first_weights:
             load_first_weights(model)
-    except ValueError as error:  # the model's own check of its arguments
-        raise UserError(f"model {recipe.model}: {error}") from error
+    except ValueError as error:  # the model checks its own arguments
+        raise UserError(f"model {recipe.model}", str(error)) from error
     return model

@@ -1,10 +1,11 @@
-"""Checkpoints of a run: the last two, each whole or absent, verified when read."""
+"""Checkpoints of a run: the last two, each complete or absent, verified when read."""
 
 import json
 import re
 import zipfile
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,72 +19,72 @@ _NAME = re.compile(r"state-(\d{6})-(\d{8})\.npz")
 class Checkpoints:
     """The folder ``backup`` of a run.
 
-    A checkpoint is one file, ``state-EPOCH-STEP.npz``: everything a resume needs, as arrays without pickles and a JSON text.
+    A checkpoint is one file, ``state-EPOCH-STEP.npz``: all that a resume needs, as arrays without
+    pickles and a JSON text.
+
+    Attributes:
+        warnings: messages of ``load`` about damaged files.
 
     Example:
         >>> checkpoints.save({"epoch": 3, "step": 120}, {"v0": weights})
         >>> position, arrays = checkpoints.load()
     """
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path) -> None:
         self.folder = Path(folder)
-        self.said = []  # what load() has to say
+        self.warnings: list[str] = []
 
     def files(self) -> list[Path]:
-        """The checkpoints there are, newest first."""
-        there = self.folder.iterdir() if self.folder.is_dir() else ()
+        """The existing checkpoints, newest first."""
+        entries = self.folder.iterdir() if self.folder.is_dir() else ()
         return sorted(
-            (path for path in there if _NAME.fullmatch(path.name)),
+            (path for path in entries if _NAME.fullmatch(path.name)),
             key=lambda path: path.name,
             reverse=True,
         )
 
-    def save(self, position: dict, arrays: dict[str, np.ndarray]):
-        """Write a checkpoint, flushed to the disk, then let go of all but the last two.
+    def save(self, position: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+        """Write a checkpoint, flushed to the disk, and delete all except the last two.
 
         Args:
-            position: JSON values, "epoch" and "step" among them.
+            position: JSON values, including "epoch" and "step".
             arrays: every variable.
 
         Raises:
-            UserError: it cannot be written; those there stay.
+            UserError: it cannot be written; the existing ones remain.
         """
         path = self.folder / f"state-{position['epoch']:06d}-{position['step']:08d}.npz"
         with written_atomically(path, flush=True) as draft, open(draft, "wb") as out:
-            np.savez(out, position=np.array(json.dumps(position)), **arrays)
-        # Later ones than this were damaged, or are of a future that did not happen.
+            content: dict[str, Any] = {"position": np.array(json.dumps(position)), **arrays}
+            np.savez(out, **content)
+        # Later checkpoints were damaged, or belong to a continuation that was given up.
         kept = [file for file in self.files() if file.name <= path.name][:KEPT]
         for other in set(self.files()) - set(kept):
             other.unlink(missing_ok=True)
 
-    def load(self) -> tuple[dict, dict[str, np.ndarray]] | None:
-        """The newest whole checkpoint; None when there is no file. What was damaged is told in ``said``.
+    def load(self) -> tuple[dict[str, Any], dict[str, np.ndarray]] | None:
+        """The newest intact checkpoint; None if there is no file. Damaged ones add to ``warnings``.
 
         Raises:
-            UserError: there are files, and none is whole, or what is there is an older version's.
+            UserError: all files are damaged, or made by an older version.
         """
         files = self.files()
-        if (
-            not files and (self.folder / "state.npz").exists()
-        ):  # to start over would overwrite that run
-            raise UserError(
-                f"{self.folder / 'state.npz'}: a checkpoint of an older version, which this one cannot resume; evaluate the "
-                "run's best.keras, or start a new run."
-            )
+        old = self.folder / "state.npz"
+        if not files and old.exists():  # starting over would overwrite that run
+            problem = "a checkpoint of an older version, which cannot be resumed"
+            raise UserError(old, problem, "evaluate the run's best.keras, or start a new run")
         for path in files:
             try:
                 return _read(path)
             except _DamagedError as damage:
-                self.said.append(f"{path}: damaged ({damage}); taking the checkpoint before it.")
+                self.warnings.append(f"{path}: damaged ({damage}); using the checkpoint before it.")
         if files:
-            raise UserError(
-                f"{files[0]}: damaged, and so is every other checkpoint; this run cannot be resumed. Its best.keras can still be "
-                "evaluated. Start a new run."
-            )
+            problem = "damaged, like every other checkpoint, so the run cannot be resumed"
+            raise UserError(files[0], problem, "start a new run; best.keras can still be evaluated")
         return None
 
-    def position(self) -> dict | None:
-        """What the newest whole checkpoint says of itself, without the arrays; None without one. Quick."""
+    def position(self) -> dict[str, Any] | None:
+        """The position of the newest intact checkpoint, without arrays; None if there is none."""
         for path in self.files():
             try:
                 with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
@@ -108,7 +109,7 @@ _DAMAGE = (
 )
 
 
-def _read(path):
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     try:
         with zipfile.ZipFile(path) as file:
             broken = file.testzip()  # every byte against its checksum

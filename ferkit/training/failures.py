@@ -3,16 +3,22 @@
 import contextlib
 import errno
 import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import tensorflow as tf
 
 from ferkit.errors import UserError
 from ferkit.files import write_error
+from ferkit.recipes.recipe import Recipe
+
+if TYPE_CHECKING:
+    from ferkit.training.trainer import Trainer
 
 
 @contextlib.contextmanager
-def user_errors(trainer):
-    """Within, what TensorFlow and the system raise on a full memory, a full disk or a lost worker becomes the user's one line."""
-    import tensorflow as tf
-
+def user_errors(trainer: "Trainer") -> Iterator[None]:
+    """In this context, a full memory, a full disk or a lost worker raises a one-line UserError."""
     try:
         yield
     except (tf.errors.ResourceExhaustedError, MemoryError) as error:
@@ -20,34 +26,35 @@ def user_errors(trainer):
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
-        raise write_error(trainer.run.path, error) from error
+        path = trainer.run.path if trainer.run else "training"
+        raise write_error(path, error) from error
     except tf.errors.OpError as error:
         if trainer.devices.workers == 1:
             raise
         raise _lost_worker(trainer, error) from error
 
 
-def _out_of_memory(recipe):
+def _out_of_memory(recipe: Recipe) -> UserError:
     if recipe.batch_size == 1:
-        return UserError(
-            "training: out of memory with a single image a step; take a smaller --image_size or a smaller model."
-        )
+        problem = "out of memory with a single image per step"
+        return UserError("training", problem, "use a smaller --image_size or a smaller model")
     half = max(1, recipe.batch_size // recipe.accumulate_steps // 2)
-    return UserError(
-        f"training: out of memory with --batch_size {recipe.batch_size}; nothing saved was lost. Try --accumulate_steps "
-        f"{-(-recipe.batch_size // half)}: the same batch, computed {half} images at a time; or a smaller --batch_size, "
-        f"{half} for example."
+    problem = f"out of memory with --batch_size {recipe.batch_size}; saved files remain"
+    advice = (
+        f"try --accumulate_steps {-(-recipe.batch_size // half)}: the same batch, computed {half} "
+        f"images at a time; or a smaller --batch_size, for example {half}"
     )
+    return UserError("training", problem, advice)
 
 
-def _lost_worker(trainer, error):
+def _lost_worker(trainer: "Trainer", error: Exception) -> UserError:
     devices = trainer.devices
     named = {int(number) for number in re.findall(r"task:(\d+)", str(error))} - {devices.worker}
     lost = named or set(range(devices.workers)) - {devices.worker}
     names = ", ".join(
         devices.addresses[number] for number in sorted(lost) if number < devices.workers
     )
-    return UserError(
-        f"training: worker {names} does not answer any more, in epoch {trainer.epoch + 1}, step {trainer.step + 1}. Start all "
-        "workers again, with --resume: they go on from the last checkpoint."
-    )
+    where = f"in epoch {trainer.epoch + 1}, step {trainer.step + 1}"
+    problem = f"worker {names} no longer responds, {where}"
+    advice = "start all workers again with --resume; they continue from the last checkpoint"
+    return UserError("training", problem, advice)

@@ -1,60 +1,76 @@
-"""What a training minimizes: cross-entropy, the model's regularizers, and the terms that the model itself brings along."""
+"""The training loss: cross-entropy, the model's regularizers, and the model's own loss terms."""
 
+import keras
 import tensorflow as tf
+
+from ferkit.models.interface import for_training
 
 
 class TrainingLoss:
-    """The loss of a model, and all variables that training it involves.
+    """The loss of a model, and all variables that its training involves.
 
-    A model with ``for_training()`` (see ``registry.ModelPackage``) is trained through what that returns: more outputs, more loss
-    terms, and variables, such as class centers, that the saved model does without.
+    A model may be trained through another one that shares its weights
+    (``models.interface.TrainingModel``): more outputs, more loss terms, and variables such as class
+    centers that are not saved with the model.
 
     Args:
         model: a Keras model from pixels to logits.
-        label_smoothing: share of the target spread over all classes.
+        label_smoothing: part of the target that is spread over all classes.
+
+    Attributes:
+        term_names: names of the model's own loss terms.
     """
 
-    def __init__(self, model, label_smoothing=0.0):
+    def __init__(self, model: keras.Model, label_smoothing: float = 0.0) -> None:
         self._smoothing = label_smoothing
-        self._training = model.for_training() if hasattr(model, "for_training") else None
+        self._training = for_training(model)
         self._trained = self._training or model
-        self.term_names = tuple(self._training.terms) if self._training else ()
+        self.term_names: tuple[str, ...] = tuple(self._training.terms) if self._training else ()
 
     @property
-    def variables(self):
-        """All that a resumed training must find again, but the optimizer's."""
+    def variables(self) -> list[keras.Variable]:
+        """All variables that a resumed training needs, except the optimizer's."""
         return self._trained.variables
 
     @property
-    def trainable_variables(self):
+    def trainable_variables(self) -> list[keras.Variable]:
+        """The variables that gradients update."""
         return self._trained.trainable_variables
 
-    def outputs(self, images):
-        """A dictionary with "logits" and whatever else the loss looks at, as float32; training mode."""
+    def outputs(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The float32 outputs in training mode: "logits" and what else the loss needs."""
         outputs = self._trained(images, training=True)
         outputs = outputs if self._training else {"logits": outputs}
         return {name: tf.cast(output, tf.float32) for name, output in outputs.items()}
 
-    def losses(self, labels, outputs, targets=None, weight=None, parts=1):
-        """The whole loss, and the model's own terms in the order of ``term_names``.
+    def losses(
+        self,
+        labels: tf.Tensor,
+        outputs: dict[str, tf.Tensor],
+        targets: tf.Tensor | None = None,
+        weight: tf.Tensor | None = None,
+        parts: int = 1,
+    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        """The total loss, and the model's own terms in the order of ``term_names``.
 
-        Under ``tf.distribute`` they are this replica's part: the sum over the replicas is the loss of the whole batch.
+        With ``tf.distribute`` they are this replica's part: their sum over the replicas is the loss
+        of the batch.
 
         Args:
             labels: int ``(rows,)``.
-            outputs: of ``outputs``.
+            outputs: the result of ``outputs``.
             targets: float ``(rows, classes)``; None: the labels.
-            weight: what a mean over these rows counts by, where they are not the whole batch.
-            parts: how many calls make up one batch on this replica.
+            weight: weight of a mean over these rows, if they are a part of the batch.
+            parts: number of calls per batch on this replica.
         """
         if targets is None:
             targets = tf.one_hot(labels, outputs["logits"].shape[1])
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
         share = (1.0 if weight is None else weight) / parts
-        own = self._training.extra_losses(labels, outputs) if self._training else {}
-        own = {name: tf.cast(value, tf.float32) for name, value in own.items()}
-        # Keras's losses have been divided by the number of replicas already.
-        terms = [own[name] if weight is None else share * own[name] for name in self.term_names]
+        extra = self._training.extra_losses(labels, outputs) if self._training else {}
+        values = [tf.cast(extra[name], tf.float32) for name in self.term_names]
+        # Keras has divided its losses by the number of replicas already.
+        terms = [value if weight is None else share * value for value in values]
         total = self._cross_entropy(targets, outputs["logits"])
         regularizers = [tf.cast(value, tf.float32) for value in self._trained.losses]
         if weight is not None:
@@ -62,13 +78,14 @@ class TrainingLoss:
             regularizers = [value / (replicas * parts) for value in regularizers]
         return tf.add_n([total, *terms, *regularizers]), terms
 
-    def after_step(self, labels, outputs):
+    def update_centers(self, labels: tf.Tensor, outputs: dict[str, tf.Tensor]) -> None:
+        """Update variables that no gradient reaches, such as class centers, after a step."""
         if self._training:
             self._training.after_step(labels, outputs)
 
-    def _cross_entropy(self, targets, logits):
+    def _cross_entropy(self, targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
         if self._smoothing:
-            counts = tf.reduce_sum(targets, axis=1, keepdims=True)  # 1, or the weight of the row
+            counts = tf.reduce_sum(targets, axis=1, keepdims=True)  # 1, or the row's weight
             targets = targets * (1.0 - self._smoothing) + counts * (
                 self._smoothing / logits.shape[1]
             )

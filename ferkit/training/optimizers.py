@@ -1,14 +1,17 @@
-"""Optimizers and learning-rate schedules of a recipe."""
+"""The optimizer of a recipe."""
+
+import keras
+
+from ferkit.recipes.recipe import Recipe
 
 
-def build_optimizer(recipe, variables):
-    """The recipe's optimizer, built for `variables`, so that all its state exists before the first step.
+def build_optimizer(recipe: Recipe, variables: list[keras.Variable]) -> keras.optimizers.Optimizer:
+    """The recipe's optimizer, built for `variables`: all its state exists before the first step.
 
-    Weight decay is decoupled and spares biases, normalization and other one-dimensional weights. With ``precision`` float16 the
-    loss is scaled, and steps whose gradients overflow are left out.
+    Weight decay is decoupled, and not applied to biases, normalization and other one-dimensional
+    weights. With ``precision`` float16 the loss is scaled, and steps whose gradients overflow are
+    skipped.
     """
-    import keras
-
     decay = recipe.weight_decay or None
     if recipe.optimizer in ("adam", "adamw"):
         optimizer = keras.optimizers.Adam(recipe.learning_rate, weight_decay=decay)

@@ -1,8 +1,11 @@
-"""What a person sees and does while a training runs: the progress line, how long it takes, and how to stop it."""
+"""The progress line of a training, its remaining time, and how to stop it."""
 
 import contextlib
 import signal
 import time
+from collections.abc import Iterator
+from types import FrameType
+from typing import Any, Self
 
 from tqdm import tqdm
 
@@ -10,15 +13,19 @@ SHOWN_SECONDS = 0.5
 
 
 class ProgressLine:
-    """One line for the epoch under way: loss, accuracy, images/s and the time left of the whole training.
+    """One line for the current epoch: loss, accuracy, images/s and remaining time of the training.
 
     Args:
-        epoch, epochs: this one, from 1, and all.
-        steps, first_step: of this epoch; where it goes on.
+        epoch: number of this epoch, from 1.
+        epochs: number of epochs.
+        steps: number of steps in this epoch.
+        first_step: step at which it continues.
         visible: False shows nothing.
     """
 
-    def __init__(self, epoch, epochs, steps, first_step, visible=True):
+    def __init__(
+        self, epoch: int, epochs: int, steps: int, first_step: int, visible: bool = True
+    ) -> None:
         self._further = (epochs - epoch) * steps
         self._first_step, self._began, self._images = first_step, time.monotonic(), 0
         self._bar = tqdm(
@@ -31,21 +38,23 @@ class ProgressLine:
             disable=None if visible else True,
         )
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: Any) -> None:
         self._bar.close()
 
-    def step(self, images):
+    def step(self, images: int) -> None:
+        """Count a step with this number of images."""
         self._images += images
         self._bar.update()
 
-    def show(self, loss, accuracy):
-        """Fill in what is known now."""
+    def show(self, loss: float, accuracy: float) -> None:
+        """Update the displayed figures."""
         seconds = time.monotonic() - self._began
         done = self._bar.n - self._first_step
-        left = duration(seconds / max(done, 1) * (self._bar.total - self._bar.n + self._further))
+        steps_left = (self._bar.total or 0) - self._bar.n + self._further
+        left = duration(seconds / max(done, 1) * steps_left)
         speed = f"{self._images / max(seconds, 1e-9):,.0f} images/s"
         self._bar.set_postfix_str(
             f"loss {loss:.3f}  accuracy {accuracy:.1%}  {speed}  {left} left", refresh=False
@@ -53,11 +62,11 @@ class ProgressLine:
 
 
 @contextlib.contextmanager
-def stop_signals():
-    """A list that becomes non-empty on Ctrl-C or SIGTERM; a second Ctrl-C stops at once."""
-    stopped = []
+def stop_signals() -> Iterator[list[int]]:
+    """A list that becomes non-empty on Ctrl-C or SIGTERM; a second Ctrl-C stops immediately."""
+    stopped: list[int] = []
 
-    def note(number, frame):
+    def note(number: int, frame: FrameType | None) -> None:
         if stopped:
             raise KeyboardInterrupt
         stopped.append(number)
@@ -65,7 +74,7 @@ def stop_signals():
 
     try:
         before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    except ValueError:  # not in the main thread: no signals to catch
+    except ValueError:  # not in the main thread, which alone receives signals
         before = {}
     try:
         yield stopped

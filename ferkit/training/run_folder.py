@@ -1,12 +1,26 @@
-"""A run folder: recipe.json, history.csv, best.keras, last.keras, backup/ and report/. Every file in it is whole or absent."""
+"""A run folder: recipe.json, history.csv, best.keras, last.keras, backup/ and report/.
+
+Every file in it is complete or absent.
+"""
 
 import csv
 import datetime
 import json
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any, Self
+
+import keras
 
 from ferkit.errors import UserError
-from ferkit.files import DRAFT, exclusive_lock, remove_partial_files, write_csv, written_atomically
+from ferkit.files import (
+    DRAFT,
+    exclusive_lock,
+    remove_partial_files,
+    write_csv,
+    write_json,
+    written_atomically,
+)
 from ferkit.models.interface import merged
 from ferkit.provenance import provenance
 from ferkit.recipes.recipe import Recipe
@@ -17,7 +31,7 @@ RUNS = Path("runs")
 
 
 class RunFolder:
-    """Where one training keeps everything.
+    """All files of one training.
 
     Example:
         >>> run = RunFolder.create("runs/first", recipe, {"folder": "data"})
@@ -25,33 +39,32 @@ class RunFolder:
         PosixPath('runs/first/best.keras')
     """
 
-    def __init__(self, path: str | Path):
+    def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self.recipe_file = self.path / "recipe.json"
         self.history_file = self.path / "history.csv"
         self.best = self.path / "best.keras"
         self.last = self.path / "last.keras"
         self.checkpoints = Checkpoints(self.path / "backup")
-        self.answers = self.path / "backup" / "teachers.npz"
+        self.teacher_predictions = self.path / "backup" / "teachers.npz"
         self.report = self.path / "report"
 
     @classmethod
-    def create(cls, path, recipe: Recipe, dataset: dict) -> "RunFolder":
-        """A new run folder; `path` None takes runs/<date-time>-<model>.
+    def create(cls, path: str | Path | None, recipe: Recipe, dataset: dict[str, Any]) -> Self:
+        """A new run folder; `path` None is runs/<date-time>-<model>.
 
         Raises:
-            UserError: there is a run already, or the folder holds something else or cannot be written.
+            UserError: the folder contains a run or other files, or cannot be written.
         """
         run = cls(path or cls._free_default(recipe.model))
         if run.recipe_file.exists():
-            raise UserError(
-                f"{run.path}: holds a run already; add --resume to go on with it, or choose another --run."
-            )
+            advice = "add --resume to continue it, or choose another --run"
+            raise UserError(run.path, "already contains a run", advice)
         if run.path.exists() and (
             not run.path.is_dir()
             or any(not DRAFT.match(entry.name) for entry in run.path.iterdir())
         ):
-            raise UserError(f"{run.path}: exists and is no run folder; choose another --run.")
+            raise UserError(run.path, "exists and is not a run folder", "choose another --run")
         record = {
             "recipe": json.loads(recipe.to_json()),
             "dataset": dataset,
@@ -60,17 +73,16 @@ class RunFolder:
         run._write_record(record)
         return run
 
-    def _write_record(self, record):
-        with written_atomically(self.recipe_file) as draft:
-            draft.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    def _write_record(self, record: dict[str, Any]) -> None:
+        write_json(self.recipe_file, record)
 
     @property
-    def begun(self) -> bool:
+    def exists(self) -> bool:
         """Whether a run was started here."""
         return self.recipe_file.is_file()
 
-    def prepare_resume(self, recipe: Recipe):
-        """Before a resume: take away what a killed process left half-written, and note a recipe that was lengthened."""
+    def prepare_resume(self, recipe: Recipe) -> None:
+        """Before a resume: remove partial files, and record a changed number of epochs."""
         remove_partial_files(self.path)
         record, values = self.record(), json.loads(recipe.to_json())
         changes = {
@@ -84,15 +96,14 @@ class RunFolder:
             record["recipe"] |= changes
             self._write_record(record)
 
-    def in_use(self):
-        """Within, no other process may train in this folder."""
-        return exclusive_lock(
-            self.path / "backup",
-            f"{self.path}: another process is training in this folder; wait for it, or stop it.",
-        )
+    def lock(self) -> AbstractContextManager[None]:
+        """In this context, no other process can train in this folder."""
+        problem = "another process is training in this folder"
+        error = UserError(self.path, problem, "wait for it, or stop it")
+        return exclusive_lock(self.path / "backup", error)
 
     def finished(self, recipe: Recipe) -> bool:
-        """Whether its last checkpoint is the end of that recipe, and all that belongs to a finished run is there."""
+        """Whether the run has reached the end of that recipe, and all its files exist."""
         position = self.checkpoints.position()
         if position is None or not is_finished(
             recipe, position["epoch"], position["step"], position["history"]
@@ -104,46 +115,49 @@ class RunFolder:
         )
 
     @classmethod
-    def existing(cls, path) -> "RunFolder":
-        """A run that was started before.
+    def existing(cls, path: str | Path) -> Self:
+        """An existing run.
 
         Raises:
-            UserError: no run there.
+            UserError: the folder contains no run.
         """
         run = cls(path)
         if not run.recipe_file.is_file():
-            raise UserError(
-                f"{run.path}: no run there (no recipe.json); give the folder that train named, with --run."
-            )
+            advice = "give the folder that train printed with --run"
+            raise UserError(run.path, "contains no run (no recipe.json)", advice)
         return run
 
     @classmethod
-    def newest(cls, model: str | None = None, or_none: bool = False) -> "RunFolder | None":
-        """The run under runs/ that was touched last, of that model if given.
-
-        Raises:
-            UserError: there is none.
-        """
+    def newest(cls, model: str | None = None) -> Self | None:
+        """The run in runs/ that was changed last, of that model if given; None if there is none."""
         runs = [cls(file.parent) for file in RUNS.glob("*/recipe.json")]
         if model:
             runs = [run for run in runs if run.recipe().model == model]
-        if not runs and or_none:
-            return None
         if not runs:
-            wanted = f" of model {model}" if model else ""
-            raise UserError(
-                f"{RUNS}: no run{wanted} there; train one first, or name its folder with --run."
-            )
+            return None
         return max(runs, key=lambda run: max(file.stat().st_mtime for file in run.path.iterdir()))
 
+    @classmethod
+    def newest_existing(cls, model: str | None = None) -> Self:
+        """``newest``, which must exist.
+
+        Raises:
+            UserError: there is no run.
+        """
+        run = cls.newest(model)
+        if run is None:
+            problem = f"contains no run{f' of model {model}' if model else ''}"
+            raise UserError(RUNS, problem, "train one first, or name its folder with --run")
+        return run
+
     @staticmethod
-    def _free_default(model):
+    def _free_default(model: str) -> Path:
         stem = f"{datetime.datetime.now():%Y-%m-%d_%H-%M-%S}-{model}"
         paths = [RUNS / stem, *(RUNS / f"{stem}-{k}" for k in range(2, 100))]
         return next(path for path in paths if not path.exists())
 
-    def record(self) -> dict:
-        """recipe.json as a dictionary.
+    def record(self) -> dict[str, Any]:
+        """The content of recipe.json.
 
         Raises:
             UserError: it cannot be read.
@@ -151,30 +165,31 @@ class RunFolder:
         try:
             return json.loads(self.recipe_file.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise UserError(
-                f"{self.recipe_file}: cannot be read ({error}); restore it or start a new run."
-            ) from error
+            problem = f"cannot be read ({error})"
+            raise UserError(self.recipe_file, problem, "restore it or start a new run") from error
 
     def recipe(self) -> Recipe:
+        """The recipe of the run."""
         return Recipe.from_dict(self.record()["recipe"])
 
-    def history(self) -> list[dict]:
-        """The epochs so far, as text values by column."""
+    def history(self) -> list[dict[str, str]]:
+        """The finished epochs: column -> text."""
         if not self.history_file.exists():
             return []
         with open(self.history_file, newline="", encoding="utf-8") as lines:
             return list(csv.DictReader(lines))
 
     @staticmethod
-    def best_epoch(history: list[dict]) -> dict:
-        """The epoch that best.keras is of: the highest validation accuracy, then the lowest loss."""
+    def best_epoch(history: list[dict[str, str]]) -> dict[str, str]:
+        """The epoch of best.keras: highest validation accuracy, then lowest validation loss."""
         scores = epoch_scores(history)
         return history[scores.index(max(scores))]
 
-    def write_history(self, rows: list[dict]):
+    def write_history(self, rows: list[dict[str, Any]]) -> None:
+        """Write history.csv."""
         write_csv(self.history_file, rows)
 
-    def save_model(self, model, path: Path):
-        """Write a model as it is kept, atomically. Keras wants the name to end in .keras; written_atomically keeps the ending."""
+    def save_model(self, model: keras.Model, path: Path) -> None:
+        """Write a model as it is used after training, atomically, to a path that ends in .keras."""
         with written_atomically(path) as draft:
             merged(model).save(draft)

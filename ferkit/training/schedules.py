@@ -1,16 +1,21 @@
 """Learning-rate schedules."""
 
 import math
+from collections.abc import Sequence
+
+from ferkit.recipes.recipe import Recipe
 
 
-def learning_rate(recipe, step: int, steps_per_epoch: int, scores=()) -> float:
+def learning_rate(
+    recipe: Recipe, step: int, steps_per_epoch: int, scores: Sequence[tuple[float, float]] = ()
+) -> float:
     """The learning rate of a step, counted from 0 over the whole training.
 
     Args:
-        recipe: a ``Recipe``.
-        step: batches before this one.
-        steps_per_epoch: batches an epoch.
-        scores: of the epochs so far, higher is better, for ``schedule="plateau"``.
+        recipe: hyperparameters.
+        step: number of steps before this one.
+        steps_per_epoch: number of steps in an epoch.
+        scores: score of each epoch so far, higher is better; for ``schedule="plateau"``.
     """
     epoch = step / steps_per_epoch
     if epoch < recipe.warmup_epochs:
@@ -29,8 +34,8 @@ def learning_rate(recipe, step: int, steps_per_epoch: int, scores=()) -> float:
     return max(recipe.learning_rate * factor, recipe.min_learning_rate)
 
 
-def plateaus(scores, patience: float) -> int:
-    """How often `patience` epochs went by without a score above all before them; the count of epochs then starts anew."""
+def plateaus(scores: Sequence[tuple[float, float]], patience: float) -> int:
+    """How often `patience` epochs passed without a new best score; counting then starts again."""
     count, waited, best = 0, 0, None
     for score in scores:
         if best is None or score > best:

@@ -1,4 +1,4 @@
-"""Distillation: what trained models, the teachers, answer to the training images becomes part of the targets."""
+"""Distillation: predictions of trained models, the teachers, become a part of the targets."""
 
 import hashlib
 import zipfile
@@ -10,57 +10,63 @@ from tqdm import tqdm
 from ferkit.evaluation.evaluate import view_logits
 from ferkit.evaluation.metrics import averaged
 from ferkit.files import written_atomically
+from ferkit.input_pipeline.dataset import Split
 from ferkit.models.saved_model import load_model
 from ferkit.models.shipped_weights import model_file
 
 
-def teacher_probabilities(split, teachers: str, kept: Path | None = None) -> np.ndarray:
-    """The teachers' probabilities for each row, averaged over them and over the image and its mirror image.
+def teacher_probabilities(split: Split, teachers: str, store: Path | None = None) -> np.ndarray:
+    """Probabilities for each row, averaged over the teachers and over two mirrored views.
 
-    Each row is asked about once, as it lies in the dataset, not again for every augmented view: that costs minutes where the
-    other would cost a third of the training (Hinton et al., arXiv 1503.02531, at temperature 1).
+    The teachers predict each row once, without augmentation: this takes minutes, where predicting
+    every augmented view would take a third of the training.
 
     Args:
-        split: a ``dataset.Split``.
+        split: the training rows.
         teachers: .keras files or names of shipped weights, separated by commas.
-        kept: a .npz file. Answers of these very teachers to these images are read from it; others are written to it.
+        store: a .npz file. Predictions of the same teachers for the same rows are read from it;
+            otherwise it is written.
 
     Returns:
         float64 ``(rows, classes)``; each row sums to 1.
 
     Raises:
-        UserError: one cannot be loaded, or knows other classes.
+        UserError: a teacher cannot be loaded, or has other classes.
+
+    Reference: Hinton et al., arXiv 1503.02531, at temperature 1.
     """
     files = [model_file(name.strip()) for name in teachers.split(",")]
-    asked = _fingerprint(files, split)
-    answers = _kept_answers(kept, asked) if kept else None
-    if answers is None:
-        shown = tqdm(files, desc="Asking the teachers", unit="model", leave=False, disable=None)
+    fingerprint = _fingerprint(files, split)
+    predictions = _stored_predictions(store, fingerprint) if store else None
+    if predictions is None:
+        shown = tqdm(
+            files, desc="Predictions of the teachers", unit="model", leave=False, disable=None
+        )
         models = (load_model(file, class_names=split.class_names) for file in shown)
-        answers = averaged(
+        predictions = averaged(
             np.concatenate([view_logits(model, split, "flip") for model in models]).astype(
                 np.float64
             )
         )
-        if kept:
-            with written_atomically(kept) as draft:
-                np.savez(draft, asked=asked, answers=answers)
-    return answers
+        if store:
+            with written_atomically(store) as draft:
+                np.savez(draft, asked=fingerprint, answers=predictions)  # the names of version 0.1
+    return predictions
 
 
-def _fingerprint(files, split):
-    """Tells these teachers, their order and these rows from all others; of the images it knows only the shape."""
-    said = hashlib.sha256()
+def _fingerprint(files: list[Path], split: Split) -> str:
+    """Identifies the teachers, their order and the rows; of the images only their shape."""
+    digest = hashlib.sha256()
     rows = split.images.shape, split.class_names, split.labels.tolist(), split.source_row.tolist()
     for content in (*(file.read_bytes() for file in files), repr(rows).encode()):
-        said.update(hashlib.sha256(content).digest())
-    return said.hexdigest()
+        digest.update(hashlib.sha256(content).digest())
+    return digest.hexdigest()
 
 
-def _kept_answers(kept, asked):
-    """The answers in that file, None where there are none to this question."""
+def _stored_predictions(store: Path, fingerprint: str) -> np.ndarray | None:
+    """The predictions in that file, or None if it has none for this fingerprint."""
     try:
-        with np.load(kept) as found:
-            return found["answers"] if found["asked"] == asked else None
+        with np.load(store) as stored:
+            return stored["answers"] if stored["asked"] == fingerprint else None
     except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile):
         return None

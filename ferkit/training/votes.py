@@ -4,9 +4,10 @@ import numpy as np
 
 from ferkit.errors import UserError
 from ferkit.evaluation.metrics import softmax
+from ferkit.input_pipeline.dataset import Split
 from generate_data.readers.ferplus import VOTE_NAMES
 
-# What FER+ asked for -> our class. Contempt, unknown and NF (no face) are no class of FER2013.
+# FER+ name -> our class. Contempt, unknown and NF (no face) are not classes of FER2013.
 VOTED_CLASSES = {
     "neutral": "neutral",
     "happiness": "happy",
@@ -21,28 +22,31 @@ VOTED_CLASSES = {
 def translated_votes(
     votes: np.ndarray, targets: np.ndarray, ridge: float = 1e-3, steps: int = 25
 ) -> np.ndarray:
-    """The probability of each label given the votes, by multinomial logistic regression fitted on these very rows.
+    """The probability of each label given the votes.
+
+    A multinomial logistic regression is fitted on these rows.
 
     Args:
-        votes: int ``(rows, kinds)``; rows without any are left out of the fit.
+        votes: int ``(rows, kinds)``; rows without votes are left out of the fit.
         targets: one-hot labels ``(rows, classes)``.
-        ridge: weight of the squared coefficients beside the mean cross-entropy.
-        steps: of Newton's method at most.
+        ridge: weight of the squared coefficients, added to the mean cross-entropy.
+        steps: maximum number of steps of Newton's method.
 
     Returns:
-        float64 ``(rows, classes)``; each row sums to 1, and over the fitted rows each class's mean is its share of the labels.
+        float64 ``(rows, classes)``; each row sums to 1, and over the fitted rows the mean of each
+        class is its fraction of the labels.
     """
     shares = votes / np.maximum(votes.sum(axis=1, keepdims=True), 1)
     inputs = np.concatenate([shares, np.ones((len(votes), 1))], axis=1)
-    fitted, wanted = inputs[votes.sum(axis=1) > 0], targets[votes.sum(axis=1) > 0]
+    voted = votes.sum(axis=1) > 0
+    fitted, labels = inputs[voted], targets[voted]
     kinds, classes = inputs.shape[1], targets.shape[1]
-    penalty = np.where(np.arange(kinds) < kinds - 1, ridge, 1e-9)[:, None] * np.ones(
-        classes
-    )  # the intercepts go free
+    # The intercepts are not penalized.
+    penalty = np.where(np.arange(kinds) < kinds - 1, ridge, 1e-9)[:, None] * np.ones(classes)
     weights = np.zeros((kinds, classes))
     for _ in range(steps):
         p = softmax(fitted @ weights)
-        gradient = fitted.T @ (p - wanted) / len(fitted) + penalty * weights
+        gradient = fitted.T @ (p - labels) / len(fitted) + penalty * weights
         curvature = np.zeros((kinds, classes, kinds, classes))
         for a in range(classes):
             for b in range(classes):
@@ -58,23 +62,27 @@ def translated_votes(
     return softmax(inputs @ weights)
 
 
-def class_votes(split) -> np.ndarray:
-    """The votes for each of the dataset's classes: int ``(rows, classes)``; raises as ``row_targets``."""
+def class_votes(split: Split) -> np.ndarray:
+    """The votes for each of the dataset's classes: int ``(rows, classes)``.
+
+    Raises:
+        UserError: the split has no votes, or FER+ has none of the dataset's classes.
+    """
     if split.votes is None:
-        raise UserError(
-            "--vote_weight: the dataset has no FER+ votes; run setup again with --ferplus fer2013new.csv, or train without: "
-            "--vote_weight 0 --label_smoothing 0.1."
+        advice = (
+            "run setup again with --ferplus fer2013new.csv, or train without votes: "
+            "--vote_weight 0 --label_smoothing 0.1"
         )
+        raise UserError("--vote_weight", "the dataset has no FER+ votes", advice)
     columns = {
-        VOTED_CLASSES[name]: place for place, name in enumerate(VOTE_NAMES) if name in VOTED_CLASSES
+        VOTED_CLASSES[name]: index for index, name in enumerate(VOTE_NAMES) if name in VOTED_CLASSES
     }
     if not set(columns) & set(split.class_names):
-        raise UserError(
-            f"--vote_weight: FER+ votes on {', '.join(columns)}, and the dataset has none of these classes, but "
-            f"{', '.join(split.class_names)}; drop the flag."
-        )
+        voted, names = ", ".join(columns), ", ".join(split.class_names)
+        problem = f"FER+ votes are for {voted}; the dataset's classes are {names}"
+        raise UserError("--vote_weight", problem, "remove the flag")
     votes = np.zeros((len(split.labels), len(split.class_names)), split.votes.dtype)
-    for place, name in enumerate(split.class_names):
+    for index, name in enumerate(split.class_names):
         if name in columns:
-            votes[:, place] = split.votes[:, columns[name]]
+            votes[:, index] = split.votes[:, columns[name]]
     return votes

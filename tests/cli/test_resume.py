@@ -52,7 +52,7 @@ def test_resuming_where_nothing_is_starts_a_run_and_its_recipe_file_repeats_it(h
 def test_two_processes_cannot_train_in_one_folder(here, capsys):
     from ferkit.training.run_folder import RunFolder
 
-    with RunFolder("runs/first").in_use():
+    with RunFolder("runs/first").lock():
         message = fails(
             ["train", "--resume", "-d", "data", "--run", "runs/first", "--epochs", "3"], capsys
         )

@@ -321,7 +321,10 @@ def test_a_backbone_of_dan_is_trained(here, no_timing):
     ("words", "message"),
     [
         ([], "compare: no contestants; name some with --backbones, --ablate or --models"),
-        (["--backbones", "vgg"], "--backbones vgg: unknown; choose from convnext_face, convnext_atto, "),
+        (
+            ["--backbones", "vgg"],
+            "--backbones vgg: unknown; choose from convnext_face, convnext_atto, ",
+        ),
         (["--ablate", "wings"], "--ablate wings: unknown; choose from heads, partition, affinity."),
         (["--ablate", "heads", "heads"], "--ablate: heads is given twice"),
         (

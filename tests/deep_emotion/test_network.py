@@ -195,7 +195,7 @@ def test_folded_it_is_the_papers_net_number_for_number(branches, rng, tmp_path):
     assert folded.count_params() == DeepEmotion("paper").count_params() == 47_657
     assert folded.get_config() == {**model.get_config(), "branches": 0}
     assert folded.folded() is folded
-    np.testing.assert_allclose(merged(images), model(images), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(folded(images), model(images), rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(model.for_export()(images), model(images), rtol=1e-4, atol=1e-4)
     RunFolder(tmp_path).save_model(model, tmp_path / "best.keras")
     kept = load_model(tmp_path / "best.keras")

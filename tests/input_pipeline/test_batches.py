@@ -8,13 +8,14 @@ import tensorflow as tf
 from ferkit.evaluation.evaluate import split_logits
 from ferkit.evaluation.inference import BatchedLogits
 from ferkit.input_pipeline.augmentation import augment
-from ferkit.input_pipeline.batches import TrainingBatches, resize_to_input
+from ferkit.input_pipeline.batches import resize_to_input
 from ferkit.input_pipeline.dataset import Split
 from ferkit.input_pipeline.epoch_plan import DRAWS, epoch_plan
 from ferkit.recipes.recipe import Recipe
 from ferkit.training.optimizers import build_optimizer
 from ferkit.training.schedules import learning_rate
 from generate_data.images.lazy_array import ImageFiles
+from tests.support.training_batches import training_batches
 
 NAMES = ("a", "b", "c")
 
@@ -38,8 +39,8 @@ def split_of(images):
 
 def test_files_and_arrays_give_the_same_batches(files):
     recipe = Recipe(batch_size=5, flip=True, rotation=10.0, erase=0.5)
-    from_files = list(TrainingBatches(split_of(files), recipe, (16, 16, 3)).epoch(2))
-    from_array = list(TrainingBatches(split_of(files[:]), recipe, (16, 16, 3)).epoch(2))
+    from_files = list(training_batches(split_of(files), recipe, (16, 16, 3)).epoch(2))
+    from_array = list(training_batches(split_of(files[:]), recipe, (16, 16, 3)).epoch(2))
     assert [len(batch[0]) for batch in from_files] == [5, 5, 2]
     for received, expected in zip(from_files, from_array, strict=True):
         for one, other in zip(received, expected, strict=True):
@@ -47,7 +48,7 @@ def test_files_and_arrays_give_the_same_batches(files):
 
 
 def test_a_resumed_epoch_of_files_goes_on_where_it_was(files):
-    batches = TrainingBatches(split_of(files), Recipe(batch_size=5, rotation=10.0), (16, 16, 3))
+    batches = training_batches(split_of(files), Recipe(batch_size=5, rotation=10.0), (16, 16, 3))
     whole, rest = list(batches.epoch(1)), list(batches.epoch(1, first_step=1))
     np.testing.assert_array_equal(
         np.concatenate([b[0] for b in whole[1:]]), np.concatenate([b[0] for b in rest])
@@ -56,7 +57,7 @@ def test_a_resumed_epoch_of_files_goes_on_where_it_was(files):
 
 def test_the_end_of_an_epoch_does_not_wait_for_autotuning(files):
     assert (
-        TrainingBatches(split_of(files), Recipe(batch_size=5), (16, 16, 3))
+        training_batches(split_of(files), Recipe(batch_size=5), (16, 16, 3))
         .epoch(0)
         .options()
         .autotune.enabled
@@ -65,7 +66,7 @@ def test_the_end_of_an_epoch_does_not_wait_for_autotuning(files):
 
 
 def test_an_image_that_is_gone_is_named(files, tmp_path):
-    batches = TrainingBatches(split_of(files), Recipe(batch_size=12), (16, 16, 3))
+    batches = training_batches(split_of(files), Recipe(batch_size=12), (16, 16, 3))
     (tmp_path / "3.png").unlink()
     with pytest.raises(Exception, match=r"3\.png: the image is missing"):
         list(batches.epoch(0))

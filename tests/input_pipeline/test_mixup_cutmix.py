@@ -7,10 +7,10 @@ import pytest
 import tensorflow as tf
 
 from ferkit.input_pipeline import batches as pipeline
-from ferkit.input_pipeline.batches import TrainingBatches
 from ferkit.input_pipeline.epoch_plan import DRAWS, EpochPlan, epoch_plan
 from ferkit.input_pipeline.mixup_cutmix import cut_box, mix
 from ferkit.recipes.recipe import Recipe
+from tests.support.training_batches import training_batches
 
 
 def draws(count=1, **values):
@@ -76,7 +76,7 @@ def one_batch(split, recipe, shares, monkeypatch, **numbers):
     plan = EpochPlan(rows, rows, draws(count, **numbers), np.float32(shares))
     monkeypatch.setattr(pipeline, "epoch_plan", lambda *arguments: plan)
     return [
-        part.numpy() for part in next(iter(TrainingBatches(split, recipe, (48, 48, 1)).epoch(0)))
+        part.numpy() for part in next(iter(training_batches(split, recipe, (48, 48, 1)).epoch(0)))
     ]
 
 

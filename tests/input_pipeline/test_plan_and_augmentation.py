@@ -10,16 +10,16 @@ from ferkit.errors import UserError
 from ferkit.evaluation.inference import BatchedLogits
 from ferkit.input_pipeline import augmentation
 from ferkit.input_pipeline.augmentation import augment
-from ferkit.input_pipeline.batches import TrainingBatches
 from ferkit.input_pipeline.epoch_plan import DRAWS, epoch_plan
 from ferkit.recipes.recipe import Recipe
+from tests.support.training_batches import training_batches
 
 LABELS = np.array([0] * 10 + [1] * 3 + [4] * 7)
 
 
 def by_row(plan):
     order = np.argsort(plan.rows)
-    return plan.rows[order], plan.keys[order], plan.draws[order]
+    return plan.rows[order], plan.row_seeds[order], plan.random[order]
 
 
 def test_a_plan_repeats_and_differs_between_epochs_and_seeds():
@@ -34,10 +34,10 @@ def test_a_plan_repeats_and_differs_between_epochs_and_seeds():
 def test_shuffle_shows_every_row_once_with_numbers_of_its_own():
     plan = epoch_plan(LABELS, "shuffle", 0, 0)
     assert sorted(plan.rows) == list(range(len(LABELS)))
-    assert len(np.unique(plan.keys)) == len(LABELS)
-    assert plan.draws.shape == (len(LABELS), len(DRAWS))
-    assert plan.draws.min() >= 0
-    assert plan.draws.max() < 1
+    assert len(np.unique(plan.row_seeds)) == len(LABELS)
+    assert plan.random.shape == (len(LABELS), len(DRAWS))
+    assert plan.random.min() >= 0
+    assert plan.random.max() < 1
 
 
 def test_oversampling_balances_classes_and_spreads_repeats():
@@ -46,18 +46,18 @@ def test_oversampling_balances_classes_and_spreads_repeats():
     for label in (0, 1, 4):
         times = np.bincount(plan.rows, minlength=len(LABELS))[label == LABELS]
         assert times.max() - times.min() <= 1
-    assert len(np.unique(plan.keys)) == 30  # repeats of one row are augmented differently
+    assert len(np.unique(plan.row_seeds)) == 30  # repeats of one row are augmented differently
 
 
 def test_new_purposes_leave_the_numbers_of_the_old_ones():
     """Values drawn before crop and mixing were there."""
     plan = epoch_plan(LABELS, "shuffle", 3, 5, mixup=0.2, cutmix=1.0)
     assert plan.rows[:4].tolist() == [2, 1, 6, 16]
-    assert plan.keys[:2].tolist() == [677838243, 305222863]
+    assert plan.row_seeds[:2].tolist() == [677838243, 305222863]
     np.testing.assert_array_equal(
-        plan.draws[0, :2], np.float32([0.3528112769126892, 0.8309236168861389])
+        plan.random[0, :2], np.float32([0.3528112769126892, 0.8309236168861389])
     )
-    warp = plan.draws[0, [DRAWS.index("warp"), DRAWS.index("zoom_out")]]
+    warp = plan.random[0, [DRAWS.index("warp"), DRAWS.index("zoom_out")]]
     np.testing.assert_array_equal(warp, np.float32([0.4811326265335083, 0.2785595655441284]))
 
 
@@ -66,10 +66,10 @@ def test_shares_are_beta_numbers_of_each_row():
     assert (epoch_plan(labels, "shuffle", 0, 0).shares == 1).all()
     plan = epoch_plan(labels, "shuffle", 0, 0, mixup=0.2, cutmix=1.0)
     # Beta(a, a): mean 1/2, variance 1 / (4 (2a + 1)).
-    np.testing.assert_allclose(plan.shares.mean(axis=0), 0.5, atol=0.03)
-    np.testing.assert_allclose(plan.shares.var(axis=0), [1 / 5.6, 1 / 12], atol=0.01)
+    np.testing.assert_allclose(plan.mix_lambdas.mean(axis=0), 0.5, atol=0.03)
+    np.testing.assert_allclose(plan.mix_lambdas.var(axis=0), [1 / 5.6, 1 / 12], atol=0.01)
     alone = epoch_plan(labels, "shuffle", 0, 0, cutmix=1.0)
-    np.testing.assert_array_equal(alone.shares[:, 1], plan.shares[:, 1])
+    np.testing.assert_array_equal(alone.shares[:, 1], plan.mix_lambdas[:, 1])
     assert (alone.shares[:, 0] == 1).all()
 
 
@@ -198,7 +198,7 @@ def test_a_row_is_augmented_the_same_wherever_it_stands_eagerly_and_in_tf_data(r
 
 def test_batches_cover_the_epoch_and_can_start_in_the_middle(toy_split):
     recipe = dataclasses.replace(FULL, batch_size=40)
-    batches = TrainingBatches(toy_split(count=100), recipe, (48, 48, 1))
+    batches = training_batches(toy_split(count=100), recipe, (48, 48, 1))
     epoch = list(batches.epoch(3))
     assert batches.steps == len(epoch) == 3
     assert [len(batch[0]) for batch in epoch] == [40, 40, 20]
@@ -217,9 +217,9 @@ MIXED = dataclasses.replace(
 @pytest.mark.parametrize("workers", [2, 3])
 def test_workers_together_see_the_batches_of_one(recipe, workers, toy_split):
     split = toy_split(count=101)  # parts of 13 and 14 of 40 rows, and of the last 21
-    whole = list(TrainingBatches(split, recipe, (48, 48, 1)).epoch(3))
+    whole = list(training_batches(split, recipe, (48, 48, 1)).epoch(3))
     parts = [
-        TrainingBatches(split, recipe, (48, 48, 1), worker=(index, workers)).epoch(3)
+        training_batches(split, recipe, (48, 48, 1), worker=(index, workers)).epoch(3)
         for index in range(workers)
     ]
     for expected, *received in zip(whole, *parts, strict=True):
@@ -241,16 +241,16 @@ def test_only_a_workers_own_rows_are_augmented(toy_split, monkeypatch):
         augmentation, "_augment", lambda i, d, r: [seen.append(len(i)), augment_rows(i, d, r)][1]
     )
     list(
-        TrainingBatches(
+        training_batches(
             toy_split(count=40), FULL.replace(batch_size=40), (48, 48, 1), worker=(1, 4)
         ).epoch(0)
     )
     assert seen == [10]
     mixing = MIXED.replace(mix_probability=0.0)
-    list(TrainingBatches(toy_split(count=40), mixing, (48, 48, 1), worker=(1, 4)).epoch(0))
+    list(training_batches(toy_split(count=40), mixing, (48, 48, 1), worker=(1, 4)).epoch(0))
     assert seen == [10, 10]
     list(
-        TrainingBatches(
+        training_batches(
             toy_split(count=40), mixing.replace(mix_probability=1.0), (48, 48, 1), worker=(1, 4)
         ).epoch(0)
     )
@@ -262,7 +262,7 @@ def test_only_a_workers_own_rows_are_augmented(toy_split, monkeypatch):
 )
 def test_a_last_batch_too_small_for_the_replicas_is_left_out(drop_below, counts, toy_split):
     recipe = Recipe(batch_size=40)
-    batches = TrainingBatches(toy_split(count=83), recipe, (48, 48, 1), drop_below=drop_below)
+    batches = training_batches(toy_split(count=83), recipe, (48, 48, 1), drop_below=drop_below)
     assert batches.steps == len(counts)
     assert [int(batch[4]) for batch in batches.epoch(0)] == counts
     assert [int(batch[4]) for batch in batches.epoch(0, first_step=1)] == counts[1:]
@@ -274,13 +274,13 @@ def test_too_few_rows_for_the_replicas_is_an_error(count, batch_size, toy_split)
         UserError,
         match=f"--batch_size {batch_size}: 3 rows a batch, fewer than the 4 .* fewer replicas",
     ):
-        TrainingBatches(
+        training_batches(
             toy_split(count=count), Recipe(batch_size=batch_size), (48, 48, 1), drop_below=4
         )
 
 
 def test_a_mixed_epoch_can_start_in_the_middle(toy_split):
-    batches = TrainingBatches(toy_split(count=100), MIXED, (48, 48, 1))
+    batches = training_batches(toy_split(count=100), MIXED, (48, 48, 1))
     for expected, received in zip(
         list(batches.epoch(3))[1:], batches.epoch(3, first_step=1), strict=True
     ):
@@ -301,7 +301,7 @@ def test_predictions_do_not_depend_on_the_batch_size(toy_split):
 
 @pytest.mark.parametrize("recipe", [dataclasses.replace(FULL, batch_size=40), MIXED])
 def test_a_worker_without_a_row_still_gets_a_batch(recipe, toy_split):
-    batches = TrainingBatches(toy_split(count=41), recipe, (48, 48, 1), worker=(0, 2))
+    batches = training_batches(toy_split(count=41), recipe, (48, 48, 1), worker=(0, 2))
     images, targets, labels, keys, count = list(batches.epoch(0))[1]
     assert images.shape == (0, 48, 48, 1)
     assert targets.shape == (0, 7)

@@ -488,9 +488,7 @@ def test_damaged_forms_are_not_quoted_in_the_log(port, caplog):
 def test_what_cannot_be_served_is_one_line(capsys, monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         number = str(taken.getsockname()[1])
-        assert f"--port {number}: already in use" in fails(
-            ["serve", "--port", number], capsys
-        )
+        assert f"--port {number}: already in use" in fails(["serve", "--port", number], capsys)
     assert "--port 70000: out of range" in fails(["serve", "--port", "70000"], capsys)
     assert "--host no.such.host.invalid: unknown host" in fails(
         ["serve", "--host", "no.such.host.invalid"], capsys

@@ -21,7 +21,9 @@ JPEG = {"Content-Type": "image/jpeg"}
 def served(recognizer, limits=None, warm_up=("predict",), **options):
     """The port of a server that runs until the block ends, and the server."""
     with listen("127.0.0.1", 0) as listener:
-        server = make_server(recognizer, limits=limits or Limits(batch=4), warm_up=warm_up, **options)
+        server = make_server(
+            recognizer, limits=limits or Limits(batch=4), warm_up=warm_up, **options
+        )
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         wait_until(lambda: server.started)

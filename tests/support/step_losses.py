@@ -54,13 +54,13 @@ def losses(model_name, strategy, count, steps, **changes):
     import numpy as np
     import tensorflow as tf
 
-    from ferkit.input_pipeline.batches import TrainingBatches
     from ferkit.input_pipeline.dataset import Split
     from ferkit.recipes.named import named_recipe
     from ferkit.training.build_model import build_model
     from ferkit.training.step import TrainingStep
     from ferkit.training.trainer import seed_everything
     from tests.support.toy_data import CLASS_NAMES
+    from tests.support.training_batches import training_batches
 
     recipe = named_recipe(model_name, {"deep_emotion": "input_warp", "dan": "fer2013"}[model_name])
     recipe = recipe.replace(**{"batch_size": 16, "epochs": 1000, **CHANGES[model_name], **changes})
@@ -80,8 +80,8 @@ def losses(model_name, strategy, count, steps, **changes):
         bias = model.get_layer("localization_theta").bias
         bias.assign(bias.numpy() + np.array([-0.11, 0.013, 0.023, 0.017, -0.13, 0.031], np.float32))
     step = TrainingStep(model, recipe, devices)
-    batches = TrainingBatches(
-        split, recipe, (48, 48, 1), (devices.worker, devices.workers), step.fewest_rows
+    batches = training_batches(
+        split, recipe, (48, 48, 1), (devices.worker, devices.workers), step.min_rows
     )
     totals, rows = tf.zeros(step.totals_size, tf.float64), []
     while len(rows) < steps:

@@ -39,7 +39,7 @@ def test_the_last_two_are_kept_and_the_newest_is_read(checkpoints):
     assert position == {"epoch": 10, "step": 3} == checkpoints.position()
     np.testing.assert_array_equal(arrays["v0"], np.full((3, 2), 13.0))
     assert arrays["v1"].shape == ()
-    assert checkpoints.said == []
+    assert checkpoints.warnings == []
 
 
 def test_every_single_byte_of_the_arrays_is_verified(checkpoints):
@@ -68,8 +68,8 @@ def test_a_truncated_one_falls_back_and_is_let_go_by_the_next(length, checkpoint
     newest.write_bytes(newest.read_bytes()[:length])
     assert checkpoints.load()[0]["epoch"] == 1
     assert checkpoints.position()["epoch"] == 1
-    assert len(checkpoints.said) == 1
-    assert "state-000002-00000000.npz: damaged" in checkpoints.said[0]
+    assert len(checkpoints.warnings) == 1
+    assert "state-000002-00000000.npz: damaged" in checkpoints.warnings[0]
     save(checkpoints, 1, 5)
     assert [path.name for path in checkpoints.files()] == [
         "state-000001-00000005.npz",

@@ -121,7 +121,7 @@ def test_the_averaged_weights_are_measured_and_kept(tmp_path, toy_split):
     trained.fit()
     kept = load_model(path / "last.keras").get_weights()
     own = trained.model.get_weights()
-    with trained.step_function.averaged.in_place():
+    with trained.step_function.averaged.swapped_in():
         averaged = trained.model.get_weights()
     assert not np.allclose(kept[0], own[0])
     for received, expected in zip(kept, averaged, strict=True):

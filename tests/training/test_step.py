@@ -82,9 +82,9 @@ def test_the_parts_of_a_batch_are_as_equal_as_can_be():
 def test_clipping_bounds_the_norm_of_the_whole_gradient():
     def moved(clip_norm):
         step = step_of(clip_norm=clip_norm, learning_rate=1.0)
-        before = [variable.numpy() for variable in step.objective.trainable_variables]
+        before = [variable.numpy() for variable in step.loss.trainable_variables]
         run(step)
-        after = step.objective.trainable_variables
+        after = step.loss.trainable_variables
         return np.concatenate([(a.numpy() - b).ravel() for a, b in zip(after, before, strict=True)])
 
     free, bounded, loose = moved(0.0), moved(0.01), moved(1e6)
@@ -103,7 +103,7 @@ def test_averaged_weights_follow_their_formula_and_take_the_models_place_for_a_w
         momentum = min(0.9, (1 + done) / (10 + done))
         expected = momentum * expected + (1 - momentum) * kernel.numpy()
     own = kernel.numpy()
-    with step.averaged.in_place():
+    with step.averaged.swapped_in():
         np.testing.assert_allclose(kernel.numpy(), expected, rtol=1e-5)
     np.testing.assert_array_equal(kernel.numpy(), own)
     assert not np.allclose(own, expected)
@@ -116,7 +116,7 @@ def test_batch_statistics_are_averaged_too():
     run(step)
     after = moving.numpy()
     assert np.abs(after - before).max() > 1e-4
-    with step.averaged.in_place():
+    with step.averaged.swapped_in():
         np.testing.assert_allclose(
             moving.numpy(), before + 9 / 11 * (after - before), rtol=1e-4, atol=1e-7
         )
@@ -134,7 +134,7 @@ def test_mixed_precision_learns_and_is_saved_as_float32(kind, variant, tmp_path)
         fc_penalty=0.0,
     )
     assert step.model.get_layer("conv1").compute_dtype == kind
-    assert {variable.dtype for variable in step.objective.trainable_variables} == {"float32"}
+    assert {variable.dtype for variable in step.loss.trainable_variables} == {"float32"}
     first, last = run(step), [run(step) for _ in range(40)][-1]
     assert last[0] < 0.7 * first[0]
     assert last[3] == 1.0

@@ -7,13 +7,13 @@ import pandas as pd
 import pytest
 
 from ferkit.errors import UserError
-from ferkit.input_pipeline.batches import TrainingBatches
 from ferkit.input_pipeline.dataset import load_split
 from ferkit.recipes.recipe import Recipe
 from ferkit.training.targets import class_weights, row_targets
 from generate_data.errors import DataError
 from generate_data.manifest import COLUMNS, Manifest
 from generate_data.readers.ferplus import VOTE_NAMES
+from tests.support.training_batches import training_batches
 
 NAMES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 
@@ -68,7 +68,7 @@ def test_soft_labels_without_votes_or_classes_are_errors(voted, toy_split):
         UserError,
         match=r"--vote_weight: the dataset has no FER\+ votes; run setup again with --ferplus",
     ):
-        TrainingBatches(toy_split(count=5), Recipe(vote_weight=0.5), (48, 48, 1))
+        training_batches(toy_split(count=5), Recipe(vote_weight=0.5), (48, 48, 1))
     with pytest.raises(UserError, match="has none of these classes, but calm, cross"):
         row_targets(
             dataclasses.replace(voted, class_names=("calm", "cross"), labels=voted.labels % 2), 0.5
@@ -85,7 +85,7 @@ def test_class_weights_by_hand():
 
 def by_row(split, recipe):
     """Targets and labels of the first epoch, in the order of the rows."""
-    batches = TrainingBatches(split, recipe, (48, 48, 1))
+    batches = training_batches(split, recipe, (48, 48, 1))
     order = np.argsort(batches._plan(0).rows)
     targets, labels = (
         np.concatenate([batch[place] for batch in batches.epoch(0)]) for place in (1, 2)

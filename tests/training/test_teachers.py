@@ -8,12 +8,12 @@ import pytest
 from deep_emotion import DeepEmotion
 from ferkit.errors import UserError
 from ferkit.evaluation.metrics import softmax
-from ferkit.input_pipeline.batches import TrainingBatches
 from ferkit.models.saved_model import load_model
 from ferkit.recipes.recipe import Recipe
 from ferkit.training import teachers as distillation
 from ferkit.training.build_model import build_model, load_initial_weights
 from ferkit.training.teachers import teacher_probabilities
+from tests.support.training_batches import training_batches
 
 NAMES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 
@@ -70,9 +70,9 @@ def test_teachers_are_asked_once_and_again_when_they_or_the_rows_are_others(
 def test_targets_are_mixed_with_what_the_teacher_says(teachers, toy_split):
     split, path = toy_split(count=16), teachers[0][0]
     recipe = Recipe(batch_size=16, teacher=path, teacher_weight=0.75, class_weights="balanced")
-    _, targets, labels, _, _ = next(iter(TrainingBatches(split, recipe, (48, 48, 1)).epoch(0)))
+    _, targets, labels, _, _ = next(iter(training_batches(split, recipe, (48, 48, 1)).epoch(0)))
     plain = Recipe(batch_size=16, class_weights="balanced")
-    _, hard, own, _, _ = next(iter(TrainingBatches(split, plain, (48, 48, 1)).epoch(0)))
+    _, hard, own, _, _ = next(iter(training_batches(split, plain, (48, 48, 1)).epoch(0)))
     weights = np.asarray(hard).sum(axis=1, keepdims=True)
     said = (np.asarray(targets) / weights - 0.25 * np.eye(7)[np.asarray(own)]) / 0.75
     expected = teacher_probabilities(split, path)
