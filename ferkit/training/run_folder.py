@@ -8,9 +8,7 @@ import datetime
 import json
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Self
-
-import keras
+from typing import TYPE_CHECKING, Any, Self
 
 from ferkit.errors import UserError
 from ferkit.files import (
@@ -26,6 +24,9 @@ from ferkit.provenance import provenance
 from ferkit.recipes.recipe import Recipe
 from ferkit.training.checkpoints import Checkpoints
 from ferkit.training.history import epoch_scores, is_finished
+
+if TYPE_CHECKING:
+    import keras  # commands find a run before TensorFlow is set up
 
 RUNS = Path("runs")
 
@@ -189,7 +190,7 @@ class RunFolder:
         """Write history.csv."""
         write_csv(self.history_file, rows)
 
-    def save_model(self, model: keras.Model, path: Path) -> None:
+    def save_model(self, model: "keras.Model", path: Path) -> None:
         """Write a model as it is used after training, atomically, to a path that ends in .keras."""
         with written_atomically(path) as draft:
             merged(model).save(draft)

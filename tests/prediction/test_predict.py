@@ -166,7 +166,7 @@ def test_photos_of_one_name_do_not_overwrite_each_other(here, weights):
         (["*.webp"], "*.webp: nothing matches this pattern"),
         (["x.png", "--weights", "gone.keras"], "gone.keras: no such file"),
         (["--camera", "77"], "--camera 77: no camera there"),
-        (["x.png", "--run", "nowhere"], "nowhere: no run there"),
+        (["x.png", "--run", "nowhere"], "nowhere: contains no run (no recipe.json)"),
     ],
 )
 def test_what_cannot_begin_is_one_line(words, told, here, weights, capsys):
