@@ -51,7 +51,7 @@ def run(options: Options) -> int:
         for name in [options.model] if options.model else MODELS:
             for recipes, model in _new_models(name):
                 failures += verification.check_model(model, f"{name}, recipe {recipes}")
-    print(f"{failures} checks failed." if failures else "All good.")
+    print(f"{failures} failed." if failures else "All good.")
     return 1 if failures else 0
 
 

@@ -108,13 +108,7 @@ def resolve(choice: ModelChoice, default: Default) -> Path:
 def _best_of_run(path: str | None, model: str | None) -> Path:
     from ferkit.training.run_folder import RunFolder  # late: imports NumPy
 
-    run = RunFolder.existing(path) if path else RunFolder.newest(model)
-    if run is None:
-        raise UserError(
-            "runs",
-            f"no run of model {model} there" if model else "no run there",
-            "train one first, or name a model with --run or --weights",
-        )
+    run = RunFolder.existing(path) if path else RunFolder.newest_existing(model)
     if not run.best.is_file():
         raise UserError(
             run.path,

@@ -72,7 +72,7 @@ def test_a_submission_has_a_row_for_each_unlabelled_image(here, tmp_path):
     ("words", "message"),
     [
         (["--checkpoint", "none.keras"], "none.keras: no such file"),
-        (["--run", "nowhere"], "nowhere: no run there"),
+        (["--run", "nowhere"], "nowhere: contains no run (no recipe.json)"),
         (["--split", "holiday"], "holiday"),
         (["--batch_size", "0"], "--batch_size 0: out of range"),
     ],

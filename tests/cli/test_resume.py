@@ -11,7 +11,7 @@ from tests.support.command_line import QUICK, ROOT, fails
 
 
 def test_a_run_is_not_overwritten_and_a_finished_one_resumes_without_error(here, capsys):
-    assert "holds a run already; add --resume" in fails(
+    assert "runs/first: already contains a run; add --resume" in fails(
         ["train", "-d", "data", "--run", "runs/first", *QUICK], capsys
     )
     history = (here / "runs/first/history.csv").read_text()
@@ -28,7 +28,7 @@ def test_resuming_where_nothing_is_starts_a_run_and_its_recipe_file_repeats_it(h
         main(["train", "--resume", "-d", "data", "--run", "runs/again", *recipe, "--tensorboard"])
         == 0
     )
-    assert "Nothing to resume yet: a new run." in capsys.readouterr().out
+    assert "There is no run to resume: starting a new run." in capsys.readouterr().out
     first, again = (
         (here / "runs" / name / "history.csv").read_text().splitlines()
         for name in ("first", "again")
@@ -72,12 +72,10 @@ def test_resuming_with_more_epochs_goes_on(here, capsys):
 
 def test_resuming_as_something_else_is_refused(here, capsys, tmp_path):
     resume = ["train", "--resume", "-d", "data", "--run", "runs/first"]
-    assert "runs with --learning_rate 0.002, and 0.1 was given" in fails(
+    assert "its --learning_rate is 0.002, and 0.1 was given" in fails(
         [*resume, "--learning_rate", "0.1"], capsys
     )
-    assert "runs with --dropout 0.5, and 0.1 was given" in fails(
-        [*resume, "--dropout", "0.1"], capsys
-    )
+    assert "its --dropout is 0.5, and 0.1 was given" in fails([*resume, "--dropout", "0.1"], capsys)
     assert "a run of recipe input_warp, and --recipe paper was given" in fails(
         [*resume, "--recipe", "paper"], capsys
     )
@@ -88,7 +86,7 @@ def test_resuming_as_something_else_is_refused(here, capsys, tmp_path):
     resume = ["train", "--resume", "-d", str(tmp_path), "--run", "runs/first"]
     message = fails(resume, capsys)
     assert re.search(
-        r"336 train, .*of 7 classes; not the dataset that runs/first was started on, .*336 train, ",
+        r"336 train, .*of 7 classes; runs/first was started on another dataset, .*336 train, ",
         message,
     )
 

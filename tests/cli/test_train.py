@@ -56,10 +56,10 @@ def test_a_run_folder_holds_what_a_number_needs(here):
             ["--vote_weight", "1"],
             "--vote_weight: the dataset has no FER+ votes; run setup again with --ferplus",
         ),
-        (["--devices", "2"], "--devices 2: goes with --strategy mirrored only"),
+        (["--devices", "2"], "--devices 2: requires --strategy mirrored; add it"),
         (
             ["--strategy", "multiworker"],
-            "TF_CONFIG: not set, and --strategy multiworker needs it on every machine",
+            "TF_CONFIG: not set; --strategy multiworker requires it on every machine",
         ),
         (["--checkpoint_seconds", "-1"], "expected seconds, 0 or more, received '-1'"),
         (
@@ -84,7 +84,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(here, capsys, monkeypatch):
 
     monkeypatch.setattr("ferkit.files.os.replace", refuse)
     message = fails(["train", "-d", "data", "--run", "runs/refused", *QUICK], capsys)
-    assert "runs/refused/recipe.json: no permission to write there" in message
+    assert "runs/refused/recipe.json: no permission to write; choose another" in message
 
 
 def test_a_full_disk_in_training_is_one_line_and_loses_nothing(here, capsys, monkeypatch):

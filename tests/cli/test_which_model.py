@@ -1,6 +1,8 @@
 """The one rule by which every command finds its model file."""
 
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -8,11 +10,18 @@ from ferkit.cli import main
 from ferkit.cli.which_model import ModelChoice, resolve
 from ferkit.errors import UserError
 from ferkit.models.shipped_weights import shipped_weights
-from tests.support.command_line import fails
+from tests.support.command_line import ROOT, fails
 
 
 def choice(**given):
     return ModelChoice(**{"model": None, "run": None, "weights": None, "checkpoint": None, **given})
+
+
+def test_a_run_is_found_without_tensorflow():
+    """TensorFlow must first be imported by import_tensorflow, which sets up its threads."""
+    code = "import sys; from ferkit.training import devices, resume, run_folder\n"
+    code += "assert not {'tensorflow', 'keras'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=60)
 
 
 def test_weights_are_shipped_ones_by_name_or_any_file(here, tmp_path):
@@ -40,9 +49,9 @@ def test_the_default_is_shipped_weights_or_the_newest_run(here, tmp_path, monkey
     monkeypatch.setattr("ferkit.cli.which_model.default_weights", lambda model: None)
     assert resolve(choice(), "shipped weights") == newest
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UserError, match=r"^runs: no run there; train one first"):
+    with pytest.raises(UserError, match=r"^runs: contains no run; train one first"):
         resolve(choice(), "newest run")
-    with pytest.raises(UserError, match=r"^runs: no run of model dan there; train one first"):
+    with pytest.raises(UserError, match=r"^runs: contains no run of model dan; train one first"):
         resolve(choice(model="dan"), "newest run")
 
 
@@ -61,7 +70,7 @@ def test_weights_take_a_file_in_commands_that_used_to_refuse_it(command, here):
             "--weights dan-fer2014: no such weights, nearest known: dan-fer2013; give a .keras "
             "file, or shipped weights: deep_emotion-fer2013, ",
         ),
-        ({"run": "nowhere"}, "nowhere: no run there"),
+        ({"run": "nowhere"}, "nowhere: contains no run (no recipe.json)"),
         (
             {"run": "runs/first", "weights": "dan-fer2013"},
             "--weights and --run: each names a model; give only one of them.",

@@ -45,7 +45,7 @@ def weights(tmp_path_factory):
 @pytest.fixture
 def here(tmp_path, monkeypatch, weights):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("ferkit.recognition.make_detector", lambda *_: BrightSquares())
+    monkeypatch.setattr("ferkit.recognition.recognizer.make_detector", lambda *_: BrightSquares())
     return tmp_path
 
 
@@ -137,7 +137,7 @@ def test_a_crop_needs_no_detector_and_equals_the_model_on_its_pixels(tmp_path, w
 
 
 def test_many_photos_are_predicted_as_each_alone(weights, monkeypatch):
-    monkeypatch.setattr("ferkit.recognition.make_detector", lambda *_: BrightSquares())
+    monkeypatch.setattr("ferkit.recognition.recognizer.make_detector", lambda *_: BrightSquares())
     recognizer = recognizers.Recognizer(weights)
     photos = [picture((10, 10, 30)), picture(), picture((10, 10, 50), (80, 20, 40))]
     together = recognizer.predict_many(photos)
@@ -166,7 +166,7 @@ def test_photos_of_one_name_do_not_overwrite_each_other(here, weights):
         (["*.webp"], "*.webp: nothing matches this pattern"),
         (["x.png", "--weights", "gone.keras"], "gone.keras: no such file"),
         (["--camera", "77"], "--camera 77: no camera there"),
-        (["x.png", "--run", "nowhere"], "nowhere: no run there"),
+        (["x.png", "--run", "nowhere"], "nowhere: contains no run (no recipe.json)"),
     ],
 )
 def test_what_cannot_begin_is_one_line(words, told, here, weights, capsys):
