@@ -23,7 +23,7 @@ class Rows:
         splits: n names out of SPLITS.
         sources: n names of the files that the rows come from.
         source_rows: int64 (n,), counted from 0 in that file; as pandas would count them.
-        bad: a line of text for each row that was refused.
+        errors: a line of text for each row that was refused.
         usages: for FER+, the Usage of every row of each file, good or bad, in order; None where it is unknown.
     """
 
@@ -32,7 +32,7 @@ class Rows:
     splits: np.ndarray
     sources: np.ndarray
     source_rows: np.ndarray
-    bad: list[str] = dataclasses.field(default_factory=list)
+    errors: list[str] = dataclasses.field(default_factory=list)
     usages: dict[str, list] = dataclasses.field(default_factory=dict)
     warnings: list[str] = dataclasses.field(default_factory=list)
 
@@ -47,7 +47,7 @@ def join_rows(parts: list[Rows]) -> Rows:
     names = ("images", "labels", "splits", "sources", "source_rows")
     return Rows(
         *(np.concatenate([getattr(part, name) for part in parts]) for name in names),
-        bad=[line for part in parts for line in part.bad],
+        errors=[line for part in parts for line in part.errors],
         usages={name: usages for part in parts for name, usages in part.usages.items()},
         warnings=[line for part in parts for line in part.warnings],
     )
@@ -55,23 +55,23 @@ def join_rows(parts: list[Rows]) -> Rows:
 
 def raise_on_errors(rows: Rows, where: str, skip: bool) -> None:
     """Raises DataError that lists the bad rows, unless they are to be skipped."""
-    if not rows.bad:
+    if not rows.errors:
         if not len(rows):
             raise DataError(f"{where}: no rows in it. Download the file again.")
         return
-    count = len(rows.bad)
+    count = len(rows.errors)
     if skip:
         if not len(rows):
             raise DataError(
-                f"{where}: all {count} rows are bad, the first: {rows.bad[0]}. Download the file again."
+                f"{where}: all {count} rows are bad, the first: {rows.errors[0]}. Download the file again."
             )
         return
     if count == 1:
-        raise DataError(f"{rows.bad[0]}. Mend the row, or drop it with --skip-bad-rows.")
+        raise DataError(f"{rows.errors[0]}. Mend the row, or drop it with --skip-bad-rows.")
     lines = [
         f"{where}: {count} bad rows. Mend them, or drop them with --skip-bad-rows. {_first(count)}:"
     ]
-    lines += [f"  {line}" for line in rows.bad[:SHOWN]]
+    lines += [f"  {line}" for line in rows.errors[:SHOWN]]
     raise DataError("\n".join(lines))
 
 

@@ -39,7 +39,7 @@ def set_up(
         folder: where the dataset goes; Kaggle's files are looked for there too, unless `source` is given.
         source: a CSV file, an archive, or a folder with such files or with class folders.
         seed: of the draw of val, where the source has none, and of the index in the search for copies.
-        skip_bad_rows: drop rows that are no good, in place of refusing all.
+        skip_bad_rows: drop rows that are no good, in source_path of refusing all.
         ferplus: fer2013new.csv, for the column `votes`.
         progress: show a progress bar on stderr.
 
@@ -53,26 +53,32 @@ def set_up(
         >>> print(format_summary(set_up("data")))
     """
     folder = Path(folder)
-    place = Path(source) if source is not None else folder
+    source_path = Path(source) if source is not None else folder
     with work_folder(folder) as work:
-        if source is not None and place.exists():
+        if source is not None and source_path.exists():
             folder.mkdir(parents=True, exist_ok=True)
-        elif not place.exists():
+        elif not source_path.exists():
             raise DataError(
-                f"{place}: no such folder or file. Make it and put Kaggle's FER2013 files there, or use --sample."
+                f"{source_path}: no such folder or file. Make it and put Kaggle's FER2013 files there, or use --sample."
             )
         refuse_other_dataset(folder, "fer2013")
         remove_leftovers(folder)
         work.mkdir()
         with ProgressBar(progress) as bar:
             return _set_up(
-                folder, place, work, seed, skip_bad_rows, Path(ferplus) if ferplus else None, bar
+                folder,
+                source_path,
+                work,
+                seed,
+                skip_bad_rows,
+                Path(ferplus) if ferplus else None,
+                bar,
             )
 
 
 def _set_up(
     folder: Path,
-    place: Path,
+    source_path: Path,
     work: Path,
     seed: int,
     skip_bad_rows: bool,
@@ -81,7 +87,7 @@ def _set_up(
 ) -> dict:
     images = ImageFolder(folder, work, lambda count: bar.add(count / ROWS * WRITING))
     try:
-        found = read_source(place, lambda share: bar.add(share * READING), images.add)
+        found = read_source(source_path, lambda share: bar.add(share * READING), images.add)
         images.check()
         rows = found.rows
         raise_on_errors(rows, ", ".join(found.taken), skip_bad_rows)
@@ -104,7 +110,7 @@ def _set_up(
             "seed": seed,
             "taken": found.taken,
             "val_from": val_from,
-            "skipped_rows": len(rows.bad),
+            "skipped_rows": len(rows.errors),
             "splits": count_splits(rows, splits, CLASS_NAMES),
             "copies": count_copies(rows, splits, copies),
             "votes": votes is not None,
@@ -122,7 +128,7 @@ def _set_up(
         "rows": len(rows),
         "ignored": found.ignored,
         "warnings": rows.warnings,
-        "skipped": rows.bad[:SHOWN],
+        "skipped": rows.errors[:SHOWN],
     }
 
 

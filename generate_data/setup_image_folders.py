@@ -116,13 +116,13 @@ def _make(
     ]
     paths = [str(listing.root / image.path) for _, image in taken]
     scan = scan_images(paths, len(paths) <= MOST, lambda share: bar.add(share * SCANNING))
-    bad = listing.bad_rows() + [fault for fault in scan.faults if fault]
+    errors = listing.bad_rows() + [fault for fault in scan.faults if fault]
     good = [index for index, fault in enumerate(scan.faults) if not fault]
     scan, taken = _only(scan, good), [taken[index] for index in good]
-    rows = _rows(listing, taken, scan, bad)
+    rows = _rows(listing, taken, scan, errors)
     raise_on_errors(rows, str(listing.root), skip)
     copies, no_near = find_image_copies(scan, seed, lambda share: bar.add(share * SEARCHING))
-    splits, val_from = _draw(rows, copies, seed, listing)
+    splits, val_from = _draw_splits(rows, copies, seed, listing)
     sizes = np.unique(scan.sizes, axis=0).tolist()
     description = {
         "class_names": list(listing.class_names),
@@ -135,13 +135,18 @@ def _make(
         "taken": [listing.form],
         "val_from": val_from,
         "skipped_labels": dict(sorted(listing.skipped.items())),
-        "skipped_rows": len(bad),
+        "skipped_rows": len(errors),
         "splits": count_splits(rows, splits, listing.class_names),
         "copies": count_copies(rows, splits, copies),
         "near_copies": no_near,
         "votes": False,
     }
-    facts = {"rows": len(rows), "ignored": [], "warnings": listing.warnings, "skipped": bad[:SHOWN]}
+    facts = {
+        "rows": len(rows),
+        "ignored": [],
+        "warnings": listing.warnings,
+        "skipped": errors[:SHOWN],
+    }
     return _table(listing, taken, rows, splits, val_from, copies), description, facts
 
 
@@ -157,7 +162,7 @@ def _only(scan: Scan, good: list[int]) -> Scan:
 
 
 def _rows(
-    listing: Listing, taken: list[tuple[int, ListedImage]], scan: Scan, bad: list[str]
+    listing: Listing, taken: list[tuple[int, ListedImage]], scan: Scan, errors: list[str]
 ) -> Rows:
     """As the other datasets have them, but with thumbnails, if any, for images."""
     labels = {name: index for index, name in enumerate(listing.class_names)}
@@ -167,11 +172,11 @@ def _rows(
         np.array([image.split for _, image in taken], dtype="<U10"),
         np.array([listing.source] * len(taken), dtype=object),
         np.array([number for number, _ in taken], int),
-        bad=bad,
+        errors=errors,
     )
 
 
-def _draw(rows: Rows, copies: Copies, seed: int, listing: Listing) -> tuple[np.ndarray, str]:
+def _draw_splits(rows: Rows, copies: Copies, seed: int, listing: Listing) -> tuple[np.ndarray, str]:
     """The split of each row, and where val comes from: "source", "train", or "all" when test is drawn, too."""
     splits, groups = rows.splits.copy(), copies.groups()
     draws = [("val", "train", PARTS)]

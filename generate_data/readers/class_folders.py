@@ -28,15 +28,15 @@ class TreeImage:
 
 def find_tree(root: Path) -> Path | None:
     """The folder with split folders in it: root itself, or one folder in it."""
-    for place in (
+    for candidate in (
         root,
         *sorted(path for path in root.iterdir() if path.is_dir() and path.name[0] != "."),
     ):
         if any(
             path.is_dir() and SPLIT_FOLDERS.get(path.name.lower()) == "train"
-            for path in place.iterdir()
+            for path in candidate.iterdir()
         ):
-            return place
+            return candidate
     return None
 
 
@@ -51,10 +51,10 @@ def list_tree(root: Path, class_folders: Mapping[str, int]) -> list[TreeImage]:
         DataError: a folder in a split is none of the classes, or there is no image at all.
     """
     images = []
-    for place in sorted(
+    for split_folder in sorted(
         path for path in root.iterdir() if path.is_dir() and path.name.lower() in SPLIT_FOLDERS
     ):
-        for folder in sorted(path for path in place.iterdir() if path.is_dir()):
+        for folder in sorted(path for path in split_folder.iterdir() if path.is_dir()):
             label = class_folders.get(folder.name.lower())
             if label is None:
                 known = ", ".join(list(class_folders)[:10])
@@ -66,9 +66,10 @@ def list_tree(root: Path, class_folders: Mapping[str, int]) -> list[TreeImage]:
                 for name in os.listdir(folder)
                 if name.lower().endswith(IMAGE_TYPES) and name[0] != "."
             )
-            split = SPLIT_FOLDERS[place.name.lower()]
+            split = SPLIT_FOLDERS[split_folder.name.lower()]
             images += [
-                TreeImage(f"{place.name}/{folder.name}/{name}", split, label) for name in names
+                TreeImage(f"{split_folder.name}/{folder.name}/{name}", split, label)
+                for name in names
             ]
     if not images:
         raise DataError(
@@ -90,19 +91,19 @@ def read_fer_tree(root: Path, progress: Callable[[int], None] = lambda count: No
             pool.map(lambda image: _read(root / image.path, progress), listed, chunksize=64)
         )
     good = np.array([index for index, (image, _) in enumerate(read) if image is not None], int)
-    bad = [
+    errors = [
         f"{image.path} row {row}: {wrong}"
         for row, (image, (_, wrong)) in enumerate(zip(listed, read, strict=True))
         if wrong
     ]
     warnings = []
-    unsaid = sum(
+    unknown_exam = sum(
         split == "test" and "privatetest" not in image.path.lower()
         for split, image in zip(splits, listed, strict=True)
     )
-    if unsaid:
+    if unknown_exam:
         warnings.append(
-            f"{unsaid} images of the test folder don't say whether they are PublicTest or PrivateTest: "
+            f"{unknown_exam} images of the test folder don't say whether they are PublicTest or PrivateTest: "
             "all of them are split test. Accuracies on it compare with neither."
         )
     return Rows(
@@ -111,7 +112,7 @@ def read_fer_tree(root: Path, progress: Callable[[int], None] = lambda count: No
         np.array([splits[index] for index in good], dtype="<U10"),
         np.array([listed[index].path for index in good], dtype=object),
         good,
-        bad=bad,
+        errors=errors,
         warnings=warnings,
     )
 

@@ -21,7 +21,7 @@ PACKET = (
     100_000  # bytes: a dozen rows, which stay in the processor's cache while they are worked on
 )
 LONGEST_HEADER = 4096
-BROKEN = (
+ARCHIVE_ERRORS = (
     zipfile.BadZipFile,
     tarfile.TarError,
     zlib.error,
@@ -58,7 +58,7 @@ def read_header(file: CsvFile) -> tuple[str, ...]:
     Raises:
         DataError: the file cannot be read, is empty, or is not a CSV.
     """
-    with opened(file) as stream:
+    with open_csv(file) as stream:
         first = stream.readline(LONGEST_HEADER)
     if not first.strip():
         raise DataError(f"{file.name}: the file is empty. Download it again.")
@@ -75,8 +75,8 @@ def read_header(file: CsvFile) -> tuple[str, ...]:
     return tuple(field.strip().strip('"').strip().lower() for field in text.split(","))
 
 
-class opened:  # noqa: N801 - reads as a function
-    """`with opened(file) as stream`: errors of the file or of its archive become a DataError that names it."""
+class open_csv:  # noqa: N801 - used as a function
+    """`with open_csv(file) as stream`: errors of the file or of its archive become a DataError that names it."""
 
     def __init__(self, file: CsvFile):
         self.file = file
@@ -92,7 +92,7 @@ class opened:  # noqa: N801 - reads as a function
     def __exit__(self, kind, error, trace) -> None:
         if getattr(self, "stream", None) is not None:
             self.stream.close()
-        if isinstance(error, BROKEN):
+        if isinstance(error, ARCHIVE_ERRORS):
             reason = str(error) or type(error).__name__
             raise DataError(
                 f"{self.file.name}: the archive is broken or cut short ({reason}). Download it again."
@@ -118,17 +118,19 @@ def read_csv(
         take: called with source rows (n,) and images (n, 48, 48) as they are read, so that others can begin with them.
 
     Returns:
-        Rows, those that are no good listed in `bad`.
+        Rows, those that are no good listed in `errors`.
 
     Raises:
         DataError: the file or its archive cannot be read to its end.
     """
     packets: list[list] = []
-    images = _Images(file.size // (2 * PIXELS) + 1)  # a pixel is a digit and a space at least
+    images = _GrowingImages(
+        file.size // (2 * PIXELS) + 1
+    )  # a pixel is a digit and a space at least
     np.empty(
         30 << 20, np.uint8
     )  # taken and given back: from now on, C's allocator keeps as much for the next packets
-    with opened(file) as stream:
+    with open_csv(file) as stream:
         stream.readline()
         start = 0
         while raw := stream.read(PACKET):
@@ -143,7 +145,7 @@ def read_csv(
     return _gather(file, split, images.all(), packets)
 
 
-class _Images:
+class _GrowingImages:
     """An array of images that grows; memory that is not used yet is not taken from the system either."""
 
     def __init__(self, capacity: int):
@@ -154,17 +156,17 @@ class _Images:
         if self.count + len(images) > len(self.memory):
             more = np.empty((max(len(self.memory), len(images)), SIZE, SIZE), np.uint8)
             self.memory = np.concatenate([self.memory, more])
-        place = self.memory[self.count : self.count + len(images)]
-        place[:] = images
+        position = self.memory[self.count : self.count + len(images)]
+        position[:] = images
         self.count += len(images)
-        return place
+        return position
 
     def all(self) -> np.ndarray:
         return self.memory[: self.count]
 
 
 def _gather(file: CsvFile, split: str | None, images: np.ndarray, packets: list[list]) -> Rows:
-    labels, usages, rows, bad = (list(part) for part in zip(*packets, strict=True))
+    labels, usages, rows, errors = (list(part) for part in zip(*packets, strict=True))
     labels, rows = np.concatenate(labels), np.concatenate(rows)
     usages = [usage for part in usages for usage in part]
     splits = [split or USAGES[usages[row]] for row in rows]
@@ -174,13 +176,13 @@ def _gather(file: CsvFile, split: str | None, images: np.ndarray, packets: list[
         np.array(splits, dtype="<U10"),
         np.array([file.name] * len(rows), dtype=object),
         rows,
-        bad=[line for part in bad for line in part],
+        errors=[line for part in errors for line in part],
         usages={file.name: usages},
     )
 
 
 def _read_packet(file: CsvFile, start: int, raw: bytes) -> tuple[tuple, int]:
-    """(images, labels, usages of all rows, source rows, bad) of whole lines, and how many lines they are."""
+    """(images, labels, usages of all rows, source rows, errors) of whole lines, and how many lines they are."""
     if not raw.endswith(b"\n"):
         raw += b"\n"  # the last line
     quick = parse_lines(raw) if file.columns[-1] == "pixels" else None
@@ -203,16 +205,16 @@ def _labels(fields: list[list[bytes]], columns: tuple[str, ...]) -> list[int | N
     """The label of each row, -1 in a file without labels, None where it is none of the classes."""
     if "emotion" not in columns:
         return [-1] * len(fields)
-    place = columns.index("emotion")
-    return [_LABELS.get(row[place]) for row in fields]
+    position = columns.index("emotion")
+    return [_LABELS.get(row[position]) for row in fields]
 
 
 def _usages(fields: list[list[bytes]], columns: tuple[str, ...]) -> list[str | None]:
     """The Usage of each row, None where it is unknown."""
     if "usage" not in columns:
         return [None] * len(fields)
-    place = columns.index("usage")
-    return [_USAGES.get(row[place]) for row in fields]
+    position = columns.index("usage")
+    return [_USAGES.get(row[position]) for row in fields]
 
 
 def _read_lines(file: CsvFile, start: int, lines: list[bytes]) -> tuple:
@@ -220,11 +222,11 @@ def _read_lines(file: CsvFile, start: int, lines: list[bytes]) -> tuple:
     columns = file.columns
     fields = [_fields(line, columns) for line in lines]
     labels, usages = _labels(fields, columns), _usages(fields, columns)
-    images, kept, bad = [], [], []
+    images, kept, errors = [], [], []
     for index, row in enumerate(fields):
         image, problem = _check(dict(zip(columns, row, strict=True)), columns, lines[index])
         if problem:
-            bad.append(f"{file.name} row {start + index} (line {start + index + 2}): {problem}")
+            errors.append(f"{file.name} row {start + index} (line {start + index + 2}): {problem}")
         else:
             images.append(image)
             kept.append(index)
@@ -234,7 +236,7 @@ def _read_lines(file: CsvFile, start: int, lines: list[bytes]) -> tuple:
         np.array([labels[index] for index in kept], int),
         usages,
         start + np.array(kept, int),
-        bad,
+        errors,
     )
 
 
@@ -260,13 +262,13 @@ def _check(
             f"{line.count(b',') + 1} fields, expected {len(columns)} ({', '.join(columns)})",
         )
     if "usage" in columns and row["usage"] not in _USAGES:
-        return None, f"unknown Usage {_shown(row['usage'])}, expected {', '.join(USAGES)}"
+        return None, f"unknown Usage {_quoted(row['usage'])}, expected {', '.join(USAGES)}"
     if "emotion" in columns and row["emotion"] not in _LABELS:
-        return None, f"label {_shown(row['emotion'])}, expected 0 to {len(CLASS_NAMES) - 1}"
+        return None, f"label {_quoted(row['emotion'])}, expected 0 to {len(CLASS_NAMES) - 1}"
     quick = parse_lines(row["pixels"] + b"\n")
     return (quick[0][0], "") if quick is not None and not quick[1][0] else parse_row(row["pixels"])
 
 
-def _shown(value: bytes) -> str:
+def _quoted(value: bytes) -> str:
     text = value.decode("utf-8", "replace")
     return repr(text if len(text) <= 20 else text[:17] + "...")

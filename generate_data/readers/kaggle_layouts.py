@@ -12,16 +12,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from generate_data.errors import DataError
-from generate_data.readers.kaggle_csv import BROKEN, CsvFile, read_header
+from generate_data.readers.kaggle_csv import ARCHIVE_ERRORS, CsvFile, read_header
 
-WANTED = "train.csv, icml_face_data.csv or fer2013.csv (plain, .zip or .tar.gz), or class folders such as train/angry"
+KNOWN_LAYOUTS = "train.csv, icml_face_data.csv or fer2013.csv (plain, .zip or .tar.gz), or class folders such as train/angry"
 KAGGLE_NAMES = ("train.csv", "test.csv", "icml_face_data.csv", "fer2013.csv")
 ARCHIVES = (".zip", ".tar.gz", ".tgz", ".tar")
-_OURS = ("manifest.csv",)
+_WRITTEN_BY_SETUP = ("manifest.csv",)
 
 
 @dataclasses.dataclass
-class Found:
+class CsvInventory:
     """CSV files of a folder by what they hold, the preferred one first, and what could not be used."""
 
     with_usage: list[CsvFile] = dataclasses.field(default_factory=list)
@@ -54,61 +54,65 @@ class Found:
             self.others.append(file.name)
 
 
-def find_csv_files(source: Path) -> Found:
+def find_csv_files(source: Path) -> CsvInventory:
     """Looks at a file, or at a folder and the folders in it.
 
     Raises:
         DataError: `source` is one file and cannot be used.
     """
-    found = Found()
+    inventory = CsvInventory()
     if source.is_file():
         plain, archives = ([], [source]) if _is_archive(source) else ([source], [])
     else:
         files = _files(source)
-        plain = [path for path in files if path.suffix.lower() == ".csv" and path.name not in _OURS]
+        plain = [
+            path
+            for path in files
+            if path.suffix.lower() == ".csv" and path.name not in _WRITTEN_BY_SETUP
+        ]
         archives = [path for path in files if _is_archive(path)]
     for path in plain:
-        found.add(
+        inventory.add(
             CsvFile(
-                _shown(path, source),
+                _display_name(path, source),
                 path.stem,
                 lambda p=path: p.open("rb", 1 << 20),
                 path.stat().st_size,
             )
         )
     for path in archives:
-        if found.with_usage:
-            found.others.append(_shown(path, source))
+        if inventory.with_usage:
+            inventory.others.append(_display_name(path, source))
         else:
-            _add_archive(found, path, _shown(path, source))
+            _add_archive(inventory, path, _display_name(path, source))
     if source.is_file():
-        _raise_first(found)
-    return found
+        _raise_first(inventory)
+    return inventory
 
 
-def choose(found: Found, where: Path) -> list[tuple[CsvFile, str | None]]:
+def select_files(inventory: CsvInventory, where: Path) -> list[tuple[CsvFile, str | None]]:
     """The files to read, each with the split of its rows (None: the Usage column says).
 
     Raises:
         DataError: nothing with labels is there; the first broken file says why, else what is looked for.
     """
-    if found.with_usage:
-        return [(found.with_usage[0], None)]
-    if not found.with_labels:
-        _raise_first(found)
-        if found.without_labels:
+    if inventory.with_usage:
+        return [(inventory.with_usage[0], None)]
+    if not inventory.with_labels:
+        _raise_first(inventory)
+        if inventory.without_labels:
             raise DataError(
-                f"{found.without_labels[0].name}: has no labels (no column emotion). Put train.csv beside it, in {where}."
+                f"{inventory.without_labels[0].name}: has no labels (no column emotion). Put train.csv beside it, in {where}."
             )
         raise DataError(
-            f"{where}: no Kaggle CSV in it. Looked for {WANTED}. Download FER2013 from Kaggle, or use --sample to draw faces."
+            f"{where}: no Kaggle CSV in it. Looked for {KNOWN_LAYOUTS}. Download FER2013 from Kaggle, or use --sample to draw faces."
         )
-    chosen: list[tuple[CsvFile, str | None]] = [(_named(found.with_labels, "train"), "train")]
-    for name, problem in found.problems.items():
+    chosen: list[tuple[CsvFile, str | None]] = [(_named(inventory.with_labels, "train"), "train")]
+    for name, problem in inventory.problems.items():
         if "test" in Path(name).name:
             raise problem
-    if found.without_labels:
-        chosen.append((_named(found.without_labels, "test"), "unlabelled"))
+    if inventory.without_labels:
+        chosen.append((_named(inventory.without_labels, "test"), "unlabelled"))
     return chosen
 
 
@@ -116,10 +120,10 @@ def _named(files: list[CsvFile], stem: str) -> CsvFile:
     return next((file for file in files if file.stem == stem), files[0])
 
 
-def _raise_first(found: Found) -> None:
-    usable = found.with_usage or found.with_labels or found.without_labels
-    if found.problems and not usable:
-        raise next(iter(found.problems.values()))
+def _raise_first(inventory: CsvInventory) -> None:
+    usable = inventory.with_usage or inventory.with_labels or inventory.without_labels
+    if inventory.problems and not usable:
+        raise next(iter(inventory.problems.values()))
 
 
 def _is_archive(path: Path) -> bool:
@@ -138,22 +142,22 @@ def _files(folder: Path) -> list[Path]:
     return [path for path in inside + deeper if path.is_file() and not path.name.startswith(".")]
 
 
-def _shown(path: Path, source: Path) -> str:
+def _display_name(path: Path, source: Path) -> str:
     return path.relative_to(source).as_posix() if source.is_dir() else path.name
 
 
-def _add_archive(found: Found, path: Path, name: str) -> None:
+def _add_archive(inventory: CsvInventory, path: Path, name: str) -> None:
     try:
         for file in (
             _inside_zip(path, name) if path.suffix.lower() == ".zip" else _inside_tar(path, name)
         ):
-            found.add(file)
-    except BROKEN as error:
-        found.problems[name] = DataError(
+            inventory.add(file)
+    except ARCHIVE_ERRORS as error:
+        inventory.problems[name] = DataError(
             f"{name}: the archive is broken or cut short ({str(error) or type(error).__name__}). Download it again."
         )
     except OSError as error:
-        found.problems[name] = DataError(f"{name}: cannot be read: {error.strerror or error}.")
+        inventory.problems[name] = DataError(f"{name}: cannot be read: {error.strerror or error}.")
 
 
 def _inside_zip(path: Path, name: str) -> Iterator[CsvFile]:

@@ -20,9 +20,9 @@ def _values() -> np.ndarray:
     table = np.zeros(1 << 24, np.uint16)  # never touched pages cost no memory
     for value in range(256):
         text = str(value).encode()
-        befores = [b"", b" ", [b"%c " % byte for byte in b" 0123456789"]][3 - len(text)]
-        for before in befores if isinstance(befores, list) else [befores]:
-            table[int.from_bytes(before + text, "little")] = value + 1
+        prefixes = [b"", b" ", [b"%c " % byte for byte in b" 0123456789"]][3 - len(text)]
+        for prefix in prefixes if isinstance(prefixes, list) else [prefixes]:
+            table[int.from_bytes(prefix + text, "little")] = value + 1
     return table
 
 
@@ -85,14 +85,14 @@ def parse_row(text: bytes) -> tuple[np.ndarray | None, str]:
                 if word[:1] == b"-" and word[1:].isdigit()
                 else "not a whole number"
             )
-            return None, f"pixel {_shown(word)} is {kind}, expected 0 to 255"
+            return None, f"pixel {_quoted(word)} is {kind}, expected 0 to 255"
         if int(word[:9]) > 255:
-            return None, f"pixel {_shown(word)} is over 255, expected 0 to 255"
+            return None, f"pixel {_quoted(word)} is over 255, expected 0 to 255"
     if len(words) != PIXELS:
         return None, f"{len(words)} pixels, expected {PIXELS} (48x48)"
     return np.array([int(word) for word in words], np.uint8).reshape(SIZE, SIZE), ""
 
 
-def _shown(word: bytes) -> str:
+def _quoted(word: bytes) -> str:
     text = word.decode("utf-8", "replace")
     return repr(text if len(text) <= 20 else text[:17] + "...")

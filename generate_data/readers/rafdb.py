@@ -39,10 +39,10 @@ def list_rafdb(source: str | Path) -> Listing:
     root = existing_root(source)
     file = next(
         (
-            root / place / name
-            for place in LIST_FOLDERS
+            root / folder_name / name
+            for folder_name in LIST_FOLDERS
             for name in LISTS
-            if (root / place / name).is_file()
+            if (root / folder_name / name).is_file()
         ),
         None,
     )
@@ -62,7 +62,12 @@ def list_rafdb(source: str | Path) -> Listing:
 
 def _by_list(listing: Listing, file: Path) -> None:
     aligned = next(
-        (listing.root / place for place in IMAGE_FOLDERS if (listing.root / place).is_dir()), None
+        (
+            listing.root / folder_name
+            for folder_name in IMAGE_FOLDERS
+            if (listing.root / folder_name).is_dir()
+        ),
+        None,
     )
     if aligned is None:
         raise DataError(
@@ -122,20 +127,23 @@ def _fault(fields: list[str], seen: set[str]) -> str:
 
 def _split_root(root: Path) -> Path:
     """The folder that holds train and test."""
-    for place in (root, *(path for name, path in subfolders(root).items() if name == "dataset")):
-        if any(name in SPLITS for name in subfolders(place)):
-            return place
+    for split_parent in (
+        root,
+        *(path for name, path in subfolders(root).items() if name == "dataset"),
+    ):
+        if any(name in SPLITS for name in subfolders(split_parent)):
+            return split_parent
     raise DataError(
         f"{root}: not RAF-DB: neither {LISTS[0]} (looked for there and in {', '.join(LIST_FOLDERS[1:])}), nor class folders "
         "train/1 to train/7 and test/1 to test/7, directly or in DATASET. Name the folder with these in it."
     )
 
 
-def _by_folders(listing: Listing, place: Path) -> None:
+def _by_folders(listing: Listing, split_parent: Path) -> None:
     expected = (
         f"no class of RAF-DB, expected a folder 1 to {len(RAFDB)} or a name such as {RAFDB[0]}"
     )
-    for image in in_class_folders(listing.root, place, SPLIT_FOLDERS, _class_name, expected):
+    for image in in_class_folders(listing.root, split_parent, SPLIT_FOLDERS, _class_name, expected):
         listing.images.append(ListedImage(*image))
 
 
