@@ -1,4 +1,4 @@
-"""From a file or folder of the user's to rows: what is there, what of it is taken, and reading that."""
+"""The reader of FER2013 in every layout: finds the files in a file or folder and reads them to rows."""
 
 import dataclasses
 from collections.abc import Callable
@@ -15,12 +15,12 @@ from generate_data.rows import Rows, join_rows
 
 @dataclasses.dataclass
 class Source:
-    """Rows and where they come from.
+    """The rows of a source and the files they come from.
 
     Args:
         rows: what was read.
-        taken: names of the files, or of the folder.
-        ignored: names of files that hold the same or nothing of use.
+        taken: names of the files used, or of the folder.
+        ignored: names of files with duplicate or unknown content.
         image_names: the name of the PNG file of each row.
     """
 
@@ -43,12 +43,11 @@ def read_source(
         take: called with names for image files and the images, (n, 48, 48), as they are read.
 
     Raises:
-        DataError: nothing there to read, or it cannot be read.
+        DataError: there is no readable dataset.
     """
     if not source.exists():
-        raise DataError(
-            f"{source}: no such file or folder. Make it, put Kaggle's FER2013 files there, or use --sample."
-        )
+        advice = "create it, put Kaggle's FER2013 files there, or use --sample"
+        raise DataError(source, "no such file or folder", advice)
     inventory = find_csv_files(source)
     if (
         not (inventory.with_usage or inventory.with_labels or inventory.problems)
@@ -57,9 +56,9 @@ def read_source(
         tree = find_tree(source)
         if tree is not None:
             rows = read_fer_tree(tree, lambda count: progress(count / 35887))
-            names = [f"image-{row:05d}.png" for row in rows.source_rows]
-            take(names, rows.images)
-            return Source(rows, [f"{tree} (class folders)"], [], names)
+            tree_names = [f"image-{row:05d}.png" for row in rows.source_rows]
+            take(tree_names, rows.images)
+            return Source(rows, [f"{tree} (class folders)"], [], tree_names)
     selected = select_files(inventory, source)
     total = sum(file.size for file, _ in selected) or 300_000_000
     parts: list[Rows] = []
