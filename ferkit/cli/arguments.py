@@ -11,11 +11,12 @@ from ferkit.models.registry import DEFAULT_MODEL, MODELS
 from ferkit.models.shipped_weights import shipped_weights
 from ferkit.recipes.recipe import RENAMED_FIELDS, Recipe
 from generate_data.errors import DataError
+from generate_data.labels import DATASETS
 
 STRATEGIES = ("one", "mirrored", "multiworker")
 DETECTORS = ("auto", "yunet", "none")
 TTA = ("none", "flip", "ten-crop")
-DATASETS = ("fer2013", "affectnet", "rafdb", "folders")
+
 GIVEN_ONLY = argparse.SUPPRESS  # an argument that was not given leaves no trace
 
 

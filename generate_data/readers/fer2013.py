@@ -1,4 +1,4 @@
-"""The reader of FER2013 in every layout: finds the files in a file or folder and reads them to rows."""
+"""The reader of FER2013 in every layout: finds the files and reads them into rows."""
 
 import dataclasses
 from collections.abc import Callable
