@@ -1,25 +1,53 @@
-"""Datasets on disk: readers, splits, the search for copies, images and manifest. No TensorFlow here, nothing imported early."""
+"""Datasets on disk: readers, splits, duplicate search, images and manifest.
 
-_HOMES = {
+The package never imports TensorFlow, and it imports its own modules on first use: error classes
+stay available without numpy.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from generate_data.errors import DataError
+    from generate_data.images.lazy_array import ImageFiles
+    from generate_data.images.png import load_images
+    from generate_data.manifest import MANIFEST, Manifest, read_manifest
+    from generate_data.samples.sample_csv import write_sample
+    from generate_data.setup_fer2013 import set_up
+    from generate_data.setup_image_folders import set_up_image_dataset
+    from generate_data.summary import format_image_summary, format_summary
+
+_MODULES = {
     "DataError": "errors",
     "MANIFEST": "manifest",
-    "Manifest": "manifest",
-    "read_manifest": "manifest",
-    "load_images": "images.png",
-    "set_up": "setup_fer2013",
     "write_sample": "samples.sample_csv",
-    "format_summary": "setup_fer2013",
     "ImageFiles": "images.lazy_array",
+    "Manifest": "manifest",
+    "format_image_summary": "summary",
+    "format_summary": "summary",
+    "load_images": "images.png",
+    "read_manifest": "manifest",
+    "set_up": "setup_fer2013",
     "set_up_image_dataset": "setup_image_folders",
-    "format_image_summary": "image_summary",
 }
 
-__all__ = sorted(_HOMES)
+__all__ = [
+    "MANIFEST",
+    "DataError",
+    "ImageFiles",
+    "Manifest",
+    "format_image_summary",
+    "format_summary",
+    "load_images",
+    "read_manifest",
+    "set_up",
+    "set_up_image_dataset",
+    "write_sample",
+]
 
 
-def __getattr__(name: str):
-    if name not in _HOMES:
+def __getattr__(name: str) -> object:
+    """Imports an exported name on first use."""
+    if name not in _MODULES:
         raise AttributeError(f"module 'generate_data' has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(f"generate_data.{_HOMES[name]}"), name)
+    return getattr(import_module(f"generate_data.{_MODULES[name]}"), name)

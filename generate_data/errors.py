@@ -34,12 +34,22 @@ class DataError(OneLineError):
     """Something is wrong with the user's dataset files."""
 
 
-def explain_os_error(error: OSError, folder: Path) -> str:
-    """One line for what went wrong while set-up wrote a dataset to `folder`."""
+def explain_os_error(error: OSError, folder: Path) -> DataError:
+    """Returns the DataError that explains an OSError of set-up.
+
+    Args:
+        error: what the operating system reported.
+        folder: the folder that set-up wrote the dataset to.
+    """
+    path = error.filename or folder
     if error.errno == errno.ENOSPC:
-        return f"{folder}: no space left on the disk. Free 200 MB and run set-up again; nothing was changed."
+        advice = "free 200 MB and run set-up again. Nothing was changed"
+        return DataError(folder, "no space left on the disk", advice)
     if isinstance(error, PermissionError) or error.errno == errno.EROFS:
-        return f"{error.filename or folder}: no permission to write. Choose another folder with -d, or change its permissions."
+        advice = "choose another folder with -d, or change its permissions"
+        return DataError(path, "no permission to write", advice)
     if isinstance(error, (NotADirectoryError, FileExistsError)):
-        return f"{folder}: not a folder. Name a folder after -d; a file goes after --source."
-    return f"{error.filename or folder}: {error.strerror or error}. Nothing was changed."
+        advice = "give a folder after -d, and give a file after --source"
+        return DataError(folder, "not a folder", advice)
+    advice = "check the disk and run set-up again. Nothing was changed"
+    return DataError(path, error.strerror or str(error), advice)

@@ -1,22 +1,23 @@
-"""The classes of every dataset and the names people give them: the one place where they are mapped to ours."""
+"""Names of datasets, splits and classes, and how the labels of each dataset map to the classes.
 
-from generate_data.rows import CLASS_NAMES
+This module is the single source of these names. It imports neither numpy nor pandas.
+"""
 
+IMAGE_DATASETS = ("affectnet", "rafdb", "folders")  # their images stay where they are
+DATASETS = ("fer2013", *IMAGE_DATASETS)
+SPLITS = ("train", "val", "test", "unlabelled")
+USAGES = {"Training": "train", "PublicTest": "val", "PrivateTest": "test"}
+
+CLASS_NAMES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 CONTEMPT = "contempt"
-OUR_ORDER = (*CLASS_NAMES, CONTEMPT)
+CLASS_ORDER = (*CLASS_NAMES, CONTEMPT)
 
-AFFECTNET = (
-    "neutral",
-    "happy",
-    "sad",
-    "surprise",
-    "fear",
-    "disgust",
-    "angry",
-    CONTEMPT,
-)  # labels 0 to 7
-AFFECTNET_SKIPPED = ("none", "uncertain", "no face")  # labels 8 to 10: no expression was given
+# Labels 0 to 7.
+AFFECTNET = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "angry", CONTEMPT)
+AFFECTNET_SKIPPED = ("none", "uncertain", "no face")  # labels 8 to 10: no expression was annotated
 RAFDB = ("surprise", "fear", "disgust", "happy", "sad", "angry", "neutral")  # labels 1 to 7
+
+CLASS_COUNTS = {"affectnet": (7, 8), "rafdb": (7,), "folders": ()}  # choices of --classes
 
 SPLIT_FOLDERS = {
     "train": "train",
@@ -47,22 +48,25 @@ _MORE_SYNONYMS = {
     "neutral": "neutrality",
     CONTEMPT: "contempt contemptuous",
 }
-# What FER2013's class folders may be called, numbers aside, and more.
+# The folder names of FER2013, except numbers, and more synonyms.
 EXPRESSIONS = {
     folder: CLASS_NAMES[label] for folder, label in FER_FOLDERS.items() if not folder.isdecimal()
 } | {synonym: name for name, synonyms in _MORE_SYNONYMS.items() for synonym in synonyms.split()}
 
 
 def affectnet_class(label: int) -> tuple[str, bool]:
-    """What AffectNet's label 0 to 10 means, and whether that is an expression."""
+    """Returns the name of AffectNet's label 0 to 10, and whether it is an expression."""
     names = AFFECTNET + AFFECTNET_SKIPPED
     return names[label], label < len(AFFECTNET)
 
 
 def expression_of(folder_name: str) -> str | None:
-    """Our name for a class folder called "Anger", "aia_anger", "2 - sadness", ...; None for one that is no expression.
+    """Returns the class name for a class folder such as "Anger", "aia_anger" or "2 - sadness".
 
-    The whole name counts, or what stands behind its last underscore, hyphen or space.
+    The full name counts, or the part after its last underscore, hyphen or space.
+
+    Returns:
+        The class name, or None for a name that is not a known expression.
     """
     name = folder_name.strip().lower()
     if name in EXPRESSIONS:
@@ -71,6 +75,6 @@ def expression_of(folder_name: str) -> str | None:
     return EXPRESSIONS.get(last)
 
 
-def in_our_order(names: set[str]) -> tuple[str, ...]:
-    """Names in our order; those that are no expression we know behind them, alphabetically."""
-    return (*(name for name in OUR_ORDER if name in names), *sorted(names - set(OUR_ORDER)))
+def sort_classes(names: set[str]) -> tuple[str, ...]:
+    """Sorts class names in `CLASS_ORDER`; unknown names follow in alphabetical order."""
+    return (*(name for name in CLASS_ORDER if name in names), *sorted(names - set(CLASS_ORDER)))

@@ -1,8 +1,8 @@
-"""The manifest: one CSV that says everything about a dataset on disk, with a small JSON file beside it.
+"""The manifest of a dataset on disk: reading, checking and writing manifest.csv and dataset.json.
 
-manifest.csv has one line for each image. dataset.json holds what is true of all of them: the names of the classes in the
-order of their labels, the size of the images, and how the dataset was made. manifest.csv is written last: without it, a
-dataset is unfinished.
+manifest.csv has one line for each image. dataset.json describes the dataset: the names of the
+classes in the order of their labels, the size of the images, and how the dataset was made.
+manifest.csv is written last: a dataset without it is not finished.
 """
 
 import csv
@@ -15,15 +15,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from generate_data.errors import DataError
+from generate_data.labels import SPLITS
 
 if TYPE_CHECKING:
     import pandas
 
 COLUMNS = ("path", "label", "split", "source", "source_row", "copy_of", "copy_kind")
-SPLITS = ("train", "val", "test", "unlabelled")
 MANIFEST, DESCRIPTION = "manifest.csv", "dataset.json"
 WORK_FOLDER = ".setup-"
 FORMAT = 1
+SET_UP_AGAIN = "run set-up again"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,15 +32,17 @@ class Manifest:
     """A dataset on disk.
 
     Args:
-        folder: where manifest.csv lies; the paths in it start there, unless images are in place: then they are absolute.
+        folder: the folder of manifest.csv. Paths in the manifest are relative to it; they are
+            absolute if the images are in place.
         class_names: names in the order of the labels.
-        table: a pandas DataFrame, one row for each image: path (str, forward slashes), label (Int64, <NA> without one),
-            split (train, val, test or unlabelled), source (str, file it came from), source_row (Int64, counted from 0 in
-            that file), copy_of (Int64, source_row of the train row that it copies, or <NA>;
-            see `copies.Copies.columns`), copy_kind ("exact", "near" or
-            ""), votes (str, FER+) when set-up was given them, and source_label (str, the label as the source had it) when
-            images are in place.
-        description: all of dataset.json: class_names, image_size (height, width; None when sizes differ), channels, seed, ...
+        table: a pandas DataFrame, one row for each image: path (str, forward slashes), label
+            (Int64, <NA> without a label), split (train, val, test or unlabelled), source (str, the
+            file it came from), source_row (Int64, counted from 0 in that file), copy_of (Int64,
+            source_row of the train row that it copies, or <NA>; see `copies.Copies.columns`),
+            copy_kind ("exact", "near" or ""), votes (str, FER+) if set-up received them, and
+            source_label (str, the label in the source) if the images are in place.
+        description: the content of dataset.json: class_names, image_size (height, width; None if
+            sizes differ), channels, seed, ...
     """
 
     folder: Path
@@ -48,35 +51,39 @@ class Manifest:
     description: dict
 
     def split(self, name: str) -> "pandas.DataFrame":
-        """The rows of one split, in order, with a fresh index.
+        """Returns the rows of one split, in order, with a new index.
 
         Raises:
-            DataError: no such split, or nothing in it.
+            DataError: the split does not exist or has no rows.
         """
         rows = self.table[self.table["split"] == name].reset_index(drop=True)
         if not len(rows):
-            there = ", ".join(split for split in SPLITS if (self.table["split"] == split).any())
+            splits = ", ".join(split for split in SPLITS if (self.table["split"] == split).any())
             raise DataError(
-                f"{self.folder / MANIFEST}: no rows in split {name!r}, this dataset has {there}. "
-                "Name one of these, or set up another."
+                self.folder / MANIFEST,
+                f"no rows in split {name!r}, this dataset has {splits}",
+                "choose one of these splits, or set up another dataset",
             )
         return rows
 
     @property
     def in_place(self) -> bool:
-        """Whether the images lie where the user keeps them, in any size, and not in this folder."""
+        """Whether the images stay in the user's folder, in any size, and not in this folder."""
         return bool(self.description.get("in_place", False))
 
     def missing_images(self) -> list[str]:
-        """Paths of the images that are not on disk. Each folder is looked into once: datasets have 300,000 images."""
-        there: dict[str, set[str]] = {}
+        """Returns the paths of the images that are not on disk.
+
+        It reads each folder once, because datasets have up to 300,000 images.
+        """
+        names_in: dict[str, set[str]] = {}
         missing = []
         for path in self.table["path"]:
             start = path.rfind("/") + 1
             parent, name = path[:start], path[start:]
-            if parent not in there:
-                there[parent] = _files_in(self.folder / parent)
-            if name not in there[parent]:
+            if parent not in names_in:
+                names_in[parent] = _files_in(self.folder / parent)
+            if name not in names_in[parent]:
                 missing.append(path)
         return missing
 
@@ -85,10 +92,11 @@ def read_manifest(folder: str | Path) -> Manifest:
     """Reads and checks a dataset that set-up wrote.
 
     Args:
-        folder: the dataset's folder, as after -d.
+        folder: the dataset's folder, the value of -d.
 
     Raises:
-        DataError: no dataset there, a half-finished one, a file that is not a manifest, or images that are gone.
+        DataError: the folder holds no dataset or an unfinished one, a file is not a manifest, or
+            images are missing.
 
     Example:
         >>> manifest = read_manifest("data")
@@ -98,17 +106,16 @@ def read_manifest(folder: str | Path) -> Manifest:
     folder = Path(folder)
     path = folder / MANIFEST
     if not folder.is_dir():
-        raise DataError(
-            f"{folder}: no such folder. Run set-up first: python main.py -s True -d {folder}"
-        )
+        advice = f"run set-up first: python main.py setup -d {folder}"
+        raise DataError(folder, "no such folder", advice)
     if not path.is_file():
-        half = any(folder.glob(WORK_FOLDER + "*")) or (folder / DESCRIPTION).exists()
+        unfinished = any(folder.glob(WORK_FOLDER + "*")) or (folder / DESCRIPTION).exists()
         state = (
-            "a half-finished set-up: no manifest.csv yet"
-            if half
+            "an unfinished set-up: no manifest.csv yet"
+            if unfinished
             else "no dataset in it (no manifest.csv)"
         )
-        raise DataError(f"{folder}: {state}. Run set-up: python main.py -s True -d {folder}")
+        raise DataError(folder, state, f"run set-up: python main.py setup -d {folder}")
     table = _read_table(path)
     description = _read_description(folder / DESCRIPTION)
     manifest = Manifest(folder, tuple(description["class_names"]), table, description)
@@ -129,25 +136,19 @@ def _read_table(path: Path) -> "pandas.DataFrame":
 
     try:
         table = pandas.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except (
-        ValueError,
-        OSError,
-    ) as error:  # what pandas raises on empty, torn and binary files is a ValueError
-        raise DataError(
-            f"{path}: cannot be read as a manifest ({str(error).strip()}). Run set-up again."
-        ) from None
+    except (ValueError, OSError) as error:  # pandas: ValueError for empty, torn and binary files
+        problem = f"cannot be read as a manifest ({str(error).strip()})"
+        raise DataError(path, problem, SET_UP_AGAIN) from None
     lacking = [name for name in COLUMNS if name not in table.columns]
     if lacking:
-        raise DataError(
-            f"{path}: wrong header, {', '.join(lacking)} missing, expected {','.join(COLUMNS)}. Run set-up again."
-        )
+        problem = f"wrong header, {', '.join(lacking)} missing, expected {','.join(COLUMNS)}"
+        raise DataError(path, problem, SET_UP_AGAIN)
     for name in ("label", "source_row", "copy_of"):
         try:
             table[name] = pandas.to_numeric(table[name].replace("", None)).astype("Int64")
         except (ValueError, TypeError) as error:
-            raise DataError(
-                f"{path}: column {name} is not all whole numbers ({error}). Run set-up again."
-            ) from None
+            problem = f"column {name} is not all whole numbers ({error})"
+            raise DataError(path, problem, SET_UP_AGAIN) from None
     return table
 
 
@@ -157,44 +158,40 @@ def _read_description(path: Path) -> dict:
         if not description["class_names"]:
             raise KeyError("class_names")
     except FileNotFoundError:
-        raise DataError(
-            f"{path}: missing, so the names of the classes are unknown. Run set-up again."
-        ) from None
+        problem = "missing, so the names of the classes are unknown"
+        raise DataError(path, problem, SET_UP_AGAIN) from None
     except (ValueError, KeyError, TypeError, OSError) as error:
-        raise DataError(
-            f"{path}: not a description that set-up wrote ({error!r}). Run set-up again."
-        ) from None
+        problem = f"not a description that set-up wrote ({error!r})"
+        raise DataError(path, problem, SET_UP_AGAIN) from None
     return description
 
 
 def _check(manifest: Manifest) -> None:
     table, path = manifest.table, manifest.folder / MANIFEST
     if not len(table):
-        raise DataError(f"{path}: no rows in it. Run set-up again.")
+        raise DataError(path, "no rows in it", SET_UP_AGAIN)
     unknown = set(table["split"]) - set(SPLITS)
     if unknown:
-        raise DataError(
-            f"{path}: unknown split {sorted(unknown)[0]!r}, expected {', '.join(SPLITS)}. Run set-up again."
-        )
+        problem = f"unknown split {sorted(unknown)[0]!r}, expected {', '.join(SPLITS)}"
+        raise DataError(path, problem, SET_UP_AGAIN)
     labels = table["label"]
     wrong = ((labels < 0) | (labels >= len(manifest.class_names))).fillna(False) | (
         labels.isna() & (table["split"] != "unlabelled")
     )
     if wrong.any():
         index = int(wrong.to_numpy().argmax())
-        raise DataError(
-            f"{path} line {index + 2}: label {labels[index]}, expected 0 to {len(manifest.class_names) - 1}. Run set-up again."
-        )
-    gone = manifest.missing_images()
-    if gone:
-        remedy = "Put them back, or run set-up again" if manifest.in_place else "Run set-up again"
-        raise DataError(
-            f"{path}: {len(gone)} of {len(table)} images are gone, the first: {manifest.folder / gone[0]}. {remedy}."
-        )
+        problem = f"label {labels[index]}, expected 0 to {len(manifest.class_names) - 1}"
+        raise DataError(f"{path} line {index + 2}", problem, SET_UP_AGAIN)
+    missing = manifest.missing_images()
+    if missing:
+        first = manifest.folder / missing[0]
+        problem = f"{len(missing)} of {len(table)} images are missing, the first: {first}"
+        restore = "put them back, or " if manifest.in_place else ""
+        raise DataError(path, problem, restore + SET_UP_AGAIN)
 
 
-def manifest_text(rows: Iterable[Iterable], extra: tuple[str, ...] = ()) -> str:
-    """The text of manifest.csv for rows in the order of COLUMNS, with the extra columns last."""
+def manifest_text(rows: Iterable[Iterable[object]], extra: tuple[str, ...] = ()) -> str:
+    """Formats manifest.csv for rows in the order of `COLUMNS`, with the extra columns last."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow([*COLUMNS, *extra])
@@ -203,19 +200,18 @@ def manifest_text(rows: Iterable[Iterable], extra: tuple[str, ...] = ()) -> str:
 
 
 def write_manifest(folder: Path, text: str, description: dict, work: Path) -> None:
-    """Puts dataset.json and then manifest.csv in place, each in one step.
+    """Writes dataset.json and then manifest.csv, each in one atomic step.
 
     Args:
-        folder: the dataset's folder; its images are there already.
-        text: of manifest.csv.
-        description: for dataset.json; must hold class_names.
-        work: a folder on the same disk, for the unfinished files.
+        folder: the dataset's folder; it contains the images already.
+        text: the content of manifest.csv.
+        description: the content of dataset.json; it must include class_names.
+        work: a folder on the same disk, for unfinished files.
     """
     description = {"format": FORMAT, **description}
     if _other_classes(folder / DESCRIPTION, description["class_names"]):
-        (folder / MANIFEST).unlink(
-            missing_ok=True
-        )  # no moment in which labels go with the names of other classes
+        # Otherwise the old labels would have the new class names for a moment.
+        (folder / MANIFEST).unlink(missing_ok=True)
     for name, content in (
         (DESCRIPTION, json.dumps(description, indent=2) + "\n"),
         (MANIFEST, text),
@@ -229,17 +225,18 @@ def write_manifest(folder: Path, text: str, description: dict, work: Path) -> No
 
 
 def refuse_other_dataset(folder: Path, dataset: str) -> None:
-    """Raises DataError when `folder` holds a finished dataset of another kind, which set-up would replace."""
+    """Raises DataError if `folder` holds a finished dataset of another kind."""
     if not (folder / MANIFEST).is_file():
         return
     try:
-        there = _read_description(folder / DESCRIPTION).get("dataset", "fer2013")
+        existing = _read_description(folder / DESCRIPTION).get("dataset", "fer2013")
     except DataError:
-        return  # not usable as it is
-    if there != dataset:
+        return  # the dataset is not usable, so set-up may replace it
+    if existing != dataset:
         raise DataError(
-            f"{folder}: holds a dataset of another kind, {there}, that set-up of {dataset} would replace. "
-            f"Choose another folder: -d data/{dataset}, or remove {folder / MANIFEST}."
+            folder,
+            f"holds a dataset of another kind, {existing}, that set-up of {dataset} would replace",
+            f"choose another folder: -d data/{dataset}, or remove {folder / MANIFEST}",
         )
 
 

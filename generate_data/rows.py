@@ -1,4 +1,4 @@
-"""What the readers hand to set-up: images with what is known about each, and the rows that were no good."""
+"""Rows of a dataset in memory: the images with their labels and splits, and the rejected rows."""
 
 import dataclasses
 from collections import Counter
@@ -7,24 +7,23 @@ import numpy as np
 
 from generate_data.errors import DataError
 
-CLASS_NAMES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
-SPLITS = ("train", "val", "test", "unlabelled")
-USAGES = {"Training": "train", "PublicTest": "val", "PrivateTest": "test"}
-SHOWN = 20
+SHOWN = 20  # rejected rows that a message lists
 
 
 @dataclasses.dataclass
 class Rows:
-    """Rows of one source, good ones only; each array has one entry for each image.
+    """The valid rows of one source; each array has one entry for each image.
 
     Args:
         images: uint8 (n, 48, 48).
         labels: int64 (n,), -1 without a label.
-        splits: n names out of SPLITS.
+        splits: n names out of `labels.SPLITS`.
         sources: n names of the files that the rows come from.
-        source_rows: int64 (n,), counted from 0 in that file; as pandas would count them.
-        bad: a line of text for each row that was refused.
-        usages: for FER+, the Usage of every row of each file, good or bad, in order; None where it is unknown.
+        source_rows: int64 (n,), counted from 0 in that file, as pandas counts them.
+        errors: one line of text for each rejected row.
+        usages: for FER+, the Usage of every row of each file, valid or not, in order; None where
+            it is unknown.
+        warnings: messages that set-up shows.
     """
 
     images: np.ndarray
@@ -32,54 +31,60 @@ class Rows:
     splits: np.ndarray
     sources: np.ndarray
     source_rows: np.ndarray
-    bad: list[str] = dataclasses.field(default_factory=list)
-    usages: dict[str, list] = dataclasses.field(default_factory=dict)
+    errors: list[str] = dataclasses.field(default_factory=list)
+    usages: dict[str, list[str | None]] = dataclasses.field(default_factory=dict)
     warnings: list[str] = dataclasses.field(default_factory=list)
 
     def __len__(self) -> int:
+        """Returns the number of images."""
         return len(self.labels)
 
 
 def join_rows(parts: list[Rows]) -> Rows:
-    """One Rows of several, in order."""
+    """Joins several `Rows` into one, in order."""
     if len(parts) == 1:
         return parts[0]
-    names = ("images", "labels", "splits", "sources", "source_rows")
     return Rows(
-        *(np.concatenate([getattr(part, name) for part in parts]) for name in names),
-        bad=[line for part in parts for line in part.bad],
+        images=np.concatenate([part.images for part in parts]),
+        labels=np.concatenate([part.labels for part in parts]),
+        splits=np.concatenate([part.splits for part in parts]),
+        sources=np.concatenate([part.sources for part in parts]),
+        source_rows=np.concatenate([part.source_rows for part in parts]),
+        errors=[line for part in parts for line in part.errors],
         usages={name: usages for part in parts for name, usages in part.usages.items()},
         warnings=[line for part in parts for line in part.warnings],
     )
 
 
 def raise_on_errors(rows: Rows, where: str, skip: bool) -> None:
-    """Raises DataError that lists the bad rows, unless they are to be skipped."""
-    if not rows.bad:
-        if not len(rows):
-            raise DataError(f"{where}: no rows in it. Download the file again.")
+    """Raises DataError if rows were rejected or if none is left.
+
+    Args:
+        rows: what was read.
+        where: the source, for the message.
+        skip: rejected rows are dropped, so they are an error only if no other row is left.
+
+    Raises:
+        DataError: lists the first rejected rows.
+    """
+    count = len(rows.errors)
+    if len(rows) and (skip or not count):
         return
-    count = len(rows.bad)
+    if not count:
+        raise DataError(where, "no rows in it", "download the file again")
     if skip:
-        if not len(rows):
-            raise DataError(
-                f"{where}: all {count} rows are bad, the first: {rows.bad[0]}. Download the file again."
-            )
-        return
+        problem = f"all {count} rows are bad, the first: {rows.errors[0]}"
+        raise DataError(where, problem, "download the file again")
     if count == 1:
-        raise DataError(f"{rows.bad[0]}. Mend the row, or drop it with --skip-bad-rows.")
-    lines = [
-        f"{where}: {count} bad rows. Mend them, or drop them with --skip-bad-rows. {_first(count)}:"
-    ]
-    lines += [f"  {line}" for line in rows.bad[:SHOWN]]
-    raise DataError("\n".join(lines))
-
-
-def _first(count: int) -> str:
-    return f"The first {SHOWN}" if count > SHOWN else "They are"
+        problem = f"1 bad row: {rows.errors[0]}"
+        raise DataError(where, problem, "fix the row, or drop it with --skip-bad-rows")
+    shown = f"The first {SHOWN}" if count > SHOWN else "They are"
+    lines = "\n".join(f"  {line}" for line in rows.errors[:SHOWN])
+    advice = f"fix them, or drop them with --skip-bad-rows. {shown}:\n{lines}"
+    raise DataError(where, f"{count} bad rows", advice)
 
 
 def count_classes(labels: np.ndarray, class_names: tuple[str, ...]) -> dict[str, int]:
-    """Images for each class name, in class order."""
+    """Counts the images of each class, in class order."""
     counts = Counter(labels.tolist())
     return {name: counts.get(index, 0) for index, name in enumerate(class_names)}

@@ -1,4 +1,4 @@
-"""Set-up: from Kaggle's files to a dataset on disk, all of it or nothing."""
+"""Set-up of FER2013: writes a dataset on disk from Kaggle's files, completely or not at all."""
 
 from pathlib import Path
 
@@ -7,13 +7,14 @@ import numpy as np
 from generate_data.copies.find import Copies, find_copies
 from generate_data.errors import DataError
 from generate_data.images.output_folder import ImageFolder, folder_name, remove_leftovers
+from generate_data.labels import CLASS_NAMES
 from generate_data.manifest import MANIFEST, manifest_text, refuse_other_dataset, write_manifest
 from generate_data.progress import ProgressBar
 from generate_data.readers.fer2013 import read_source
 from generate_data.readers.ferplus import join_votes
-from generate_data.rows import CLASS_NAMES, Rows, raise_on_errors
+from generate_data.rows import SHOWN, Rows, raise_on_errors
 from generate_data.splits import choose_val
-from generate_data.summary import SHOWN, count_copies, count_splits, format_summary
+from generate_data.summary import count_copies, count_splits, format_summary
 from generate_data.work_folder import work_folder
 
 __all__ = ["format_summary", "set_up"]
@@ -32,47 +33,52 @@ def set_up(
 ) -> dict:
     """Writes a dataset: images, dataset.json and, last, manifest.csv.
 
-    Killed at any moment it leaves the earlier dataset, or nothing that looks finished; the next set-up clears the rest
-    away. The same input and seed give the same bytes. The input is never changed.
+    If it is killed, the earlier dataset stays, or an unfinished one that the next set-up removes.
+    The same input and seed give the same bytes. The input is never changed.
 
     Args:
-        folder: where the dataset goes; Kaggle's files are looked for there too, unless `source` is given.
+        folder: the folder of the dataset; also the source if `source` is not given.
         source: a CSV file, an archive, or a folder with such files or with class folders.
-        seed: of the draw of val, where the source has none, and of the index in the search for copies.
-        skip_bad_rows: drop rows that are no good, in place of refusing all.
+        seed: seed of the duplicate search, and of the draw of val if the source has none.
+        skip_bad_rows: drop rows that are no good, in source_path of refusing all.
         ferplus: fer2013new.csv, for the column `votes`.
         progress: show a progress bar on stderr.
 
     Returns:
-        What was found and done; `format_summary` makes text of it.
+        The results; `format_summary` formats them as text.
 
     Raises:
-        DataError: what is wrong, where, what was received and what to do.
+        DataError: the source or the folder is not usable.
 
     Example:
         >>> print(format_summary(set_up("data")))
     """
     folder = Path(folder)
-    place = Path(source) if source is not None else folder
+    source_path = Path(source) if source is not None else folder
     with work_folder(folder) as work:
-        if source is not None and place.exists():
+        if source is not None and source_path.exists():
             folder.mkdir(parents=True, exist_ok=True)
-        elif not place.exists():
-            raise DataError(
-                f"{place}: no such folder or file. Make it and put Kaggle's FER2013 files there, or use --sample."
-            )
+        elif not source_path.exists():
+            advice = "create it and put Kaggle's FER2013 files there, or use --sample"
+            raise DataError(source_path, "no such folder or file", advice)
         refuse_other_dataset(folder, "fer2013")
         remove_leftovers(folder)
         work.mkdir()
         with ProgressBar(progress) as bar:
             return _set_up(
-                folder, place, work, seed, skip_bad_rows, Path(ferplus) if ferplus else None, bar
+                folder,
+                source_path,
+                work,
+                seed,
+                skip_bad_rows,
+                Path(ferplus) if ferplus else None,
+                bar,
             )
 
 
 def _set_up(
     folder: Path,
-    place: Path,
+    source_path: Path,
     work: Path,
     seed: int,
     skip_bad_rows: bool,
@@ -81,7 +87,7 @@ def _set_up(
 ) -> dict:
     images = ImageFolder(folder, work, lambda count: bar.add(count / ROWS * WRITING))
     try:
-        found = read_source(place, lambda share: bar.add(share * READING), images.add)
+        found = read_source(source_path, lambda share: bar.add(share * READING), images.add)
         images.check()
         rows = found.rows
         raise_on_errors(rows, ", ".join(found.taken), skip_bad_rows)
@@ -104,7 +110,7 @@ def _set_up(
             "seed": seed,
             "taken": found.taken,
             "val_from": val_from,
-            "skipped_rows": len(rows.bad),
+            "skipped_rows": len(rows.errors),
             "splits": count_splits(rows, splits, CLASS_NAMES),
             "copies": count_copies(rows, splits, copies),
             "votes": votes is not None,
@@ -122,19 +128,17 @@ def _set_up(
         "rows": len(rows),
         "ignored": found.ignored,
         "warnings": rows.warnings,
-        "skipped": rows.bad[:SHOWN],
+        "skipped": rows.errors[:SHOWN],
     }
 
 
 def _splits(rows: Rows, copies: Copies, seed: int) -> tuple[np.ndarray, str]:
-    """The split of each row and where val comes from: "source", or "train" when it is drawn from there."""
+    """Returns the split of each row, and the origin of val: "source", or "train" if it is drawn."""
     splits = rows.splits.copy()
     train = np.flatnonzero(splits == "train")
     if not len(splits):
-        raise DataError(
-            "no good row among all, so there is nothing to set up. Download the file again."
-        )
-    # Without train rows the dataset is for evaluation alone; accuracies without copies are then unknown.
+        raise DataError("set-up", "no valid row in the source", "download the file again")
+    # Without train rows the dataset is only for evaluation, without duplicate-free accuracies.
     if not len(train) or (splits == "val").any():
         return splits, "source"
     chosen = choose_val(rows.labels[train], copies.groups()[train], seed)
@@ -150,7 +154,7 @@ def _table(
     paths: list[str],
     votes: np.ndarray | None,
 ) -> str:
-    """The text of the manifest, with the copy of each row marked."""
+    """Formats the manifest, with the copy of each row marked."""
     source_rows = rows.source_rows.tolist()
     columns = [
         paths,

@@ -1,4 +1,4 @@
-"""Set-up of datasets whose images stay where they are: AffectNet, RAF-DB and trees of class folders."""
+"""Set-up of datasets with images in place: AffectNet, RAF-DB and trees of class folders."""
 
 import os
 from pathlib import Path
@@ -8,27 +8,22 @@ import numpy as np
 from generate_data.copies.find import Copies
 from generate_data.copies.find_in_files import MOST, find_image_copies
 from generate_data.errors import DataError
-from generate_data.image_summary import format_image_summary
 from generate_data.images.output_folder import remove_leftovers
 from generate_data.images.scan import Scan, scan_images
+from generate_data.labels import CLASS_COUNTS, IMAGE_DATASETS
 from generate_data.manifest import MANIFEST, manifest_text, refuse_other_dataset, write_manifest
 from generate_data.progress import ProgressBar
 from generate_data.readers.affectnet import list_affectnet
 from generate_data.readers.any_folders import list_folder_tree
 from generate_data.readers.listing import ListedImage, Listing, existing_root
 from generate_data.readers.rafdb import list_rafdb
-from generate_data.rows import Rows, raise_on_errors
+from generate_data.rows import SHOWN, Rows, raise_on_errors
 from generate_data.splits import PARTS, choose_val
-from generate_data.summary import SHOWN, count_copies, count_splits
+from generate_data.summary import count_copies, count_splits, format_image_summary
 from generate_data.work_folder import work_folder
 
-__all__ = ["DATASETS", "format_image_summary", "set_up_image_dataset"]
+__all__ = ["format_image_summary", "set_up_image_dataset"]
 
-DATASETS = {
-    "affectnet": (7, 8),
-    "rafdb": (7,),
-    "folders": (),
-}  # and how many classes one may ask for
 LISTING, SCANNING, SEARCHING = 0.1, 0.75, 0.15  # of the time, for the progress bar
 
 
@@ -43,23 +38,23 @@ def set_up_image_dataset(
 ) -> dict:
     """Writes dataset.json and manifest.csv for images that stay where they are.
 
-    The source is only read. Killed at any moment it leaves the earlier dataset, or nothing that looks finished. The same
-    input and seed give the same bytes.
+    The source is never changed. If it is killed, the earlier dataset stays, or an unfinished one.
+    The same input and seed give the same bytes.
 
     Args:
-        folder: where the dataset goes, outside the source.
+        folder: the folder of the dataset, outside the source.
         dataset: affectnet, rafdb or folders.
-        source: the folder of the images, as `list_affectnet`, `list_rafdb` and `list_folder_tree` say.
-        classes: of AffectNet: 8 (or None), or 7 to leave contempt out.
-        seed: of the draw of val (and test), where the source has none, and of the index in the search for copies.
-        skip_bad_rows: drop images that are no good, in place of refusing all.
+        source: the folder of the images; see `list_affectnet`, `list_rafdb` and `list_folder_tree`.
+        classes: for AffectNet: 8 (or None), or 7 without contempt.
+        seed: seed of the duplicate search and of the draw of missing splits.
+        skip_bad_rows: drop invalid images instead of raising an error.
         progress: show a progress bar on stderr.
 
     Returns:
-        What was found and done; `format_image_summary` makes text of it.
+        The results; `format_image_summary` formats them as text.
 
     Raises:
-        DataError: what is wrong, where, what was received and what to do.
+        DataError: the source, the folder or an argument is not usable.
 
     Example:
         >>> print(format_image_summary(set_up_image_dataset("data/rafdb", "rafdb", "~/RAF-DB")))
@@ -71,9 +66,8 @@ def set_up_image_dataset(
         with ProgressBar(progress) as bar:
             listing = _list(dataset, root, classes, bar)
             listing.check(skip_bad_rows)
-            folder.mkdir(
-                parents=True, exist_ok=True
-            )  # before the long part, should it not be possible
+            # Before the slow part, so that an error shows early.
+            folder.mkdir(parents=True, exist_ok=True)
             remove_leftovers(folder)
             work.mkdir()
             table, description, facts = _make(listing, dataset, seed, skip_bad_rows, bar)
@@ -82,21 +76,20 @@ def set_up_image_dataset(
 
 
 def _check_arguments(folder: Path, dataset: str, root: Path, classes: int | None) -> None:
-    if dataset not in DATASETS:
-        raise DataError(
-            f"--dataset: unknown dataset {dataset!r}. Name one of {', '.join(DATASETS)}."
-        )
-    if classes is not None and classes not in DATASETS[dataset]:
-        choice = " or ".join(map(str, DATASETS[dataset])) or "none: its folders decide"
-        raise DataError(
-            f"--classes: {classes} classes are no choice for {dataset}, expected {choice}. Leave it out, or change it."
-        )
+    if dataset not in IMAGE_DATASETS:
+        advice = f"choose one of {', '.join(IMAGE_DATASETS)}"
+        raise DataError(f"--dataset {dataset}", f"unknown dataset {dataset!r}", advice)
+    if classes is not None and classes not in CLASS_COUNTS[dataset]:
+        choice = " or ".join(map(str, CLASS_COUNTS[dataset])) or "none: its folders decide"
+        problem = f"{classes} classes are not available for {dataset}, expected {choice}"
+        raise DataError(f"--classes {classes}", problem, "change it or omit it")
     if folder.exists() and not folder.is_dir():
-        raise DataError(f"{folder}: not a folder. Name a folder after -d.")
+        raise DataError(folder, "not a folder", "give a folder after -d")
     if folder.resolve().is_relative_to(root.resolve()):
         raise DataError(
-            f"{folder}: lies in the source folder {root}, which set-up never writes to. "
-            f"Choose a folder outside it, such as -d data/{dataset}."
+            folder,
+            f"is inside the source folder {root}, which set-up never writes to",
+            f"choose a folder outside it, such as -d data/{dataset}",
         )
     refuse_other_dataset(folder, dataset)
 
@@ -110,19 +103,19 @@ def _list(dataset: str, root: Path, classes: int | None, bar: ProgressBar) -> Li
 def _make(
     listing: Listing, dataset: str, seed: int, skip: bool, bar: ProgressBar
 ) -> tuple[str, dict, dict]:
-    """The text of the manifest, dataset.json, and what else the summary says."""
-    taken = [
+    """Returns the manifest, the content of dataset.json, and further facts for the summary."""
+    used = [
         (number, image) for number, image in enumerate(listing.images) if image.name is not None
     ]
-    paths = [str(listing.root / image.path) for _, image in taken]
+    paths = [str(listing.root / image.path) for _, image in used]
     scan = scan_images(paths, len(paths) <= MOST, lambda share: bar.add(share * SCANNING))
-    bad = listing.bad_rows() + [fault for fault in scan.faults if fault]
+    errors = listing.bad_rows() + [fault for fault in scan.faults if fault]
     good = [index for index, fault in enumerate(scan.faults) if not fault]
-    scan, taken = _only(scan, good), [taken[index] for index in good]
-    rows = _rows(listing, taken, scan, bad)
+    scan, used = _only(scan, good), [used[index] for index in good]
+    rows = _rows(listing, used, scan, errors)
     raise_on_errors(rows, str(listing.root), skip)
     copies, no_near = find_image_copies(scan, seed, lambda share: bar.add(share * SEARCHING))
-    splits, val_from = _draw(rows, copies, seed, listing)
+    splits, val_from = _draw_splits(rows, copies, seed, listing)
     sizes = np.unique(scan.sizes, axis=0).tolist()
     description = {
         "class_names": list(listing.class_names),
@@ -135,14 +128,19 @@ def _make(
         "taken": [listing.form],
         "val_from": val_from,
         "skipped_labels": dict(sorted(listing.skipped.items())),
-        "skipped_rows": len(bad),
+        "skipped_rows": len(errors),
         "splits": count_splits(rows, splits, listing.class_names),
         "copies": count_copies(rows, splits, copies),
         "near_copies": no_near,
         "votes": False,
     }
-    facts = {"rows": len(rows), "ignored": [], "warnings": listing.warnings, "skipped": bad[:SHOWN]}
-    return _table(listing, taken, rows, splits, val_from, copies), description, facts
+    facts = {
+        "rows": len(rows),
+        "ignored": [],
+        "warnings": listing.warnings,
+        "skipped": errors[:SHOWN],
+    }
+    return _table(listing, used, rows, splits, val_from, copies), description, facts
 
 
 def _only(scan: Scan, good: list[int]) -> Scan:
@@ -157,30 +155,31 @@ def _only(scan: Scan, good: list[int]) -> Scan:
 
 
 def _rows(
-    listing: Listing, taken: list[tuple[int, ListedImage]], scan: Scan, bad: list[str]
+    listing: Listing, used: list[tuple[int, ListedImage]], scan: Scan, errors: list[str]
 ) -> Rows:
-    """As the other datasets have them, but with thumbnails, if any, for images."""
+    """Returns the rows, with thumbnails, if any, as images."""
     labels = {name: index for index, name in enumerate(listing.class_names)}
     return Rows(
         scan.thumbnails,
-        np.array([labels[image.name] for _, image in taken], int),
-        np.array([image.split for _, image in taken], dtype="<U10"),
-        np.array([listing.source] * len(taken), dtype=object),
-        np.array([number for number, _ in taken], int),
-        bad=bad,
+        np.array([labels[str(image.name)] for _, image in used], int),
+        np.array([image.split for _, image in used], dtype="<U10"),
+        np.array([listing.source] * len(used), dtype=object),
+        np.array([number for number, _ in used], int),
+        errors=errors,
     )
 
 
-def _draw(rows: Rows, copies: Copies, seed: int, listing: Listing) -> tuple[np.ndarray, str]:
-    """The split of each row, and where val comes from: "source", "train", or "all" when test is drawn, too."""
+def _draw_splits(rows: Rows, copies: Copies, seed: int, listing: Listing) -> tuple[np.ndarray, str]:
+    """Returns the split of each row, and the origin of val.
+
+    The origin is "source", "train", or "all" if test is drawn, too.
+    """
     splits, groups = rows.splits.copy(), copies.groups()
     draws = [("val", "train", PARTS)]
     if (splits == "").all():
         splits[:] = "train"
-        draws = [
-            ("test", "all", PARTS),
-            ("val", "all", PARTS - 1),
-        ]  # an eighth of all is a seventh of the rest
+        # An eighth of all is a seventh of the rest.
+        draws = [("test", "all", PARTS), ("val", "all", PARTS - 1)]
     elif (splits == "val").any() or not (splits == "train").any():
         return splits, "source"
     for name, _, parts in draws:
@@ -189,7 +188,8 @@ def _draw(rows: Rows, copies: Copies, seed: int, listing: Listing) -> tuple[np.n
         splits[chosen] = name
         if len(chosen) < round(len(train) / parts) / 2:
             listing.warnings.append(
-                f"{name} has {len(chosen)} images, far fewer than an eighth: groups of copies stay together. "
+                f"{name} has {len(chosen)} images, far fewer than an eighth: groups of copies stay "
+                "together. "
                 "Put images into folders train, val and test to split them yourself."
             )
     return splits, draws[0][1]
@@ -197,7 +197,7 @@ def _draw(rows: Rows, copies: Copies, seed: int, listing: Listing) -> tuple[np.n
 
 def _table(
     listing: Listing,
-    taken: list[tuple[int, ListedImage]],
+    used: list[tuple[int, ListedImage]],
     rows: Rows,
     splits: np.ndarray,
     val_from: str,
@@ -205,12 +205,12 @@ def _table(
 ) -> str:
     source_rows = rows.source_rows.tolist()
     columns = [
-        [(listing.root / image.path).as_posix() for _, image in taken],
+        [(listing.root / image.path).as_posix() for _, image in used],
         rows.labels.tolist(),
         splits.tolist(),
         rows.sources.tolist(),
         source_rows,
         *copies.columns(splits, source_rows, val_from),
-        [image.source_label for _, image in taken],
+        [image.source_label for _, image in used],
     ]
     return manifest_text(zip(*columns, strict=True), ("source_label",))

@@ -1,4 +1,4 @@
-"""A validation split out of the train rows: seeded, stratified, with copies on one side of the line."""
+"""Draws a validation split from the train rows: seeded, stratified, duplicates kept together."""
 
 from collections import Counter
 
@@ -10,14 +10,14 @@ PARTS = 8  # val is an eighth: 3,589 of FER2013's 28,709 rows, as many as Public
 def choose_val(labels: np.ndarray, groups: np.ndarray, seed: int, parts: int = PARTS) -> np.ndarray:
     """Draws an eighth of the rows, every class in proportion.
 
-    Whole groups of copies are drawn in random order as long as each class they touch has room left. Single images fill
-    the rest, so that the counts come out exactly unless there are hardly any.
+    It draws complete groups of copies in random order while each of their classes has room left.
+    Single images fill the rest, so the counts are exact unless single images are scarce.
 
     Args:
         labels: int (n,) class of each row, 0 or more.
         groups: int (n,), the same number for rows that must stay together.
-        seed: of the draw.
-        parts: one of so many parts is drawn.
+        seed: seed of the draw.
+        parts: the divisor: it draws 1 / parts of the rows.
 
     Returns:
         bool (n,), True for the rows of val.
@@ -44,7 +44,7 @@ def choose_val(labels: np.ndarray, groups: np.ndarray, seed: int, parts: int = P
 
 
 def _shares(counts: np.ndarray, parts: int) -> np.ndarray:
-    """Rows of each class for val: an eighth each, or as `parts` says, rounded so that they sum to the rounded eighth of all."""
+    """Returns the rows of each class for val, rounded so that they sum to the rounded total."""
     exact = counts / parts
     shares = np.floor(exact).astype(int)
     missing = round(counts.sum() / parts) - shares.sum()

@@ -1,15 +1,19 @@
-"""What set-up found and did: as a dictionary, and as the text that the user sees."""
+"""The results of set-up: counts as dictionaries, and the text that set-up prints."""
 
 import numpy as np
 
 from generate_data.copies.find import Copies
-from generate_data.rows import SPLITS, Rows, count_classes
-
-SHOWN = 20
+from generate_data.labels import SPLITS
+from generate_data.rows import Rows, count_classes
 
 
 def count_splits(rows: Rows, splits: np.ndarray, class_names: tuple[str, ...]) -> dict[str, dict]:
-    """{"train": {"rows": 28709, "classes": {"angry": 3995, ...}}, ...}; no classes where there are no labels."""
+    """Counts the images of each split and class.
+
+    Returns:
+        `{"train": {"rows": 28709, "classes": {"angry": 3995, ...}}, ...}`; `classes` is None for a
+        split without labels.
+    """
     counts = {}
     for name in SPLITS:
         labels = rows.labels[splits == name]
@@ -23,15 +27,18 @@ def count_splits(rows: Rows, splits: np.ndarray, class_names: tuple[str, ...]) -
 
 
 def count_copies(rows: Rows, splits: np.ndarray, copies: Copies) -> list[dict]:
-    """For each pair of splits the rows of the first that have a copy in the second; within a split, an earlier copy."""
+    """Counts, for each pair of splits, the rows of the first that have a copy in the second.
+
+    Within one split, it counts rows that have an earlier copy.
+    """
     names = [name for name in SPLITS if (splits == name).any()]
     counts = []
     for index, name in enumerate(names):
         for other in [*names[:index], name]:
             source, kind = copies.sources(splits == other, splits == name, earlier=name == other)
             marked = np.flatnonzero(source >= 0)
-            labels, theirs = rows.labels[marked], rows.labels[source[marked]]
-            differ = int(((labels != theirs) & (labels >= 0) & (theirs >= 0)).sum())
+            labels, source_labels = rows.labels[marked], rows.labels[source[marked]]
+            differ = int(((labels != source_labels) & (labels >= 0) & (source_labels >= 0)).sum())
             exact, near = (int((kind == which).sum()) for which in ("exact", "near"))
             counts.append(
                 {"rows": name, "of": other, "exact": exact, "near": near, "other_label": differ}
@@ -40,10 +47,10 @@ def count_copies(rows: Rows, splits: np.ndarray, copies: Copies) -> list[dict]:
 
 
 def format_summary(summary: dict) -> str:
-    """The text that set-up prints.
+    """Formats the text that set-up of FER2013 prints.
 
     Args:
-        summary: as `set_up` returns it.
+        summary: the return value of `set_up`.
     """
     lines = [f"Took {' and '.join(summary['taken'])}."]
     if summary["ignored"]:
@@ -55,7 +62,8 @@ def format_summary(summary: dict) -> str:
     lines += ["", *class_table(summary), ""]
     if summary["val_from"] == "train":
         lines.append(
-            f"val is a random eighth of the train rows (seed {summary['seed']}), with copies on one side of the line."
+            f"val is a random eighth of the train rows (seed {summary['seed']}), "
+            "with copies on one side of the line."
         )
     lines += [*copy_table(summary["copies"]), ""]
     if summary["votes"]:
@@ -64,23 +72,70 @@ def format_summary(summary: dict) -> str:
     return "\n".join(lines)
 
 
+def format_image_summary(summary: dict) -> str:
+    """Formats the text that set-up of an image dataset prints.
+
+    Args:
+        summary: the return value of `set_up_image_dataset`.
+    """
+    lines = [f"Took {' and '.join(summary['taken'])}, in {summary['source']}."]
+    lines += [f"Warning: {warning}" for warning in summary["warnings"]]
+    if summary["skipped_labels"]:
+        skipped = ", ".join(
+            f"{count:,} {name}" for name, count in summary["skipped_labels"].items()
+        )
+        lines.append(f"Left out by label: {skipped}.")
+    if summary["skipped_rows"]:
+        lines.append(f"Dropped {summary['skipped_rows']:,} bad images, among them:")
+        lines += [f"  {line}" for line in summary["skipped"]]
+    lines += [
+        "",
+        *class_table(summary),
+        "",
+        *_drawn_splits(summary),
+        *copy_table(summary["copies"]),
+    ]
+    if summary["near_copies"]:
+        lines.append(f"Near copies were not looked for: {summary['near_copies']}.")
+    size = summary["image_size"]
+    sizes = f"of {size[1]}x{size[0]} pixels" if size else "of several sizes"
+    kind = "gray" if summary["channels"] == 1 else "colour"
+    lines += [
+        "",
+        f"The {summary['rows']:,} {kind} images {sizes} stay where they are.",
+        f"Wrote {summary['manifest']}.",
+    ]
+    return "\n".join(lines)
+
+
+def _drawn_splits(summary: dict) -> list[str]:
+    suffix = f"(seed {summary['seed']}), with copies on one side of the line."
+    if summary["val_from"] == "all":
+        return [f"val and test are each a random eighth of all images {suffix}"]
+    return (
+        [f"val is a random eighth of the train images {suffix}"]
+        if summary["val_from"] == "train"
+        else []
+    )
+
+
 def class_table(summary: dict) -> list[str]:
-    """Lines: how many images each class has in each split."""
+    """Formats the table of image counts by class and split."""
     splits = summary["splits"]
-    wide = max(10, *(len(name) + 2 for name in summary["class_names"]))
-    lines = [f"{'':{wide}}" + "".join(f"{name:>12}" for name in splits)]
+    width = max(10, *(len(name) + 2 for name in summary["class_names"]))
+    lines = [f"{'':{width}}" + "".join(f"{name:>12}" for name in splits)]
     for name in summary["class_names"]:
         values = [split["classes"][name] if split["classes"] else None for split in splits.values()]
         lines.append(
-            f"{name:{wide}}"
+            f"{name:{width}}"
             + "".join(f"{'' if value is None else format(value, ','):>12}" for value in values)
         )
-    lines.append(f"{'all':{wide}}" + "".join(f"{split['rows']:>12,}" for split in splits.values()))
+    lines.append(f"{'all':{width}}" + "".join(f"{split['rows']:>12,}" for split in splits.values()))
     return lines
 
 
 def copy_table(copies: list[dict]) -> list[str]:
-    """Lines: how many rows of each split copy a photo of another, or an earlier one of their own."""
+    """Formats the table of duplicates between splits and within each split."""
     lines = [f"{'Rows that copy a photo':32}{'exact':>8}{'near':>8}{'labelled otherwise':>20}"]
     for count in copies:
         same = count["rows"] == count["of"]

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from generate_data.errors import DataError, explain_os_error
+from generate_data.errors import explain_os_error
 from generate_data.manifest import WORK_FOLDER
 
 
@@ -21,6 +21,6 @@ def work_folder(folder: Path) -> Iterator[Path]:
     try:
         yield work
     except OSError as error:
-        raise DataError(explain_os_error(error, folder)) from error
+        raise explain_os_error(error, folder) from error
     finally:
         shutil.rmtree(work, ignore_errors=True)

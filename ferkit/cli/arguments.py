@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 # The choices of these flags. The modules that implement them import NumPy or TensorFlow, so their
 # lists cannot be imported for --help; a test checks that both are the same.
-DATASETS = ("fer2013", "affectnet", "rafdb", "folders")
 DETECTORS = ("auto", "yunet", "none")
 SORT_ORDERS = ("best", "name", "started")
 STRATEGIES = ("one", "mirrored", "multiworker")

@@ -5,8 +5,8 @@ import dataclasses
 from pathlib import Path
 
 import generate_data
-from ferkit.cli.arguments import DATASETS
 from ferkit.errors import UserError
+from generate_data.labels import DATASETS
 
 SUMMARY = "write a dataset to disk from Kaggle's files, class folders or drawn sample faces"
 EXAMPLES = """\

@@ -1,8 +1,7 @@
-"""AffectNet where it lies: a folder of images with a folder of annotations, or class folders.
+"""The reader of AffectNet: images with annotation files, or class folders.
 
-Its labels are 0..7 = neutral, happy, sad, surprise, fear, disgust, anger, contempt; 8, 9 and 10 (none, uncertain, no face) are
-left out.
-Its val is the published test set, and becomes split test.
+Its labels are 0..7 = neutral, happy, sad, surprise, fear, disgust, anger, contempt. Labels 8, 9 and
+10 (none, uncertain, no face) are skipped. Its val is the published test set: it becomes split test.
 """
 
 import os
@@ -10,11 +9,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
+
 from generate_data.errors import DataError
 from generate_data.labels import (
     AFFECTNET,
     AFFECTNET_SKIPPED,
-    OUR_ORDER,
+    CLASS_ORDER,
     SPLIT_FOLDERS,
     affectnet_class,
     expression_of,
@@ -25,7 +26,7 @@ from generate_data.readers.listing import (
     existing_root,
     file_names,
     image_names,
-    in_class_folders,
+    list_class_folders,
     subfolders,
 )
 
@@ -37,9 +38,8 @@ FOLDERS = {
     "valid": "test",
     "validation": "test",
 }
-RESPLIT = {
-    name: SPLIT_FOLDERS[name] for name in (*FOLDERS, "test", "testing")
-}  # of copies that someone split anew
+# For redistributed copies with new splits.
+RESPLIT = {name: SPLIT_FOLDERS[name] for name in (*FOLDERS, "test", "testing")}
 LAST = len(AFFECTNET) + len(AFFECTNET_SKIPPED) - 1
 PIECE = 256
 
@@ -50,18 +50,19 @@ def list_affectnet(
     """Lists AffectNet's images.
 
     Args:
-        source: the folder with train_set and val_set (images and annotations in each), or with train and val (class
-            folders 0 to 7, or named).
-        classes: 8, or 7 to leave contempt out.
+        source: the folder with train_set and val_set (images and annotations in each), or with
+            train and val (class folders 0 to 7, or named).
+        classes: 8, or 7 without contempt.
         progress: called with the share of the work done since the last call.
 
     Raises:
-        DataError: the folder is missing or has neither form, or a folder in it is missing or unknown.
+        DataError: the folder is missing or has neither layout, or one of its folders is missing or
+            unknown.
     """
     root = existing_root(source)
     folders = subfolders(root)
     listing = Listing(
-        root, "affectnet", "AffectNet with annotations", class_names=OUR_ORDER[:classes]
+        root, "affectnet", "AffectNet with annotations", class_names=CLASS_ORDER[:classes]
     )
     if any(name in SETS for name in folders):
         labelled = _annotated(
@@ -72,24 +73,26 @@ def list_affectnet(
         labelled = _class_folders(listing, folders)
     else:
         raise DataError(
-            f"{root}: not AffectNet: neither train_set/images with train_set/annotations (and val_set), nor class folders "
-            f"train/0 to train/7 (and val). It holds {_some(folders)}. Name the folder with these in it."
+            root,
+            "not AffectNet: neither train_set/images with train_set/annotations (and val_set), "
+            f"nor class folders train/0 to train/7 (and val). It holds {_list_names(folders)}",
+            "give the folder that contains these",
         )
     for path, split, label, text in labelled:
         name, is_expression = affectnet_class(label)
-        taken = is_expression and name in listing.class_names
-        listing.images.append(ListedImage(path, split, name if taken else None, text))
-        if not taken:
+        used = is_expression and name in listing.class_names
+        listing.images.append(ListedImage(path, split, name if used else None, text))
+        if not used:
             listing.skipped[name] += 1
     if "test" not in {image.split for image in listing.images}:
         listing.warnings.append(
-            "no val folder, AffectNet's published test set: the dataset has no split test."
+            "no val folder, which is AffectNet's published test set: the dataset has no split test."
         )
     listing.images.sort(key=lambda image: image.path)
     return listing
 
 
-def _some(folders: dict[str, Path]) -> str:
+def _list_names(folders: dict[str, Path]) -> str:
     names = [path.name for path in folders.values()]
     return (
         f"the folders {', '.join(names[:5])}{', ...' if len(names) > 5 else ''}"
@@ -101,22 +104,19 @@ def _some(folders: dict[str, Path]) -> str:
 def _annotated(
     listing: Listing, sets: dict[str, Path], progress: Callable[[float], None]
 ) -> list[tuple[str, str, int, str]]:
-    """(path, split, label, label as it was) of each image with an annotation."""
+    """Lists (path, split, label, label as text) of each image with an annotation."""
     labelled = []
     for name, folder in sets.items():
         images = image_names(folder / "images")
-        there = (
-            set(file_names(folder / "annotations")) if (folder / "annotations").is_dir() else set()
-        )
-        lacking = [image for image in images if _annotation(image) not in there]
-        for image in lacking:
+        annotations = _annotation_files(folder)
+        without = {image for image in images if _annotation(image) not in annotations}
+        for image in sorted(without):
             listing.add_problem(
                 f"images without an annotation (annotations/<id>_exp.npy in {name})",
                 str(folder / "images" / image),
             )
-        lacking = set(lacking)
-        images = [image for image in images if image not in lacking]
-        unused = sum(file.endswith("_exp.npy") for file in there) - len(
+        images = [image for image in images if image not in without]
+        unused = sum(file.endswith("_exp.npy") for file in annotations) - len(
             {_annotation(image) for image in images}
         )
         if unused:
@@ -131,7 +131,7 @@ def _annotated(
         for image, text in zip(images, texts, strict=True):
             label = _label(text)
             if label is None:
-                kind = f"annotations that are no label, expected a number from 0 to {LAST}"
+                kind = f"annotations that are not a label, expected a number from 0 to {LAST}"
                 listing.add_problem(
                     kind, f"{folder / 'annotations' / _annotation(image)} holds {text!r}"
                 )
@@ -140,12 +140,17 @@ def _annotated(
     return labelled
 
 
+def _annotation_files(folder: Path) -> set[str]:
+    annotations = folder / "annotations"
+    return set(file_names(annotations)) if annotations.is_dir() else set()
+
+
 def _annotation(image: str) -> str:
     return f"{os.path.splitext(image)[0]}_exp.npy"
 
 
 def _read_labels(paths: list[Path], progress: Callable[[float], None], share: float) -> list[str]:
-    """The text in each annotation file; reading is parallel because a disk with 300,000 small files answers late."""
+    """Reads the text of each annotation file, in parallel: a dataset has up to 300,000 files."""
     texts: list[str] = []
     pieces = [paths[start : start + PIECE] for start in range(0, len(paths), PIECE)]
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
@@ -156,15 +161,11 @@ def _read_labels(paths: list[Path], progress: Callable[[float], None], share: fl
 
 
 def _read_label(path: Path) -> str:
-    """What the file holds, as text, whatever it is."""
-    import numpy as np
-
+    """Returns the content of an annotation file as text, also if it is not a label."""
     try:
         value = np.load(path, allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:
-        return (
-            f"no array ({str(error).splitlines()[0][:60] if str(error) else type(error).__name__})"
-        )
+        return f"not an array ({str(error).splitlines()[0][:60] if str(error) else type(error).__name__})"
     if not isinstance(value, np.ndarray) or value.size != 1:
         return f"{getattr(value, 'size', 'several')} values"
     value = value.reshape(())[()]
@@ -172,7 +173,7 @@ def _read_label(path: Path) -> str:
 
 
 def _label(text: str) -> int | None:
-    """The number from 0 to 10 that a text is ("6", "6.0"), else None."""
+    """Returns the label 0 to 10 of a text such as "6" or "6.0", or None."""
     try:
         value = float(text)
     except ValueError:
@@ -181,7 +182,7 @@ def _label(text: str) -> int | None:
 
 
 def _class_label(folder_name: str) -> int | None:
-    """AffectNet's label of a class folder called by its number or by a name."""
+    """Returns AffectNet's label for a class folder named by number or by expression."""
     name = folder_name.strip().lower()
     if name.isdecimal():
         return _label(name)
@@ -196,14 +197,15 @@ def _has_class_folder(folder: Path) -> bool:
 
 
 def _class_folders(listing: Listing, folders: dict[str, Path]) -> list[tuple[str, str, int, str]]:
-    """(path, split, label, the folder's name) of each image."""
+    """Lists (path, split, label, name of the class folder) of each image."""
     splits = FOLDERS
     if {"test", "testing"} & set(folders):
         splits = RESPLIT
         listing.warnings.append(
-            "this copy has a test folder beside val: someone split it anew, so compare it with no published figure."
+            "this copy has a test folder next to val, so its splits were changed: "
+            "do not compare results with published figures."
         )
     expected = (
-        f"no class of AffectNet, expected a folder 0 to {LAST} or a name such as {AFFECTNET[1]}"
+        f"not a class of AffectNet, expected a folder 0 to {LAST} or a name such as {AFFECTNET[1]}"
     )
-    return in_class_folders(listing.root, listing.root, splits, _class_label, expected)
+    return list_class_folders(listing.root, listing.root, splits, _class_label, expected)

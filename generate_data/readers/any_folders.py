@@ -1,117 +1,131 @@
-"""Any tree of class folders, where it lies: CK+, JAFFE, KDEF, FERG and the like, with split folders or without."""
+"""The reader of any tree of class folders, such as CK+, JAFFE, KDEF and FERG.
+
+The tree may have split folders.
+"""
 
 import os
 from collections import Counter
 from pathlib import Path
 
 from generate_data.errors import DataError
-from generate_data.labels import OUR_ORDER, SPLIT_FOLDERS, expression_of, in_our_order
+from generate_data.labels import CLASS_ORDER, SPLIT_FOLDERS, expression_of, sort_classes
 from generate_data.readers.listing import ListedImage, Listing, existing_root, is_image
 
 
 def list_folder_tree(source: str | Path) -> Listing:
-    """Lists the images of a tree whose folders' names say the class.
+    """Lists the images of a tree whose folder names give the class.
 
-    Below an outer folder train, val or test (or another word of these) all is of that split; without any such folder, no
-    image has a split. The innermost folder whose name is an expression decides the class. A folder that lies as deep as
-    those, with a name that is no expression, is a class of its own.
+    All images below an outer folder train, val or test (or a synonym) belong to that split. Without
+    such a folder, images have no split. The innermost folder whose name is an expression gives the
+    class. A folder at the same depth with another name is a separate class.
 
     Raises:
-        DataError: the folder is missing, has no class folders, only one class, or folders named by numbers.
+        DataError: the folder is missing, has no class folders, only one class, or class folders
+            named by numbers.
     """
     root = existing_root(source)
     listing = Listing(root, "folders", "class folders")
-    found = [(path, *_split_of(path)) for path in _walk(root)]  # (path, split, folders behind it)
+    found = [(path, *_split_of(path)) for path in _walk(root)]  # path, split, class folders
     if any(split for _, split, _ in found):
         outside = sum(not split for _, split, _ in found)
         if outside:
-            listing.warnings.append(f"{outside} images outside the split folders were left aside.")
+            listing.warnings.append(f"{outside} images outside the split folders were ignored.")
         found = [entry for entry in found if entry[1]]
     depths = Counter(
-        place for _, _, folders in found if (place := _class_place(folders)) is not None
+        depth for _, _, folders in found if (depth := _class_depth(folders)) is not None
     )
     usual = depths.most_common(1)[0][0] if depths else None
     for path, split, folders in found:
         if not folders:
-            listing.add_problem("images that lie in no class folder", str(root / path))
+            listing.add_problem("images outside any class folder", str(root / path))
             continue
-        place = _class_place(folders)
-        if place is None:
-            place = usual if usual is not None and usual < len(folders) else len(folders) - 1
-        folder = folders[place]
+        depth = _class_depth(folders)
+        if depth is None:
+            depth = usual if usual is not None and usual < len(folders) else len(folders) - 1
+        folder = folders[depth]
         name = expression_of(folder) or folder.strip().lower()
         if name.isdecimal():
-            raise DataError(_ambiguous(root, path, folder))
+            raise _ambiguous(root, path, folder)
         listing.images.append(ListedImage(path, split, name, folder))
     _name_classes(listing)
     return listing
 
 
 def _walk(root: Path) -> list[str]:
-    """Paths of all images below root, sorted. Each folder is looked into once, so that links in a circle end."""
-    paths, seen, waiting = [], set(), [""]
+    """Lists the paths of all images below root, sorted.
+
+    It reads each folder once, so that circular links end.
+    """
+    paths: list[str] = []
+    seen: set[tuple[int, int]] = set()
+    waiting = [""]
     while waiting:
-        place = waiting.pop()
+        parent = waiting.pop()
         try:
-            status = os.stat(root / place)
+            status = os.stat(root / parent)
             if (status.st_dev, status.st_ino) in seen:
                 continue
             seen.add((status.st_dev, status.st_ino))
-            with os.scandir(root / place) as entries:
-                entries = sorted(entries, key=lambda entry: entry.name, reverse=True)
+            with os.scandir(root / parent) as iterator:
+                entries = sorted(iterator, key=lambda entry: entry.name, reverse=True)
         except OSError as error:
-            raise DataError(
-                f"{root / place}: cannot read the folder ({error.strerror}). Change its permissions."
-            ) from None
+            problem = f"cannot read the folder ({error.strerror})"
+            raise DataError(root / parent, problem, "change its permissions") from None
         for entry in entries:
             if entry.name[0] == ".":
                 continue
             if entry.is_dir():
-                waiting.append(f"{place}{entry.name}/")
+                waiting.append(f"{parent}{entry.name}/")
             elif is_image(entry.name):
-                paths.append(place + entry.name)
+                paths.append(parent + entry.name)
     return sorted(paths)
 
 
 def _split_of(path: str) -> tuple[str, list[str]]:
-    """The split by the outermost folder that names one, "" without, and the folders that may name the class."""
+    """Returns the split that the outermost split folder gives, and the possible class folders.
+
+    The split is "" if there is no split folder.
+    """
     folders = path.split("/")[:-1]
     for index, folder in enumerate(folders):
         if folder.lower() in SPLIT_FOLDERS:
-            behind, before = folders[index + 1 :], folders[:index]  # train/happy, or happy/train
-            return SPLIT_FOLDERS[folder.lower()], behind or (
-                before if _class_place(before) is not None else []
-            )
+            outer, inner = folders[:index], folders[index + 1 :]  # happy/train, or train/happy
+            if not inner and _class_depth(outer) is not None:
+                inner = outer
+            return SPLIT_FOLDERS[folder.lower()], inner
     return "", folders
 
 
-def _class_place(folders: list[str]) -> int | None:
-    """Index of the innermost folder whose name is an expression."""
+def _class_depth(folders: list[str]) -> int | None:
+    """Returns the index of the innermost folder whose name is an expression."""
     return next(
         (index for index in range(len(folders) - 1, -1, -1) if expression_of(folders[index])), None
     )
 
 
-def _ambiguous(root: Path, path: str, folder: str) -> str:
-    return (
-        f"{root}: the class folder {folder!r} of {path} is a number, which each dataset counts differently. Name the dataset: "
-        "--dataset affectnet for 0 to 7 (neutral first), --dataset rafdb for 1 to 7 (surprise first), or rename the folders."
+def _ambiguous(root: Path, path: str, folder: str) -> DataError:
+    return DataError(
+        root,
+        f"the class folder {folder!r} of {path} is a number, whose meaning depends on the dataset",
+        "give the dataset: --dataset affectnet for 0 to 7 (neutral first), --dataset rafdb for "
+        "1 to 7 (surprise first), or rename the folders",
     )
 
 
 def _name_classes(listing: Listing) -> None:
-    names = {image.name for image in listing.images}
-    listing.class_names = in_our_order(names)
+    names = {image.name for image in listing.images if image.name is not None}
+    listing.class_names = sort_classes(names)
     if len(names) == 1:
         raise DataError(
-            f"{listing.root}: one class only, {listing.class_names[0]}, expected at least two class folders. "
-            "Name the folder that holds all class folders."
+            listing.root,
+            f"one class only, {listing.class_names[0]}, expected at least two class folders",
+            "give the folder that contains all class folders",
         )
-    own = [name for name in listing.class_names if name not in OUR_ORDER]
-    if own:
-        what = (
-            "is no expression known here, so a class of its own"
-            if len(own) == 1
-            else "are no expressions known here, so classes of their own"
+    unknown = [name for name in listing.class_names if name not in CLASS_ORDER]
+    if unknown:
+        meaning = (
+            "is not a known expression, so it is a separate class"
+            if len(unknown) == 1
+            else "are not known expressions, so they are separate classes"
         )
-        listing.warnings.append(f"{', '.join(own)} {what}, behind the others.")
+        listing.warnings.append(f"{', '.join(unknown)} {meaning}, after the others.")

@@ -1,4 +1,4 @@
-"""Trees of class folders: train/angry/1.jpg, test/happy/2.png and the like, of any dataset."""
+"""The reader of FER2013 as class folders, such as train/angry/1.jpg and test/happy/2.png."""
 
 import dataclasses
 import os
@@ -19,7 +19,7 @@ IMAGE_TYPES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 
 @dataclasses.dataclass(frozen=True)
 class TreeImage:
-    """One image of a tree: its path from the root with forward slashes, its split and its class."""
+    """One image of a tree: path from the root with forward slashes, split and label."""
 
     path: str
     split: str
@@ -27,16 +27,16 @@ class TreeImage:
 
 
 def find_tree(root: Path) -> Path | None:
-    """The folder with split folders in it: root itself, or one folder in it."""
-    for place in (
+    """Finds the folder that contains split folders: root itself, or a folder in it."""
+    for candidate in (
         root,
         *sorted(path for path in root.iterdir() if path.is_dir() and path.name[0] != "."),
     ):
         if any(
             path.is_dir() and SPLIT_FOLDERS.get(path.name.lower()) == "train"
-            for path in place.iterdir()
+            for path in candidate.iterdir()
         ):
-            return place
+            return candidate
     return None
 
 
@@ -45,43 +45,42 @@ def list_tree(root: Path, class_folders: Mapping[str, int]) -> list[TreeImage]:
 
     Args:
         root: the folder that holds train, and perhaps val and test.
-        class_folders: class index of each folder name, in lower case.
+        class_folders: label of each folder name, in lower case.
 
     Raises:
-        DataError: a folder in a split is none of the classes, or there is no image at all.
+        DataError: a folder in a split is not a class, or there is no image.
     """
     images = []
-    for place in sorted(
+    for split_folder in sorted(
         path for path in root.iterdir() if path.is_dir() and path.name.lower() in SPLIT_FOLDERS
     ):
-        for folder in sorted(path for path in place.iterdir() if path.is_dir()):
+        for folder in sorted(path for path in split_folder.iterdir() if path.is_dir()):
             label = class_folders.get(folder.name.lower())
             if label is None:
                 known = ", ".join(list(class_folders)[:10])
-                raise DataError(
-                    f"{folder}: unknown class folder {folder.name!r}, expected {known}. Rename or move it."
-                )
+                problem = f"unknown class folder {folder.name!r}, expected {known}"
+                raise DataError(folder, problem, "rename or move it")
             names = sorted(
                 name
                 for name in os.listdir(folder)
                 if name.lower().endswith(IMAGE_TYPES) and name[0] != "."
             )
-            split = SPLIT_FOLDERS[place.name.lower()]
+            split = SPLIT_FOLDERS[split_folder.name.lower()]
             images += [
-                TreeImage(f"{place.name}/{folder.name}/{name}", split, label) for name in names
+                TreeImage(f"{split_folder.name}/{folder.name}/{name}", split, label)
+                for name in names
             ]
     if not images:
-        raise DataError(
-            f"{root}: class folders without images. Expected files such as train/{next(iter(class_folders))}/1.jpg."
-        )
+        advice = f"add files such as train/{next(iter(class_folders))}/1.jpg"
+        raise DataError(root, "class folders without images", advice)
     return images
 
 
 def read_fer_tree(root: Path, progress: Callable[[int], None] = lambda count: None) -> Rows:
     """Reads FER2013 as class folders into rows.
 
-    The widespread copy merges PublicTest and PrivateTest into `test`. File names that say PublicTest or PrivateTest decide; where
-    they don't, the rows stay in `test`, with a warning.
+    The common copy merges PublicTest and PrivateTest into `test`. A file name that contains
+    PublicTest or PrivateTest decides. Other rows stay in `test`, with a warning.
     """
     listed = list_tree(root, FER_FOLDERS)
     splits = [_fer_split(image) for image in listed]
@@ -90,20 +89,20 @@ def read_fer_tree(root: Path, progress: Callable[[int], None] = lambda count: No
             pool.map(lambda image: _read(root / image.path, progress), listed, chunksize=64)
         )
     good = np.array([index for index, (image, _) in enumerate(read) if image is not None], int)
-    bad = [
+    errors = [
         f"{image.path} row {row}: {wrong}"
         for row, (image, (_, wrong)) in enumerate(zip(listed, read, strict=True))
         if wrong
     ]
     warnings = []
-    unsaid = sum(
+    unmarked = sum(
         split == "test" and "privatetest" not in image.path.lower()
         for split, image in zip(splits, listed, strict=True)
     )
-    if unsaid:
+    if unmarked:
         warnings.append(
-            f"{unsaid} images of the test folder don't say whether they are PublicTest or PrivateTest: "
-            "all of them are split test. Accuracies on it compare with neither."
+            f"{unmarked} images of the test folder are not marked as PublicTest or PrivateTest: "
+            "all of them are in split test. Its accuracies are comparable with neither."
         )
     return Rows(
         np.array([read[index][0] for index in good], np.uint8).reshape(-1, SIZE, SIZE),
@@ -111,7 +110,7 @@ def read_fer_tree(root: Path, progress: Callable[[int], None] = lambda count: No
         np.array([splits[index] for index in good], dtype="<U10"),
         np.array([listed[index].path for index in good], dtype=object),
         good,
-        bad=bad,
+        errors=errors,
         warnings=warnings,
     )
 
@@ -128,7 +127,7 @@ def _read(path: Path, progress: Callable[[int], None]) -> tuple[np.ndarray | Non
     try:
         image = read_image(path, gray=True)
     except DataError as error:
-        return None, str(error).removeprefix(f"{path}: ").removesuffix(".")
+        return None, error.problem or str(error)
     if image.shape != (SIZE, SIZE):
         return None, f"an image of {image.shape[1]}x{image.shape[0]}, expected {SIZE}x{SIZE}"
     return image, ""

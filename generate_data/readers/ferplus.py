@@ -1,13 +1,14 @@
-"""FER+ votes: ten annotators for each face of FER2013, joined to the rows by their order."""
+"""The reader of FER+: the votes of ten annotators for each face of FER2013, joined by row order."""
 
 import csv
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import numpy as np
 
 from generate_data.errors import DataError
-from generate_data.rows import USAGES, Rows
+from generate_data.labels import USAGES
+from generate_data.rows import Rows
 
 VOTE_NAMES = (
     "neutral",
@@ -21,98 +22,109 @@ VOTE_NAMES = (
     "unknown",
     "NF",
 )
+MATCHING_FILE = "use the fer2013new.csv that belongs to this download"
 _COLUMNS = ["usage", "image name", *(name.lower() for name in VOTE_NAMES)]
 
 
 def read_votes(path: Path) -> dict[str, list[str]]:
-    """Votes such as "4;0;0;1;3;2;0;0;0;0", in the order of VOTE_NAMES, for each Usage in the order of the file.
+    """Reads votes such as "4;0;0;1;3;2;0;0;0;0" for each Usage, in the order of the file.
+
+    The votes of a row are in the order of `VOTE_NAMES`.
 
     Raises:
-        DataError: the file is missing, no FER+ file, or a row of it is wrong.
+        DataError: the file is missing, is not a FER+ file, or has a wrong row.
     """
-    votes = defaultdict(list)
+    votes: defaultdict[str, list[str]] = defaultdict(list)
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
             reader = csv.reader(file)
             header = [name.strip().lower() for name in next(reader, [])]
             if header != _COLUMNS:
                 raise DataError(
-                    f"{path}: not a FER+ file: header {','.join(header)[:60]!r}, expected Usage,Image name,"
-                    f"{','.join(VOTE_NAMES)}. Get fer2013new.csv from github.com/microsoft/FERPlus."
+                    path,
+                    f"not a FER+ file: header {','.join(header)[:60]!r}, "
+                    f"expected Usage,Image name,{','.join(VOTE_NAMES)}",
+                    "get fer2013new.csv from github.com/microsoft/FERPlus",
                 )
             for row in reader:
-                counts = [field.strip() for field in row[2:]]
-                known = row and row[0].strip() in USAGES
-                if (
-                    not known
-                    or len(counts) != len(VOTE_NAMES)
-                    or not all(count.isdigit() for count in counts)
-                ):
-                    raise DataError(
-                        f"{path} line {reader.line_num}: received {','.join(row)[:60]!r}, expected a Usage, an image name and "
-                        f"{len(VOTE_NAMES)} numbers of votes. Download the file again."
-                    )
-                votes[row[0].strip()].append(";".join(str(int(count)) for count in counts))
+                usage, line = _parse_votes(row, f"{path} line {reader.line_num}")
+                votes[usage].append(line)
     except OSError as error:
-        raise DataError(
-            f"{path}: cannot read the FER+ votes: {error.strerror}. Check the path after --ferplus."
-        ) from None
+        problem = f"cannot read the FER+ votes: {error.strerror}"
+        raise DataError(path, problem, "check the path after --ferplus") from None
     except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(
-            f"{path}: not a FER+ file ({error}). Give fer2013new.csv after --ferplus."
-        ) from None
+        problem = f"not a FER+ file ({error})"
+        raise DataError(path, problem, "give fer2013new.csv after --ferplus") from None
     return dict(votes)
 
 
-def join_votes(rows: Rows, path: Path) -> np.ndarray:
-    """The votes of each row of `rows`.
+def _parse_votes(row: list[str], where: str) -> tuple[str, str]:
+    """Returns the Usage and the votes of one row of a FER+ file."""
+    usage = row[0].strip() if row else ""
+    counts = [field.strip() for field in row[2:]]
+    if (
+        usage not in USAGES
+        or len(counts) != len(VOTE_NAMES)
+        or not all(count.isdigit() for count in counts)
+    ):
+        raise DataError(
+            where,
+            f"received {','.join(row)[:60]!r}, expected a Usage, an image name and "
+            f"{len(VOTE_NAMES)} numbers of votes",
+            "download the file again",
+        )
+    return usage, ";".join(str(int(count)) for count in counts)
 
-    Rows are joined in the order of each Usage, so a FER+ file with PrivateTest fits data without. train.csv is
-    Training; test.csv is PublicTest and then PrivateTest.
+
+def join_votes(rows: Rows, path: Path) -> np.ndarray:
+    """Returns the votes of each row of `rows`.
+
+    Rows are joined in the order of each Usage, so a FER+ file with PrivateTest fits data without
+    it. train.csv is Training; test.csv is PublicTest followed by PrivateTest.
 
     Raises:
-        DataError: the file cannot be read, or has another number of rows; nothing is joined by guess.
+        DataError: the file cannot be read, or its number of rows differs.
     """
     votes = read_votes(path)
     if not rows.usages:
-        raise DataError(
-            f"{path}: FER+ votes join by row, and class folders have lost the order of rows. Use the CSV file."
-        )
+        problem = "FER+ votes are joined by row, and class folders have lost the order of rows"
+        raise DataError(path, problem, "use the CSV file")
     joined = np.empty(len(rows), dtype=object)
     for name, usages in rows.usages.items():
-        mine = rows.sources == name
-        known = {usage for usage in usages if usage}
-        if known:
-            places, counted = [], defaultdict(int)
-            for usage in usages:  # bad rows count too, or the rest would slip
-                places.append((usage, counted[usage]))
-                counted[usage] += 1
-            _compare(path, name, counted, votes)
-            joined[mine] = [votes[places[row][0]][places[row][1]] for row in rows.source_rows[mine]]
-            continue
-        wanted = (
-            ["Training"]
-            if set(rows.splits[mine]) <= {"train", "val"}
-            else ["PublicTest", "PrivateTest"]
-        )
-        line = [vote for usage in wanted for vote in votes.get(usage, [])]
-        if len(line) != len(usages):
-            raise DataError(
-                f"{path}: {len(line)} rows of votes for {' and '.join(wanted)}, and {len(usages)} rows in {name}. "
-                "Use the fer2013new.csv that belongs to this download."
-            )
-        joined[mine] = [line[row] for row in rows.source_rows[mine]]
+        in_file = rows.sources == name
+        if any(usages):
+            lines = _lines_by_usage(path, name, usages, votes)
+        else:
+            lines = _lines_by_split(path, name, len(usages), set(rows.splits[in_file]), votes)
+        joined[in_file] = [lines[row] for row in rows.source_rows[in_file]]
     return joined
 
 
-def _compare(path: Path, name: str, counted: dict, votes: dict[str, list[str]]) -> None:
-    for usage, count in counted.items():
+def _lines_by_usage(
+    path: Path, name: str, usages: list[str | None], votes: dict[str, list[str]]
+) -> list[str]:
+    """Returns the votes of every row of a file with a Usage column, invalid rows included."""
+    for usage, count in Counter(usages).items():
         if usage is None:
-            raise DataError(
-                f"{path}: cannot join votes to {name}: {count} of its rows have no known Usage. Mend them first."
-            )
-        if len(votes.get(usage, [])) != count:
-            raise DataError(
-                f"{path}: {len(votes.get(usage, []))} rows of votes with Usage {usage}, and {count} such rows in {name}. "
-                "Use the fer2013new.csv that belongs to this download."
-            )
+            problem = f"cannot join votes to {name}: {count} of its rows have no known Usage"
+            raise DataError(path, problem, "fix them first")
+        voted = len(votes.get(usage, []))
+        if voted != count:
+            problem = f"{voted} rows of votes with Usage {usage}, and {count} such rows in {name}"
+            raise DataError(path, problem, MATCHING_FILE)
+    remaining = {usage: iter(lines) for usage, lines in votes.items()}
+    return [next(remaining[usage]) for usage in usages if usage is not None]
+
+
+def _lines_by_split(
+    path: Path, name: str, count: int, splits: set[str], votes: dict[str, list[str]]
+) -> list[str]:
+    """Returns the votes of every row of a file without a Usage column."""
+    usages = ["Training"] if splits <= {"train", "val"} else ["PublicTest", "PrivateTest"]
+    lines = [line for usage in usages for line in votes.get(usage, [])]
+    if len(lines) != count:
+        problem = (
+            f"{len(lines)} rows of votes for {' and '.join(usages)}, and {count} rows in {name}"
+        )
+        raise DataError(path, problem, MATCHING_FILE)
+    return lines

@@ -1,27 +1,27 @@
-"""Kaggle's CSV files: any order of columns, quoted or not, every row checked, read at the speed of the disk.
+"""The reader of Kaggle's CSV files: any order of columns, quoted or not, with every row checked.
 
-Fields hold digits, words and spaces, never commas or line ends, so a line is a row and a comma ends a field.
-One thread reads: its pieces of work are so short that a second one would mostly wait for the interpreter's lock.
+Fields contain digits, words and spaces, never commas or line ends: a line is a row, and a comma
+ends a field. One thread reads: a second thread would mostly wait for the GIL.
 """
 
+import contextlib
 import dataclasses
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable
-from typing import BinaryIO
+from collections.abc import Callable, Iterator
+from typing import IO
 
 import numpy as np
 
 from generate_data.errors import DataError
+from generate_data.labels import CLASS_NAMES, USAGES
 from generate_data.readers.pixel_text import PIXELS, SIZE, parse_lines, parse_row
-from generate_data.rows import CLASS_NAMES, USAGES, Rows
+from generate_data.rows import Rows
 
-PACKET = (
-    100_000  # bytes: a dozen rows, which stay in the processor's cache while they are worked on
-)
+PACKET = 100_000  # bytes: about a dozen rows, which stay in the processor's cache
 LONGEST_HEADER = 4096
-BROKEN = (
+ARCHIVE_ERRORS = (
     zipfile.BadZipFile,
     tarfile.TarError,
     zlib.error,
@@ -40,28 +40,28 @@ class CsvFile:
     Args:
         name: for messages: "train.csv" or "fer2013.tar.gz: fer2013/fer2013.csv".
         stem: for image files: "train".
-        open: gives a binary stream from the start.
+        open: returns a binary stream from the start.
         size: bytes to be read, for the progress bar; 0 when unknown.
         columns: lower-case names, filled by `read_header`.
     """
 
     name: str
     stem: str
-    open: Callable[[], BinaryIO]
+    open: Callable[[], IO[bytes]]
     size: int = 0
     columns: tuple[str, ...] = ()
 
 
 def read_header(file: CsvFile) -> tuple[str, ...]:
-    """Reads the column names, in lower case and without the spaces, quotes and byte-order mark around them.
+    """Reads the column names, in lower case, without spaces, quotes and byte-order mark.
 
     Raises:
         DataError: the file cannot be read, is empty, or is not a CSV.
     """
-    with opened(file) as stream:
+    with open_csv(file) as stream:
         first = stream.readline(LONGEST_HEADER)
     if not first.strip():
-        raise DataError(f"{file.name}: the file is empty. Download it again.")
+        raise DataError(file.name, "the file is empty", "download it again")
     try:
         text = first.removeprefix(b"\xef\xbb\xbf").decode("utf-8")
     except UnicodeDecodeError:
@@ -69,38 +69,33 @@ def read_header(file: CsvFile) -> tuple[str, ...]:
     if len(first) >= LONGEST_HEADER or not all(
         character.isprintable() or character in "\r\n\t" for character in text
     ):
-        raise DataError(
-            f"{file.name}: not a CSV file: it begins with {first[:12]!r}. Download it again."
-        )
+        problem = f"not a CSV file: it begins with {first[:12]!r}"
+        raise DataError(file.name, problem, "download it again")
     return tuple(field.strip().strip('"').strip().lower() for field in text.split(","))
 
 
-class opened:  # noqa: N801 - reads as a function
-    """`with opened(file) as stream`: errors of the file or of its archive become a DataError that names it."""
+@contextlib.contextmanager
+def open_csv(file: CsvFile) -> Iterator[IO[bytes]]:
+    """Opens a CSV file; errors of the file or its archive become a DataError that names it."""
+    try:
+        with file.open() as stream:
+            yield stream
+    except ARCHIVE_ERRORS as error:
+        raise broken_archive(file.name, error) from error
+    except OSError as error:
+        raise unreadable(file.name, error) from error
 
-    def __init__(self, file: CsvFile):
-        self.file = file
 
-    def __enter__(self) -> BinaryIO:
-        try:
-            self.stream = self.file.open()
-        except BaseException as error:
-            self.__exit__(type(error), error, None)
-            raise
-        return self.stream
+def broken_archive(name: str, error: Exception) -> DataError:
+    """Returns the DataError for an archive that cannot be unpacked."""
+    problem = f"the archive is broken or cut short ({str(error) or type(error).__name__})"
+    return DataError(name, problem, "download it again")
 
-    def __exit__(self, kind, error, trace) -> None:
-        if getattr(self, "stream", None) is not None:
-            self.stream.close()
-        if isinstance(error, BROKEN):
-            reason = str(error) or type(error).__name__
-            raise DataError(
-                f"{self.file.name}: the archive is broken or cut short ({reason}). Download it again."
-            ) from error
-        if isinstance(error, OSError):
-            raise DataError(
-                f"{self.file.name}: cannot be read: {error.strerror or error}."
-            ) from error
+
+def unreadable(name: object, error: OSError) -> DataError:
+    """Returns the DataError for a file or folder that the operating system cannot read."""
+    problem = f"cannot be read: {error.strerror or error}"
+    return DataError(name, problem, "check the disk and the permissions")
 
 
 def read_csv(
@@ -112,23 +107,25 @@ def read_csv(
     """Reads and checks every row.
 
     Args:
-        file: with its columns known: `pixels`, and `emotion` and `usage` where there are such.
-        split: the split of all rows when there is no Usage column.
+        file: with known columns: `pixels`, and optionally `emotion` and `usage`.
+        split: the split of all rows if there is no Usage column.
         progress: called with the number of bytes read since the last call.
-        take: called with source rows (n,) and images (n, 48, 48) as they are read, so that others can begin with them.
+        take: called with source rows (n,) and images (n, 48, 48) as they are read, so that writing
+            can start early.
 
     Returns:
-        Rows, those that are no good listed in `bad`.
+        The valid rows; rejected rows are listed in `errors`.
 
     Raises:
         DataError: the file or its archive cannot be read to its end.
     """
     packets: list[list] = []
-    images = _Images(file.size // (2 * PIXELS) + 1)  # a pixel is a digit and a space at least
-    np.empty(
-        30 << 20, np.uint8
-    )  # taken and given back: from now on, C's allocator keeps as much for the next packets
-    with opened(file) as stream:
+    images = _GrowingImages(
+        file.size // (2 * PIXELS) + 1
+    )  # a pixel is a digit and a space at least
+    # Allocated and freed: the C allocator then keeps this memory for the next packets.
+    np.empty(30 << 20, np.uint8)
+    with open_csv(file) as stream:
         stream.readline()
         start = 0
         while raw := stream.read(PACKET):
@@ -139,34 +136,35 @@ def read_csv(
             progress(len(raw))
             start += lines
     if not packets:
-        raise DataError(f"{file.name}: a header and no rows. Download the file again.")
+        raise DataError(file.name, "a header and no rows", "download the file again")
     return _gather(file, split, images.all(), packets)
 
 
-class _Images:
-    """An array of images that grows; memory that is not used yet is not taken from the system either."""
+class _GrowingImages:
+    """An array of images that grows; the system provides its memory only as it is used."""
 
-    def __init__(self, capacity: int):
+    def __init__(self, capacity: int) -> None:
         self.memory, self.count = np.empty((capacity, SIZE, SIZE), np.uint8), 0
 
     def add(self, images: np.ndarray) -> np.ndarray:
-        """Puts images behind the others and gives them back as they lie there."""
+        """Appends images and returns the view of them in the array."""
         if self.count + len(images) > len(self.memory):
             more = np.empty((max(len(self.memory), len(images)), SIZE, SIZE), np.uint8)
             self.memory = np.concatenate([self.memory, more])
-        place = self.memory[self.count : self.count + len(images)]
-        place[:] = images
+        position = self.memory[self.count : self.count + len(images)]
+        position[:] = images
         self.count += len(images)
-        return place
+        return position
 
     def all(self) -> np.ndarray:
+        """Returns the images added so far."""
         return self.memory[: self.count]
 
 
 def _gather(file: CsvFile, split: str | None, images: np.ndarray, packets: list[list]) -> Rows:
-    labels, usages, rows, bad = (list(part) for part in zip(*packets, strict=True))
-    labels, rows = np.concatenate(labels), np.concatenate(rows)
-    usages = [usage for part in usages for usage in part]
+    label_parts, usage_parts, row_parts, error_parts = zip(*packets, strict=True)
+    labels, rows = np.concatenate(label_parts), np.concatenate(row_parts)
+    usages = [usage for part in usage_parts for usage in part]
     splits = [split or USAGES[usages[row]] for row in rows]
     return Rows(
         images,
@@ -174,13 +172,17 @@ def _gather(file: CsvFile, split: str | None, images: np.ndarray, packets: list[
         np.array(splits, dtype="<U10"),
         np.array([file.name] * len(rows), dtype=object),
         rows,
-        bad=[line for part in bad for line in part],
+        errors=[line for part in error_parts for line in part],
         usages={file.name: usages},
     )
 
 
 def _read_packet(file: CsvFile, start: int, raw: bytes) -> tuple[tuple, int]:
-    """(images, labels, usages of all rows, source rows, bad) of whole lines, and how many lines they are."""
+    """Reads complete lines.
+
+    Returns:
+        (images, labels, usages of all rows, source rows, errors), and the number of lines.
+    """
     if not raw.endswith(b"\n"):
         raw += b"\n"  # the last line
     quick = parse_lines(raw) if file.columns[-1] == "pixels" else None
@@ -200,31 +202,31 @@ def _read_packet(file: CsvFile, start: int, raw: bytes) -> tuple[tuple, int]:
 
 
 def _labels(fields: list[list[bytes]], columns: tuple[str, ...]) -> list[int | None]:
-    """The label of each row, -1 in a file without labels, None where it is none of the classes."""
+    """Returns the label of each row: -1 in a file without labels, None if it is not a class."""
     if "emotion" not in columns:
         return [-1] * len(fields)
-    place = columns.index("emotion")
-    return [_LABELS.get(row[place]) for row in fields]
+    position = columns.index("emotion")
+    return [_LABELS.get(row[position]) for row in fields]
 
 
 def _usages(fields: list[list[bytes]], columns: tuple[str, ...]) -> list[str | None]:
-    """The Usage of each row, None where it is unknown."""
+    """Returns the Usage of each row, or None where it is unknown."""
     if "usage" not in columns:
         return [None] * len(fields)
-    place = columns.index("usage")
-    return [_USAGES.get(row[place]) for row in fields]
+    position = columns.index("usage")
+    return [_USAGES.get(row[position]) for row in fields]
 
 
 def _read_lines(file: CsvFile, start: int, lines: list[bytes]) -> tuple:
-    """As `_read_packet`, line by line, for what is quoted, in another order, or wrong."""
+    """Does the same as `_read_packet` line by line: for quotes, another column order, or errors."""
     columns = file.columns
     fields = [_fields(line, columns) for line in lines]
     labels, usages = _labels(fields, columns), _usages(fields, columns)
-    images, kept, bad = [], [], []
+    images, kept, errors = [], [], []
     for index, row in enumerate(fields):
         image, problem = _check(dict(zip(columns, row, strict=True)), columns, lines[index])
         if problem:
-            bad.append(f"{file.name} row {start + index} (line {start + index + 2}): {problem}")
+            errors.append(f"{file.name} row {start + index} (line {start + index + 2}): {problem}")
         else:
             images.append(image)
             kept.append(index)
@@ -234,12 +236,15 @@ def _read_lines(file: CsvFile, start: int, lines: list[bytes]) -> tuple:
         np.array([labels[index] for index in kept], int),
         usages,
         start + np.array(kept, int),
-        bad,
+        errors,
     )
 
 
 def _fields(line: bytes, columns: tuple[str, ...]) -> list[bytes]:
-    """The fields of a line without quotes and spaces around them; as many empty ones when the number of fields is wrong."""
+    """Splits a line into fields without surrounding quotes and spaces.
+
+    All fields are empty if their number is wrong.
+    """
     values = line.split(b",")
     return (
         [value.strip(b' "\t\r\n') for value in values]
@@ -251,7 +256,7 @@ def _fields(line: bytes, columns: tuple[str, ...]) -> list[bytes]:
 def _check(
     row: dict[str, bytes], columns: tuple[str, ...], line: bytes
 ) -> tuple[np.ndarray | None, str]:
-    """The image and "", or None and what is wrong with the row."""
+    """Returns the image and "", or None and what is wrong with the row."""
     if not line.strip(b' ,"\t\r\n'):
         return None, "a blank row"
     if line.count(b",") != len(columns) - 1:
@@ -260,13 +265,13 @@ def _check(
             f"{line.count(b',') + 1} fields, expected {len(columns)} ({', '.join(columns)})",
         )
     if "usage" in columns and row["usage"] not in _USAGES:
-        return None, f"unknown Usage {_shown(row['usage'])}, expected {', '.join(USAGES)}"
+        return None, f"unknown Usage {_quoted(row['usage'])}, expected {', '.join(USAGES)}"
     if "emotion" in columns and row["emotion"] not in _LABELS:
-        return None, f"label {_shown(row['emotion'])}, expected 0 to {len(CLASS_NAMES) - 1}"
+        return None, f"label {_quoted(row['emotion'])}, expected 0 to {len(CLASS_NAMES) - 1}"
     quick = parse_lines(row["pixels"] + b"\n")
     return (quick[0][0], "") if quick is not None and not quick[1][0] else parse_row(row["pixels"])
 
 
-def _shown(value: bytes) -> str:
+def _quoted(value: bytes) -> str:
     text = value.decode("utf-8", "replace")
     return repr(text if len(text) <= 20 else text[:17] + "...")

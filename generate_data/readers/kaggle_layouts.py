@@ -1,28 +1,39 @@
-"""What a folder holds: the CSV files that Kaggle ships, plain or in archives, and which of them to take.
+"""The layouts of Kaggle's downloads: finds CSV files, plain or in archives, and selects among them.
 
-The file with a Usage column wins, since it says which rows are for validation and which for the exam; then train.csv with
-test.csv. Plain files come before archives.
+The file with a Usage column comes first, because Usage separates validation from test rows. Next is
+train.csv with test.csv. Plain files come before archives.
 """
 
 import dataclasses
+import functools
 import io
 import tarfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO, Any, cast
 
 from generate_data.errors import DataError
-from generate_data.readers.kaggle_csv import BROKEN, CsvFile, read_header
+from generate_data.readers.kaggle_csv import (
+    ARCHIVE_ERRORS,
+    CsvFile,
+    broken_archive,
+    read_header,
+    unreadable,
+)
 
-WANTED = "train.csv, icml_face_data.csv or fer2013.csv (plain, .zip or .tar.gz), or class folders such as train/angry"
+KNOWN_LAYOUTS = (
+    "train.csv, icml_face_data.csv or fer2013.csv (plain, .zip or .tar.gz), "
+    "or class folders such as train/angry"
+)
 KAGGLE_NAMES = ("train.csv", "test.csv", "icml_face_data.csv", "fer2013.csv")
 ARCHIVES = (".zip", ".tar.gz", ".tgz", ".tar")
-_OURS = ("manifest.csv",)
+_WRITTEN_BY_SETUP = ("manifest.csv",)
 
 
 @dataclasses.dataclass
-class Found:
-    """CSV files of a folder by what they hold, the preferred one first, and what could not be used."""
+class CsvInventory:
+    """The CSV files of a folder by their columns, preferred files first, and the unusable files."""
 
     with_usage: list[CsvFile] = dataclasses.field(default_factory=list)
     with_labels: list[CsvFile] = dataclasses.field(default_factory=list)
@@ -31,6 +42,7 @@ class Found:
     problems: dict[str, DataError] = dataclasses.field(default_factory=dict)
 
     def add(self, file: CsvFile) -> None:
+        """Reads the header of a file and sorts the file into one of the lists."""
         try:
             file.columns = read_header(file)
         except DataError as error:
@@ -47,68 +59,78 @@ class Found:
         elif Path(file.name.split(": ")[-1]).name.lower() in KAGGLE_NAMES:
             columns = ",".join(file.columns)
             self.problems[file.name] = DataError(
-                f"{file.name}: wrong header {columns[:80]!r}, expected emotion,pixels or emotion,pixels,Usage or pixels. "
-                "Download the file again, or put the header back as its first line."
+                file.name,
+                f"wrong header {columns[:80]!r}, expected emotion,pixels or emotion,pixels,Usage "
+                "or pixels",
+                "download the file again, or restore the header as its first line",
             )
         else:
             self.others.append(file.name)
 
 
-def find_csv_files(source: Path) -> Found:
-    """Looks at a file, or at a folder and the folders in it.
+def find_csv_files(source: Path) -> CsvInventory:
+    """Finds the CSV files in a file, or in a folder and the folders in it.
 
     Raises:
         DataError: `source` is one file and cannot be used.
     """
-    found = Found()
+    inventory = CsvInventory()
     if source.is_file():
         plain, archives = ([], [source]) if _is_archive(source) else ([source], [])
     else:
         files = _files(source)
-        plain = [path for path in files if path.suffix.lower() == ".csv" and path.name not in _OURS]
+        plain = [
+            path
+            for path in files
+            if path.suffix.lower() == ".csv" and path.name not in _WRITTEN_BY_SETUP
+        ]
         archives = [path for path in files if _is_archive(path)]
     for path in plain:
-        found.add(
+        inventory.add(
             CsvFile(
-                _shown(path, source),
+                _display_name(path, source),
                 path.stem,
-                lambda p=path: p.open("rb", 1 << 20),
+                functools.partial(_open_plain, path),
                 path.stat().st_size,
             )
         )
     for path in archives:
-        if found.with_usage:
-            found.others.append(_shown(path, source))
+        if inventory.with_usage:
+            inventory.others.append(_display_name(path, source))
         else:
-            _add_archive(found, path, _shown(path, source))
+            _add_archive(inventory, path, _display_name(path, source))
     if source.is_file():
-        _raise_first(found)
-    return found
+        _raise_first(inventory)
+    return inventory
 
 
-def choose(found: Found, where: Path) -> list[tuple[CsvFile, str | None]]:
-    """The files to read, each with the split of its rows (None: the Usage column says).
+def select_files(inventory: CsvInventory, where: Path) -> list[tuple[CsvFile, str | None]]:
+    """Returns the files to read, each with the split of its rows (None: the Usage column gives it).
 
     Raises:
-        DataError: nothing with labels is there; the first broken file says why, else what is looked for.
+        DataError: no file has labels. It names the first broken file, or the known layouts.
     """
-    if found.with_usage:
-        return [(found.with_usage[0], None)]
-    if not found.with_labels:
-        _raise_first(found)
-        if found.without_labels:
+    if inventory.with_usage:
+        return [(inventory.with_usage[0], None)]
+    if not inventory.with_labels:
+        _raise_first(inventory)
+        if inventory.without_labels:
             raise DataError(
-                f"{found.without_labels[0].name}: has no labels (no column emotion). Put train.csv beside it, in {where}."
+                inventory.without_labels[0].name,
+                "has no labels (no column emotion)",
+                f"put train.csv next to it, in {where}",
             )
         raise DataError(
-            f"{where}: no Kaggle CSV in it. Looked for {WANTED}. Download FER2013 from Kaggle, or use --sample to draw faces."
+            where,
+            f"no Kaggle CSV in it, looked for {KNOWN_LAYOUTS}",
+            "download FER2013 from Kaggle, or use --sample to draw faces",
         )
-    chosen: list[tuple[CsvFile, str | None]] = [(_named(found.with_labels, "train"), "train")]
-    for name, problem in found.problems.items():
+    chosen: list[tuple[CsvFile, str | None]] = [(_named(inventory.with_labels, "train"), "train")]
+    for name, problem in inventory.problems.items():
         if "test" in Path(name).name:
             raise problem
-    if found.without_labels:
-        chosen.append((_named(found.without_labels, "test"), "unlabelled"))
+    if inventory.without_labels:
+        chosen.append((_named(inventory.without_labels, "test"), "unlabelled"))
     return chosen
 
 
@@ -116,10 +138,10 @@ def _named(files: list[CsvFile], stem: str) -> CsvFile:
     return next((file for file in files if file.stem == stem), files[0])
 
 
-def _raise_first(found: Found) -> None:
-    usable = found.with_usage or found.with_labels or found.without_labels
-    if found.problems and not usable:
-        raise next(iter(found.problems.values()))
+def _raise_first(inventory: CsvInventory) -> None:
+    usable = inventory.with_usage or inventory.with_labels or inventory.without_labels
+    if inventory.problems and not usable:
+        raise next(iter(inventory.problems.values()))
 
 
 def _is_archive(path: Path) -> bool:
@@ -127,33 +149,31 @@ def _is_archive(path: Path) -> bool:
 
 
 def _files(folder: Path) -> list[Path]:
-    """Files of a folder and of the folders in it, the nearest and the well-known names first; hidden ones left out."""
+    """Lists the visible files of a folder, followed by those of the folders in it."""
     try:
         inside = [
             path for path in sorted(folder.iterdir()) if not path.name.startswith((".", "images-"))
         ]
         deeper = [path for place in inside if place.is_dir() for path in sorted(place.iterdir())]
     except OSError as error:
-        raise DataError(f"{error.filename or folder}: cannot be read: {error.strerror}.") from None
+        raise unreadable(error.filename or folder, error) from None
     return [path for path in inside + deeper if path.is_file() and not path.name.startswith(".")]
 
 
-def _shown(path: Path, source: Path) -> str:
+def _display_name(path: Path, source: Path) -> str:
     return path.relative_to(source).as_posix() if source.is_dir() else path.name
 
 
-def _add_archive(found: Found, path: Path, name: str) -> None:
+def _add_archive(inventory: CsvInventory, path: Path, name: str) -> None:
     try:
         for file in (
             _inside_zip(path, name) if path.suffix.lower() == ".zip" else _inside_tar(path, name)
         ):
-            found.add(file)
-    except BROKEN as error:
-        found.problems[name] = DataError(
-            f"{name}: the archive is broken or cut short ({str(error) or type(error).__name__}). Download it again."
-        )
+            inventory.add(file)
+    except ARCHIVE_ERRORS as error:
+        inventory.problems[name] = broken_archive(name, error)
     except OSError as error:
-        found.problems[name] = DataError(f"{name}: cannot be read: {error.strerror or error}.")
+        inventory.problems[name] = unreadable(name, error)
 
 
 def _inside_zip(path: Path, name: str) -> Iterator[CsvFile]:
@@ -167,7 +187,7 @@ def _inside_zip(path: Path, name: str) -> Iterator[CsvFile]:
             yield CsvFile(
                 f"{name}: {entry.filename}",
                 inner.stem,
-                lambda e=entry: _open_zipped(path, e),
+                functools.partial(_open_zipped, path, entry),
                 entry.file_size,
             )
         elif _is_archive(inner) and inner.suffix.lower() != ".zip":
@@ -180,7 +200,7 @@ def _inside_zip(path: Path, name: str) -> Iterator[CsvFile]:
                 yield CsvFile(
                     f"{name}: {entry.filename}: {member}",
                     Path(member).stem,
-                    lambda e=entry, m=member: _open_tarred(_open_zipped(path, e), m),
+                    functools.partial(_open_zipped_tar, path, entry, member),
                 )
 
 
@@ -191,13 +211,13 @@ def _inside_tar(path: Path, name: str) -> Iterator[CsvFile]:
         yield CsvFile(
             f"{name}: {member}",
             Path(member).stem,
-            lambda m=member: _open_tarred(path.open("rb", 1 << 20), m),
+            functools.partial(_open_tar, path, member),
             size,
         )
 
 
 def _csv_members(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
-    """The first CSV of a tar archive: going on would unpack it to its end, and Kaggle's holds one."""
+    """Yields the first CSV of a tar archive; Kaggle's has one, and going on unpacks it all."""
     for member in tar:
         if (
             member.isfile()
@@ -208,42 +228,58 @@ def _csv_members(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
             return
 
 
-def _open_zipped(path: Path, entry: zipfile.ZipInfo):
+def _open_zipped(path: Path, entry: zipfile.ZipInfo) -> IO[bytes]:
     archive = zipfile.ZipFile(path)
     try:
         return archive.open(entry)
     except RuntimeError as error:  # a password
-        raise DataError(f"{path.name}: {error}. Unpack it first.") from None
+        raise DataError(path.name, str(error), "unpack it first") from None
     finally:
-        archive.close()  # the stream keeps the file open as long as it needs it
+        archive.close()  # the stream keeps the file open until it is closed
 
 
 class _TarStream(io.RawIOBase):
-    """A member of a tar archive that is read as a stream; closes the archive and the file below with it."""
+    """A member of a tar archive as a stream; closing it closes the archive and its file, too."""
 
-    def __init__(self, stream, name: str):
-        self.below = stream
+    def __init__(self, stream: IO[bytes], name: str) -> None:
+        self.archive_stream = stream
         self.tar = tarfile.open(fileobj=stream, mode="r|*")  # noqa: SIM115 - closed with this stream
-        self.member = next(
+        member = next(
             (self.tar.extractfile(member) for member in self.tar if member.name == name), None
         )
-        if self.member is None:
-            raise EOFError(f"{name} is gone")
+        if member is None:
+            raise EOFError(f"{name} is missing")
+        self.member = member
 
     def readable(self) -> bool:
+        """Returns True."""
         return True
 
-    def readinto(self, buffer) -> int:
+    def readinto(self, buffer: Any) -> int:
+        """Reads into a buffer and returns the number of bytes."""
         data = self.member.read(len(buffer))
         buffer[: len(data)] = data
         return len(data)
 
     def close(self) -> None:
+        """Closes the archive and its file."""
         if not self.closed:
             self.tar.close()
-            self.below.close()
+            self.archive_stream.close()
         super().close()
 
 
-def _open_tarred(stream, name: str):
-    return io.BufferedReader(_TarStream(stream, name), 1 << 20)
+def _open_plain(path: Path) -> IO[bytes]:
+    return path.open("rb", 1 << 20)
+
+
+def _open_tar(path: Path, name: str) -> IO[bytes]:
+    return _open_member(path.open("rb", 1 << 20), name)
+
+
+def _open_zipped_tar(path: Path, entry: zipfile.ZipInfo, name: str) -> IO[bytes]:
+    return _open_member(_open_zipped(path, entry), name)
+
+
+def _open_member(stream: IO[bytes], name: str) -> IO[bytes]:
+    return cast("IO[bytes]", io.BufferedReader(_TarStream(stream, name), 1 << 20))

@@ -1,26 +1,28 @@
-"""What a reader finds in a folder of images: which there are, of which class and split, and what was wrong."""
+"""The list of images that a reader finds: their classes, splits and problems."""
 
 import dataclasses
 import os
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 from generate_data.errors import DataError
 from generate_data.readers.class_folders import IMAGE_TYPES
 
 TYPES = (*IMAGE_TYPES, ".tif", ".tiff")  # JAFFE and AffectNet have TIFF files
+Class = TypeVar("Class")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ListedImage:
-    """One image where it lies.
+    """One image in the source folder.
 
     Args:
-        path: from the root, with forward slashes.
+        path: relative to the root, with forward slashes.
         split: train, val or test; "" where the source has no splits.
-        name: its class, in our words; None for a label that is left out.
-        source_label: the label as the source has it.
+        name: its class name; None for a label that is skipped.
+        source_label: the label in the source.
     """
 
     path: str
@@ -35,13 +37,13 @@ class Listing:
 
     Args:
         root: the folder, absolute.
-        source: what the images' labels come from: a dataset's name or a list file's.
-        form: which form of the dataset it is, for the summary.
-        images: the images with a label, those included whose label is left out.
-        class_names: in our order.
-        skipped: how many images have each label that is left out.
-        problems: for each kind of problem, what it is about; such an image is not among `images`.
-        warnings: what the user should know and need not mend.
+        source: where the labels come from: the name of a dataset or of a list file.
+        form: the layout of the dataset, for the summary.
+        images: the images with a label, including those whose label is skipped.
+        class_names: in the order of `labels.CLASS_ORDER`.
+        skipped: the number of images with each skipped label.
+        problems: the affected files for each kind of problem; they are not in `images`.
+        warnings: facts that the user should know; no action is required.
     """
 
     root: Path
@@ -49,38 +51,43 @@ class Listing:
     form: str
     images: list[ListedImage] = dataclasses.field(default_factory=list)
     class_names: tuple[str, ...] = ()
-    skipped: Counter = dataclasses.field(default_factory=Counter)
+    skipped: Counter[str] = dataclasses.field(default_factory=Counter)
     problems: dict[str, list[str]] = dataclasses.field(default_factory=dict)
     warnings: list[str] = dataclasses.field(default_factory=list)
 
     def add_problem(self, kind: str, about: str) -> None:
-        """Notes a problem with one image; `kind` follows a count: "images without a label"."""
+        """Records a problem with one file; `kind` follows a count: "images without a label"."""
         self.problems.setdefault(kind, []).append(about)
 
     def bad_rows(self) -> list[str]:
-        """A line of text for each problem."""
+        """Returns one line of text for each problem."""
         return [f"{about} ({kind})" for kind, cases in self.problems.items() for about in cases]
 
     def check(self, skip: bool) -> None:
-        """Raises DataError about the problems, unless they are to be skipped, or when there is no image to use."""
+        """Raises DataError about the problems, or if there is no image to use.
+
+        Args:
+            skip: ignore the problems.
+        """
         self._drop_unwritable()
         if self.problems and not skip:
             (kind, cases), *others = self.problems.items()
-            rest = "".join(f"; also {len(more)} {other}" for other, more in others)
-            raise DataError(
-                f"{self.root}: {len(cases)} {kind}, the first: {cases[0]}{rest}. Mend them, or drop them with --skip-bad-rows."
-            )
+            rest = "".join(f", also {len(more)} {other}" for other, more in others)
+            problem = f"{len(cases)} {kind}, the first: {cases[0]}{rest}"
+            raise DataError(self.root, problem, "fix them, or drop them with --skip-bad-rows")
         if not any(image.name for image in self.images):
             left = [f"{count} {name}" for name, count in self.skipped.items()]
             left += [f"{len(cases)} {kind}" for kind, cases in self.problems.items()]
-            found = f" but {', '.join(left)}" if left else ""
+            found = f", only {', '.join(left)}" if left else ""
             raise DataError(
-                f"{self.root}: no image to use in it ({self.form}){found}. Expected files ending in {', '.join(TYPES)}. "
-                "Name another folder, or download the dataset again."
+                self.root,
+                f"no image to use in it ({self.form}){found}, "
+                f"expected files ending in {', '.join(TYPES)}",
+                "give another folder, or download the dataset again",
             )
 
     def _drop_unwritable(self) -> None:
-        """File names that are not UTF-8 cannot stand in the manifest."""
+        """Drops images that the manifest cannot store: their file name is not UTF-8."""
         good = [image for image in self.images if _is_text(image.path)]
         for image in self.images if len(good) < len(self.images) else ():
             if not _is_text(image.path):
@@ -97,59 +104,63 @@ def _is_text(name: str) -> bool:
 
 
 def image_names(folder: Path) -> list[str]:
-    """Names of the image files in a folder, sorted."""
+    """Returns the names of the image files in a folder, sorted."""
     return sorted(name for name in file_names(folder) if is_image(name))
 
 
 def is_image(name: str) -> bool:
-    """Whether a file of this name is an image of the dataset, not of the system (macOS leaves ._1.jpg)."""
+    """Returns whether a file is an image, and not a system file such as ._1.jpg (macOS)."""
     return name.lower().endswith(TYPES) and name[0] != "."
 
 
 def file_names(folder: Path) -> list[str]:
-    """Names of all entries of a folder.
+    """Returns the names of all entries of a folder.
 
     Raises:
-        DataError: the folder is missing or may not be read.
+        DataError: the folder is missing or cannot be read.
     """
     try:
         return os.listdir(folder)
     except OSError as error:
-        raise DataError(
-            f"{folder}: cannot read the folder ({error.strerror}). Check its name and permissions."
-        ) from None
+        problem = f"cannot read the folder ({error.strerror})"
+        raise DataError(folder, problem, "check its name and permissions") from None
 
 
 def subfolders(folder: Path) -> dict[str, Path]:
-    """The folders in a folder by their names in lower case, sorted; hidden ones left out."""
+    """Returns the visible folders in a folder, sorted, by their names in lower case."""
     names = sorted(name for name in file_names(folder) if name[0] != ".")
     return {name.lower(): folder / name for name in names if (folder / name).is_dir()}
 
 
-def in_class_folders(
-    root: Path, place: Path, splits: Mapping[str, str], class_of: Callable, expected: str
-) -> list[tuple]:
-    """The images of a tree of split folders with class folders in them.
+def list_class_folders(
+    root: Path,
+    splits_folder: Path,
+    splits: Mapping[str, str],
+    class_of: Callable[[str], Class | None],
+    expected: str,
+) -> list[tuple[str, str, Class, str]]:
+    """Lists the images of a tree of split folders that contain class folders.
 
     Args:
-        root: where paths start.
-        place: the folder with the split folders, root itself or below it; others in it are left aside.
-        splits: our split for each name of such a folder, in lower case.
-        class_of: from the name of a class folder to its class, or None.
-        expected: what such a name must be, for the error.
+        root: the folder that paths are relative to.
+        splits_folder: the folder with the split folders, root or below it; other folders in it are
+            ignored.
+        splits: the split for each name of such a folder, in lower case.
+        class_of: returns the class for the name of a class folder, or None.
+        expected: the problem with such a name and the names expected, for the error.
 
     Returns:
         (path, split, class, the class folder's name) of each image.
 
     Raises:
-        DataError: a folder in a split folder is of no class.
+        DataError: a folder in a split folder is not a class.
     """
     found = []
-    for split, part in subfolders(place).items():
+    for split, part in subfolders(splits_folder).items():
         for folder in subfolders(part).values() if split in splits else ():
             label = class_of(folder.name)
             if label is None:
-                raise DataError(f"{folder}: {expected}. Rename or move it.")
+                raise DataError(folder, expected, "rename or move it")
             base = folder.relative_to(root).as_posix()
             found += [
                 (f"{base}/{name}", splits[split], label, folder.name)
@@ -159,17 +170,16 @@ def in_class_folders(
 
 
 def existing_root(source: str | Path) -> Path:
-    """The absolute path of a source folder.
+    """Returns the absolute path of a source folder.
 
     Raises:
-        DataError: it is missing, or a file.
+        DataError: the folder is missing, or is a file.
     """
     root = Path(os.path.abspath(source))
     if not root.is_dir():
         state = "a file, not a folder" if root.exists() else "no such folder"
-        raise DataError(f"{root}: {state}. Name the folder that holds the images.")
+        raise DataError(root, state, "give the folder that contains the images")
     if not _is_text(str(root)):
-        raise DataError(
-            f"{str(root)!a}: a folder whose name is not UTF-8, which no manifest can hold. Rename it."
-        )
+        problem = "the name of the folder is not UTF-8, so the manifest cannot store it"
+        raise DataError(ascii(str(root)), problem, "rename it")
     return root

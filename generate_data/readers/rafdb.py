@@ -1,26 +1,24 @@
-"""RAF-DB where it lies: aligned images with a list of labels, or class folders.
+"""The reader of RAF-DB: aligned images with a list of labels, or class folders.
 
-Its labels are 1..7 = surprise, fear, disgust, happy, sad, anger, neutral; it has train and test only.
+Its labels are 1..7 = surprise, fear, disgust, happy, sad, anger, neutral. It has no val.
 """
 
 import os
 from pathlib import Path
 
 from generate_data.errors import DataError
-from generate_data.labels import OUR_ORDER, RAFDB, SPLIT_FOLDERS, expression_of
+from generate_data.labels import CLASS_ORDER, RAFDB, SPLIT_FOLDERS, expression_of
 from generate_data.readers.listing import (
     ListedImage,
     Listing,
     existing_root,
     image_names,
-    in_class_folders,
+    list_class_folders,
     subfolders,
 )
 
-LISTS = (
-    "list_patition_label.txt",
-    "list_partition_label.txt",
-)  # the first is how its authors spell it
+# The authors' spelling comes first.
+LISTS = ("list_patition_label.txt", "list_partition_label.txt")
 LIST_FOLDERS = ("", "EmoLabel", "basic/EmoLabel")
 IMAGE_FOLDERS = ("Image/aligned", "basic/Image/aligned", "aligned")
 SPLITS = ("train", "test")
@@ -30,30 +28,31 @@ def list_rafdb(source: str | Path) -> Listing:
     """Lists RAF-DB's images (the basic, single-label part).
 
     Args:
-        source: the folder with EmoLabel/list_patition_label.txt and Image/aligned, or that with `basic` in it, or one with
-            class folders train/1 to train/7 and test/1 to test/7, directly or in DATASET.
+        source: the folder with EmoLabel/list_patition_label.txt and Image/aligned (both may be
+            below `basic`), or with class folders train/1 to train/7 and test/1 to test/7 (they may
+            be in DATASET).
 
     Raises:
-        DataError: the folder is missing or has neither form.
+        DataError: the folder is missing or has neither layout.
     """
     root = existing_root(source)
     file = next(
         (
-            root / place / name
-            for place in LIST_FOLDERS
+            root / folder_name / name
+            for folder_name in LIST_FOLDERS
             for name in LISTS
-            if (root / place / name).is_file()
+            if (root / folder_name / name).is_file()
         ),
         None,
     )
     if file is not None:
         listing = Listing(
-            root, file.name, f"RAF-DB by {file.name}", class_names=OUR_ORDER[: len(RAFDB)]
+            root, file.name, f"RAF-DB by {file.name}", class_names=CLASS_ORDER[: len(RAFDB)]
         )
         _by_list(listing, file)
     else:
         listing = Listing(
-            root, "rafdb", "RAF-DB as class folders", class_names=OUR_ORDER[: len(RAFDB)]
+            root, "rafdb", "RAF-DB as class folders", class_names=CLASS_ORDER[: len(RAFDB)]
         )
         _by_folders(listing, _split_root(root))
     listing.images.sort(key=lambda image: image.path)
@@ -62,15 +61,22 @@ def list_rafdb(source: str | Path) -> Listing:
 
 def _by_list(listing: Listing, file: Path) -> None:
     aligned = next(
-        (listing.root / place for place in IMAGE_FOLDERS if (listing.root / place).is_dir()), None
+        (
+            listing.root / folder_name
+            for folder_name in IMAGE_FOLDERS
+            if (listing.root / folder_name).is_dir()
+        ),
+        None,
     )
     if aligned is None:
         raise DataError(
-            f"{listing.root}: {file.name} is there, but no aligned images, looked for in {', '.join(IMAGE_FOLDERS)}. "
-            "Unpack aligned.zip there."
+            listing.root,
+            f"{file.name} exists without aligned images, looked for in {', '.join(IMAGE_FOLDERS)}",
+            "unpack aligned.zip into one of them",
         )
     folder = aligned.relative_to(listing.root).as_posix()
-    there, seen = set(image_names(aligned)), set()
+    names_on_disk = set(image_names(aligned))
+    seen: set[str] = set()
     for number, line in enumerate(_lines(file), 1):
         fields = line.split()
         if not fields:
@@ -85,8 +91,8 @@ def _by_list(listing: Listing, file: Path) -> None:
         seen.add(name)
         stem, ending = os.path.splitext(name)
         image = f"{stem}_aligned{ending}"
-        image = name if image not in there and name in there else image
-        if image not in there:
+        image = name if image not in names_on_disk and name in names_on_disk else image
+        if image not in names_on_disk:
             listing.add_problem(f"images of {file.name} that do not exist", str(aligned / image))
             continue
         listing.images.append(
@@ -94,7 +100,7 @@ def _by_list(listing: Listing, file: Path) -> None:
                 f"{folder}/{image}", name.partition("_")[0].lower(), RAFDB[int(label) - 1], label
             )
         )
-    unused = len(there) - len(listing.images)
+    unused = len(names_on_disk) - len(listing.images)
     if unused:
         listing.warnings.append(f"{unused} images in {aligned} are not in {file.name}.")
 
@@ -103,44 +109,50 @@ def _lines(file: Path) -> list[str]:
     try:
         return file.read_text(encoding="utf-8-sig", errors="replace").splitlines()
     except OSError as error:
-        raise DataError(
-            f"{file}: cannot read the list ({error.strerror}). Check its permissions."
-        ) from None
+        problem = f"cannot read the list ({error.strerror})"
+        raise DataError(file, problem, "check its permissions") from None
 
 
 def _fault(fields: list[str], seen: set[str]) -> str:
-    """What is wrong with a line of the list; "" when it is good."""
+    """Returns what is wrong with a line of the list, or "" for a valid line."""
     if len(fields) != 2:
         return f"{len(fields)} fields, expected a name and a label such as train_00001.jpg 5"
     name, label = fields
     if name.partition("_")[0].lower() not in SPLITS:
-        return "a name of neither train_ nor test_"
+        return "a name that starts with neither train_ nor test_"
     if not (label.isascii() and label.isdecimal() and 1 <= int(label) <= len(RAFDB)):
         return f"label {label}, expected 1 to {len(RAFDB)}"
-    return "listed before" if name in seen else ""
+    return "listed twice" if name in seen else ""
 
 
 def _split_root(root: Path) -> Path:
-    """The folder that holds train and test."""
-    for place in (root, *(path for name, path in subfolders(root).items() if name == "dataset")):
-        if any(name in SPLITS for name in subfolders(place)):
-            return place
+    """Finds the folder that contains train and test."""
+    for split_parent in (
+        root,
+        *(path for name, path in subfolders(root).items() if name == "dataset"),
+    ):
+        if any(name in SPLITS for name in subfolders(split_parent)):
+            return split_parent
     raise DataError(
-        f"{root}: not RAF-DB: neither {LISTS[0]} (looked for there and in {', '.join(LIST_FOLDERS[1:])}), nor class folders "
-        "train/1 to train/7 and test/1 to test/7, directly or in DATASET. Name the folder with these in it."
+        root,
+        f"not RAF-DB: neither {LISTS[0]} (looked for there and in {', '.join(LIST_FOLDERS[1:])}), "
+        "nor class folders train/1 to train/7 and test/1 to test/7, directly or in DATASET",
+        "give the folder that contains these",
     )
 
 
-def _by_folders(listing: Listing, place: Path) -> None:
+def _by_folders(listing: Listing, split_parent: Path) -> None:
     expected = (
-        f"no class of RAF-DB, expected a folder 1 to {len(RAFDB)} or a name such as {RAFDB[0]}"
+        f"not a class of RAF-DB, expected a folder 1 to {len(RAFDB)} or a name such as {RAFDB[0]}"
     )
-    for image in in_class_folders(listing.root, place, SPLIT_FOLDERS, _class_name, expected):
+    for image in list_class_folders(
+        listing.root, split_parent, SPLIT_FOLDERS, _class_name, expected
+    ):
         listing.images.append(ListedImage(*image))
 
 
 def _class_name(folder_name: str) -> str | None:
-    """Our name for a class folder called by RAF-DB's number or by a name."""
+    """Returns the class name for a folder named by RAF-DB's number or by expression."""
     name = (
         RAFDB[int(folder_name) - 1]
         if folder_name in map(str, range(1, 8))

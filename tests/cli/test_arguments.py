@@ -20,10 +20,8 @@ def parsed(name, *words):
 
 def test_the_choices_are_those_of_the_modules_that_implement_them():
     from ferkit.recognition import DETECTORS
-    from generate_data.setup_image_folders import DATASETS
 
     assert cli_arguments.DETECTORS == DETECTORS
-    assert ("fer2013", *DATASETS) == cli_arguments.DATASETS
 
 
 def test_options_are_frozen_and_typed():

@@ -59,7 +59,7 @@ def test_no_csv(tmp_path):
     (tmp_path / "notes.txt").write_text("hello")
     refuses(
         tmp_path,
-        r"no Kaggle CSV in it. Looked for train.csv, icml_face_data.csv or fer2013.csv.*--sample",
+        r"no Kaggle CSV in it, looked for train.csv, icml_face_data.csv or fer2013.csv.*--sample",
     )
 
 
@@ -70,7 +70,7 @@ def test_example_submission_alone(tmp_path):
 
 def test_test_csv_alone(tmp_path):
     write_test_csv(tmp_path / "test.csv", IMAGES)
-    refuses(tmp_path, r"test.csv: has no labels.*Put train.csv beside it")
+    refuses(tmp_path, r"test.csv: has no labels.*put train.csv next to it")
 
 
 def test_empty_csv(tmp_path):
@@ -119,7 +119,7 @@ def test_truncated_zip(tmp_path, keep):
     path = zip_file(tmp_path / "train.csv.zip", {"train.csv": csv})
     data = path.read_bytes()
     path.write_bytes(data[: keep if isinstance(keep, int) else int(keep * len(data))])
-    refuses(tmp_path, r"train.csv.zip: the archive is broken or cut short.*Download it again")
+    refuses(tmp_path, r"train.csv.zip: the archive is broken or cut short.*download it again")
 
 
 def test_zip_with_damage_inside(tmp_path):
@@ -248,7 +248,7 @@ def test_many_bad_rows_are_counted_and_twenty_shown(tmp_path):
     (tmp_path / "train.csv").write_text(csv_text(rows, ("emotion", "pixels")))
     text = refuses(
         tmp_path,
-        r"train.csv: 30 bad rows. Mend them, or drop them with --skip-bad-rows. The first 20:",
+        r"train.csv: 30 bad rows; fix them, or drop them with --skip-bad-rows. The first 20:",
     )
     assert len(text.splitlines()) == 21
     assert "row 38 (line 40)" in text
@@ -311,4 +311,4 @@ def test_no_permission_for_the_work_folder(tmp_path, monkeypatch):
         raise PermissionError(errno.EACCES, "Permission denied", str(self))
 
     monkeypatch.setattr("pathlib.Path.mkdir", mkdir)
-    refuses(tmp_path, r"no permission to write. Choose another folder with -d")
+    refuses(tmp_path, r"no permission to write; choose another folder with -d")

@@ -13,7 +13,7 @@ from generate_data import setup_image_folders as image_datasets
 from generate_data.copies import find_in_files as image_copies
 from generate_data.errors import DataError
 from generate_data.images.lazy_array import ImageFiles
-from generate_data.labels import expression_of, in_our_order
+from generate_data.labels import expression_of, sort_classes
 from generate_data.manifest import COLUMNS, read_manifest
 from generate_data.setup_fer2013 import set_up
 from generate_data.setup_image_folders import format_image_summary, set_up_image_dataset
@@ -199,7 +199,7 @@ def test_affectnet_that_someone_split_anew(source, data, faces):
     )
     summary, _, found = made(data, "affectnet", source)
     assert all(split == path.split("/")[0] for path, (split, _) in found.items())
-    assert "split it anew" in format_image_summary(summary)
+    assert "its splits were changed" in format_image_summary(summary)
 
 
 def test_affectnet_annotations_missing(affectnet, data):
@@ -245,8 +245,8 @@ def test_affectnet_without_its_val(affectnet, data):
         (np.array(2.5), "holds '2.5'"),
         (np.array([1, 2]), "holds '2 values'"),
         (np.array(float("nan")), "holds 'nan'"),
-        (np.array({"a": 1}), "holds 'no array"),
-        (b"", "holds 'no array"),
+        (np.array({"a": 1}), "holds 'not an array"),
+        (b"", "holds 'not an array"),
     ],
 )
 def test_affectnet_annotation_is_no_label(affectnet, data, value, received):
@@ -255,7 +255,7 @@ def test_affectnet_annotation_is_no_label(affectnet, data, value, received):
         path.write_bytes(value)
     else:
         np.save(path, value)
-    match = rf"1 annotations that are no label, expected a number from 0 to 10, the first: .*4_exp.npy {received}"
+    match = rf"1 annotations that are not a label, expected a number from 0 to 10, the first: .*4_exp.npy {received}"
     assert "\n" not in refuses(match, data, "affectnet", affectnet)
 
 
@@ -268,7 +268,7 @@ def test_affectnet_annotation_without_image(affectnet, data):
 def test_affectnet_unknown_class_folder(source, data, faces):
     write_tree(source, ["train/1/1.jpg", "train/11/2.jpg"], faces)
     refuses(
-        r"train/11: no class of AffectNet, expected a folder 0 to 10", data, "affectnet", source
+        r"train/11: not a class of AffectNet, expected a folder 0 to 10", data, "affectnet", source
     )
 
 
@@ -277,7 +277,7 @@ def test_affectnet_unknown_class_folder(source, data, faces):
     [
         (
             "affectnet",
-            r"not AffectNet: neither train_set/images with .* It holds the folders pictures\.",
+            r"not AffectNet: neither train_set/images with .* It holds the folders pictures;",
         ),
         ("rafdb", r"not RAF-DB: neither list_patition_label.txt .* nor class folders"),
     ],
@@ -339,8 +339,8 @@ def test_rafdb_class_folders(source, data, faces, place):
         ("train_00001.jpg 8", r"line 2, .*: label 8, expected 1 to 7"),
         ("train_00001.jpg 0", r"line 2, .*: label 0, expected 1 to 7"),
         ("train_00001.jpg happy", r"line 2, .*: label happy, expected 1 to 7"),
-        ("valid_00001.jpg 5", r"line 2, .*: a name of neither train_ nor test_"),
-        ("train_00000.jpg 5", r"line 2, .*: listed before"),
+        ("valid_00001.jpg 5", r"line 2, .*: a name that starts with neither train_ nor test_"),
+        ("train_00000.jpg 5", r"line 2, .*: listed twice"),
     ],
 )
 def test_rafdb_malformed_line(rafdb, data, line, match):
@@ -365,7 +365,7 @@ def test_rafdb_images_of_the_list_missing(rafdb, data):
 def test_rafdb_without_aligned_images(rafdb, data):
     (rafdb / "Image").rename(rafdb / "image.bak")
     refuses(
-        r"no aligned images, looked for in Image/aligned, basic/Image/aligned, aligned",
+        r"list_patition_label.txt exists without aligned images, looked for in Image/aligned, basic/Image/aligned, aligned",
         data,
         "rafdb",
         rafdb,
@@ -374,7 +374,7 @@ def test_rafdb_without_aligned_images(rafdb, data):
 
 def test_rafdb_unknown_class_folder(source, data, faces):
     write_tree(source, ["train/1/1.jpg", "train/8/2.jpg"], faces)
-    refuses(r"train/8: no class of RAF-DB, expected a folder 1 to 7", data, "rafdb", source)
+    refuses(r"train/8: not a class of RAF-DB, expected a folder 1 to 7", data, "rafdb", source)
 
 
 # Trees of class folders
@@ -406,7 +406,7 @@ def test_names_of_class_folders(folder, name):
 
 
 def test_order_of_classes():
-    assert in_our_order({"zeal", "neutral", "contempt", "awe", "angry"}) == (
+    assert sort_classes({"zeal", "neutral", "contempt", "awe", "angry"}) == (
         "angry",
         "neutral",
         "contempt",
@@ -431,7 +431,7 @@ def test_tree_with_splits(source, data, faces):
     assert found["Training/Sadness/3.png"] == ("train", "sad")
     assert "more/happy/2.png" not in found
     assert summary["val_from"] == "source"
-    assert "Warning: 1 images outside the split folders were left aside." in format_image_summary(
+    assert "Warning: 1 images outside the split folders were ignored." in format_image_summary(
         summary
     )
 
@@ -481,7 +481,7 @@ def test_unknown_name_is_a_class_of_its_own(source, data, faces):
     assert manifest.class_names == ("angry", "contempt", "awe", "boredom")
     assert found["Boredom/s1/2.png"][1] == "boredom"
     assert (
-        "Warning: awe, boredom are no expressions known here, so classes of their own"
+        "Warning: awe, boredom are not known expressions, so they are separate classes"
         in format_image_summary(summary)
     )
 
@@ -505,7 +505,7 @@ def test_one_class_only(source, data, faces):
 def test_image_in_no_class_folder(source, data, faces):
     write_tree(source, ["happy/1.png", "sad/2.png", "cover.png"], faces)
     refuses(
-        r"1 images that lie in no class folder, the first: .*cover.png", data, "folders", source
+        r"1 images outside any class folder, the first: .*cover.png", data, "folders", source
     )
     assert len(made(data, "folders", source, skip_bad_rows=True)[2]) == 2
 
@@ -646,9 +646,9 @@ def test_many_images_are_searched_for_exact_copies_only(source, data, faces, mon
 
 def test_output_folder_that_cannot_be_made(rafdb, data):
     data.write_text("")
-    with pytest.raises(DataError, match=r"data: not a folder\. Name a folder after -d"):
+    with pytest.raises(DataError, match=r"data: not a folder; give a folder after -d"):
         set_up_image_dataset(data, "rafdb", rafdb, progress=False)
-    with pytest.raises(DataError, match=r"not a folder\. Name a folder after -d"):
+    with pytest.raises(DataError, match=r"not a folder; give a folder after -d"):
         set_up_image_dataset(data / "below", "rafdb", rafdb, progress=False)
 
 
@@ -679,7 +679,7 @@ def test_one_group_of_copies_leaves_val_short(source, data, faces):
 def test_unreadable_images(rafdb, data):
     (rafdb / "Image/aligned/train_00004_aligned.jpg").write_bytes(b"")
     one = refuses(
-        r"train_00004_aligned.jpg: not an image that can be read \(0 bytes\)\. Mend the row, or drop it",
+        r"train_00004_aligned.jpg: not an image that can be read \(0 bytes\); fix the row, or drop it",
         data,
         "rafdb",
         rafdb,
@@ -687,7 +687,7 @@ def test_unreadable_images(rafdb, data):
     assert "\n" not in one
     (rafdb / "Image/aligned/test_00032_aligned.jpg").write_bytes(b"no image")
     many = refuses(
-        r"2 bad rows\. Mend them, or drop them with --skip-bad-rows", data, "rafdb", rafdb
+        r"2 bad rows; fix them, or drop them with --skip-bad-rows", data, "rafdb", rafdb
     )
     assert len(many.splitlines()) == 3
     summary, manifest, found = made(data, "rafdb", rafdb, skip_bad_rows=True)
@@ -718,7 +718,7 @@ def test_no_image_at_all(source, data, dataset, folders):
     for folder in folders.split():
         (source / folder).mkdir(parents=True)
     refuses(
-        r"source: no image to use in it \(.*\)\. Expected files ending in .png, .jpg",
+        r"source: no image to use in it \(.*\), expected files ending in .png, .jpg",
         data,
         dataset,
         source,
@@ -727,12 +727,12 @@ def test_no_image_at_all(source, data, dataset, folders):
 
 def test_only_labels_that_are_left_out(source, data, faces):
     write_tree(source, ["train/8/1.jpg", "val/10/1.jpg"], faces)
-    refuses(r"no image to use in it .* but 1 none, 1 no face", data, "affectnet", source)
+    refuses(r"no image to use in it .*, only 1 none, 1 no face", data, "affectnet", source)
 
 
 @pytest.mark.parametrize("dataset", ["affectnet", "rafdb", "folders"])
 def test_source_missing_or_a_file(source, data, dataset):
-    refuses(r"source: no such folder. Name the folder that holds the images", data, dataset, source)
+    refuses(r"source: no such folder; give the folder that contains the images", data, dataset, source)
     source.write_text("")
     refuses(r"source: a file, not a folder", data, dataset, source)
 
@@ -742,7 +742,7 @@ def test_never_writes_into_the_source(source, faces, place):
     write_tree(source, ["train/happy/1.png", "train/sad/2.png"], faces)
     before = digest(source)
     refuses(
-        r"lies in the source folder .* Choose a folder outside it, such as -d data/folders",
+        r"is inside the source folder .* choose a folder outside it, such as -d data/folders",
         source / place,
         "folders",
         source,
@@ -759,10 +759,10 @@ def test_source_within_the_folder_is_allowed(tmp_path, faces):
 @pytest.mark.parametrize(
     ("dataset", "classes", "match"),
     [
-        ("fer", None, r"unknown dataset 'fer'. Name one of affectnet, rafdb, folders"),
-        ("affectnet", 6, r"6 classes are no choice for affectnet, expected 7 or 8"),
-        ("rafdb", 8, r"8 classes are no choice for rafdb, expected 7"),
-        ("folders", 7, r"7 classes are no choice for folders, expected none: its folders decide"),
+        ("fer", None, r"unknown dataset 'fer'; choose one of affectnet, rafdb, folders"),
+        ("affectnet", 6, r"6 classes are not available for affectnet, expected 7 or 8"),
+        ("rafdb", 8, r"8 classes are not available for rafdb, expected 7"),
+        ("folders", 7, r"7 classes are not available for folders, expected none: its folders decide"),
     ],
 )
 def test_unknown_dataset_or_classes(source, data, dataset, classes, match):
@@ -815,7 +815,7 @@ def test_images_gone_since(rafdb, data):
     (rafdb / "Image/aligned/train_00003_aligned.jpg").unlink()
     with pytest.raises(
         DataError,
-        match=r"1 of 35 images are gone, the first: /.*00003_aligned.jpg. Put them back, or run",
+        match=r"1 of 35 images are missing, the first: /.*00003_aligned.jpg; put them back, or run",
     ):
         read_manifest(data)
 

@@ -208,7 +208,7 @@ def test_class_folders_that_merge_the_tests_warn(tmp_path):
         "test": 10,
     }
     assert (
-        "10 images of the test folder don't say whether they are PublicTest or PrivateTest"
+        "10 images of the test folder are not marked as PublicTest or PrivateTest"
         in summary["warnings"][0]
     )
     assert "Warning: 10 images" in format_summary(summary)

@@ -62,22 +62,22 @@ def refuses(folder, match):
 def test_no_folder(tmp_path):
     refuses(
         tmp_path / "nowhere",
-        r"nowhere: no such folder. Run set-up first: python main.py -s True -d",
+        r"nowhere: no such folder; run set-up first: python main.py setup -d",
     )
 
 
 def test_no_dataset(tmp_path):
-    refuses(tmp_path, r"no dataset in it \(no manifest.csv\). Run set-up")
+    refuses(tmp_path, r"no dataset in it \(no manifest.csv\); run set-up")
 
 
 def test_half_finished(tmp_path):
     (tmp_path / ".setup-123").mkdir()
-    refuses(tmp_path, r"half-finished set-up")
+    refuses(tmp_path, r"an unfinished set-up")
 
 
 def test_manifest_lost(data):
     (data / "manifest.csv").unlink()
-    refuses(data, r"half-finished set-up")
+    refuses(data, r"an unfinished set-up")
 
 
 def test_wrong_header(data):
@@ -133,7 +133,7 @@ def test_images_gone(data):
     assert manifest.missing_images() == manifest.table["path"][:3].tolist()
     refuses(
         data,
-        r"manifest.csv: 3 of 20 images are gone, the first: .*icml_face_data-00000.png. Run set-up again",
+        r"manifest.csv: 3 of 20 images are missing, the first: .*icml_face_data-00000.png; run set-up again",
     )
 
 

@@ -152,7 +152,7 @@ def test_killed_half_way_looks_unfinished_and_the_next_clears_up(data, moment):
     process.wait()
     process.stdout.close()
     assert list(data.glob(".setup-*"))
-    with pytest.raises(DataError, match=r"half-finished set-up.*Run set-up"):
+    with pytest.raises(DataError, match=r"an unfinished set-up.*run set-up"):
         read_manifest(data)
     summary = set_up(data, progress=False)
     assert len(read_manifest(data).table) == 64
