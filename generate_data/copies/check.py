@@ -6,10 +6,8 @@ are band-passed first; a part of one is resized and moved over the other, coarse
 that leaves doubt.
 """
 
-import io
-import signal
-import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
@@ -23,6 +21,7 @@ DOUBT = 0.84  # coarse correlation below which a pair is dropped
 SURE = 0.92  # and from which it is taken: the fine one was never below THRESHOLD then
 THRESHOLD = 0.92  # fine correlation from which it is taken
 PIECE = 64  # pairs at once
+WORKERS = 2
 
 
 def _detail(image: np.ndarray) -> np.ndarray:
@@ -129,37 +128,25 @@ def check_pairs(
     """
     if not len(pairs):
         return np.zeros(0, np.float32)
-    used, places = np.unique(pairs, return_inverse=True)
+    used, positions = np.unique(pairs, return_inverse=True)
     halves = _half_detail(images[used])
-    places = places.reshape(pairs.shape)
-    order = np.argsort(places[:, 1], kind="stable")
+    positions = positions.reshape(pairs.shape)
+    order = np.argsort(positions[:, 1], kind="stable")
     resizing = _resizing()
-    scores = np.zeros(len(pairs), np.float32)
 
-    for start in range(0, len(pairs), PIECE):
-        piece = order[start : start + PIECE]
-        coarse, best = _coarse(halves, places[piece], resizing)
+    def score_piece(piece: np.ndarray) -> np.ndarray:
+        coarse, best = _coarse(halves, positions[piece], resizing)
         for index in np.flatnonzero((coarse >= DOUBT) & (coarse < SURE)):
             first, second = (_detail(images[image]) for image in pairs[piece[index]])
             coarse[index] = _fine(first, second, best[index])
-        scores[piece] = coarse
         progress(len(piece) / len(pairs))
+        return coarse
 
+    scores = np.zeros(len(pairs), np.float32)
+    pieces = [order[start : start + PIECE] for start in range(0, len(pairs), PIECE)]
+    pool = ThreadPoolExecutor(WORKERS)
+    try:
+        scores[order] = np.concatenate(list(pool.map(score_piece, pieces)))
+    finally:
+        pool.shutdown(cancel_futures=True)  # an interrupted set-up ends at once
     return scores
-
-
-def main() -> None:
-    """As a process of its own, see `copy_helper`: images and pairs from stdin, scores to stdout."""
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # Ctrl-C is for the program that waits for this one
-    cv2.setNumThreads(1)
-    images, pairs = (
-        np.load(io.BytesIO(sys.stdin.buffer.read(int(sys.stdin.buffer.readline()))))
-        for _ in range(2)
-    )
-    np.save(sys.stdout.buffer, check_pairs(images, pairs))
-
-
-if __name__ == "__main__":
-    main()

@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from generate_data.copies.candidates import candidate_pairs
-from generate_data.copies.check import THRESHOLD
-from generate_data.copies.check_process import CheckProcess
+from generate_data.copies.check import THRESHOLD, check_pairs
 
 CANDIDATE_SHARE = 0.5  # of the time that the search takes
 
@@ -146,19 +145,11 @@ def find_copies(
             hashlib.sha256(image).digest() for image in np.ascontiguousarray(images)
         )
     unique = np.flatnonzero(first == np.arange(len(images)))
-    helper = CheckProcess(len(unique))
-    try:
-        with _one_blas_thread():
-            pairs = unique[
-                candidate_pairs(
-                    images, unique, seed, lambda share: progress(share * CANDIDATE_SHARE)
-                )
-            ]
-            scores = helper.check_pairs(
-                images, pairs, lambda share: progress(share * (1 - CANDIDATE_SHARE))
-            )
-    finally:
-        helper.close()
+    with _one_blas_thread():
+        pairs = unique[
+            candidate_pairs(images, unique, seed, lambda share: progress(share * CANDIDATE_SHARE))
+        ]
+        scores = check_pairs(images, pairs, lambda share: progress(share * (1 - CANDIDATE_SHARE)))
     near = scores >= THRESHOLD
     return Copies(first, pairs[near], scores[near])
 

@@ -125,9 +125,6 @@ def read_csv(
     """
     packets: list[list] = []
     images = _Images(file.size // (2 * PIXELS) + 1)  # a pixel is a digit and a space at least
-    np.empty(
-        30 << 20, np.uint8
-    )  # taken and given back: from now on, C's allocator keeps as much for the next packets
     with opened(file) as stream:
         stream.readline()
         start = 0
