@@ -1,8 +1,8 @@
 """Pairs of images that may be copies of each other: a fast, generous first look.
 
 Comparing all pairs of 35,887 faces at every small shift takes minutes. Two things make it a second: a descriptor of 35
-numbers for each image, and an index of cells, so that each image is compared with its own neighbourhood only. What it lets
-through, `copy_check` looks at properly. docs/copies.md says how the constants were chosen, and what they cost and find.
+numbers for each image, and an index of cells, so that each image is compared with its own neighbourhood only. The module
+`check` then compares each candidate pair in detail. docs/copies.md says how the constants were chosen, and what they cost and find.
 """
 
 from collections.abc import Callable
@@ -69,7 +69,7 @@ def _describe(
 class _Index:
     """Descriptors sorted into cells around some of them."""
 
-    def __init__(self, descriptors: np.ndarray, seed: int):
+    def __init__(self, descriptors: np.ndarray, seed: int) -> None:
         count = len(descriptors)
         cells = max(1, min(CELLS, count // 64))
         anchors = np.random.default_rng(seed).choice(count, cells, replace=False)

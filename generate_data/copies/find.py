@@ -23,7 +23,7 @@ class Copies:
     Args:
         first: int64 (n,), the first image with the very same pixels; an image without one is its own.
         near: int64 (pairs, 2), first images of each pair of near copies, the smaller index first.
-        scores: float32 (pairs,), how alike they are; from `copy_check.THRESHOLD` to 1.
+        scores: float32 (pairs,), how alike they are; from `check.THRESHOLD` to 1.
     """
 
     first: np.ndarray
@@ -40,9 +40,9 @@ class Copies:
                 index = root[index]
             return index
 
-        for one, other in self.near.tolist():
-            one, other = find(one), find(other)
-            root[max(one, other)] = min(one, other)
+        for first, second in self.near.tolist():
+            roots = find(first), find(second)
+            root[max(roots)] = min(roots)
         for index in np.flatnonzero(root != np.arange(len(root))).tolist():
             root[index] = find(index)
         return root
@@ -154,8 +154,8 @@ def find_copies(
     return Copies(first, pairs[near], scores[near])
 
 
-def _one_blas_thread():
-    """The search runs threads of its own on small matrices, which those of the matrix library would only hold up."""
+def _one_blas_thread() -> contextlib.AbstractContextManager:
+    """One thread for the matrix library: the search has threads already, and its matrices are small."""
     try:
         from threadpoolctl import threadpool_limits
     except ImportError:  # slower, not wrong

@@ -99,7 +99,10 @@ def folder_name(names: list[str], images: np.ndarray) -> str:
 
 
 def remove_leftovers(folder: Path, keep: str | None = None) -> None:
-    """Removes the work folders of killed set-ups and, with `keep`, the image folders of earlier datasets except that."""
+    """Removes what killed set-ups left.
+
+    With `keep`, the image folders of earlier datasets are removed too, except that one.
+    """
     for path in folder.glob(WORK_FOLDER + "*"):
         shutil.rmtree(path, ignore_errors=True)
     for path in folder.glob("images-*"):

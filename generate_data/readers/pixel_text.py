@@ -17,7 +17,8 @@ def parse_lines(raw: bytes) -> tuple[np.ndarray, list[list[bytes]]] | None:
         raw: lines, each with its line end.
 
     Returns:
-        uint8 array (lines, 48, 48) and the other fields of each line, or None if any line has another notation.
+        uint8 array (lines, 48, 48) and the other fields of each line, or None if any line has
+        another notation.
     """
     fields = [line.split(b",") for line in raw.split(b"\n")[:-1]]
     images = _parse_pixels([line.pop() for line in fields])
@@ -25,7 +26,7 @@ def parse_lines(raw: bytes) -> tuple[np.ndarray, list[list[bytes]]] | None:
 
 
 def _parse_pixels(texts: list[bytes]) -> np.ndarray | None:
-    """uint8 (texts, 48, 48), or None unless each is 2,304 numbers of 1 to 3 digits with one space between them."""
+    """uint8 (texts, 48, 48), or None unless each is 2,304 numbers of 1 to 3 digits, one space apart."""
     raw = np.frombuffer(b" ".join([*texts, b""]), np.uint8)
     is_digit = raw != _SPACE
     ends = np.flatnonzero(~is_digit)
