@@ -53,7 +53,10 @@ def _blocks(images: np.ndarray) -> np.ndarray:
 def _describe(
     blocks: np.ndarray, view: tuple[int, int, int], spread: np.ndarray | None = None
 ) -> np.ndarray:
-    """(n, 35) descriptors of one window; with a spread of length 1, every frequency equally important; about 0 if blank."""
+    """(n, 35) descriptors of one window, about 0 for a blank one.
+
+    With a spread, all frequencies count alike and each descriptor has length 1.
+    """
     top, left, side = view
     transform = _transform(side) / (1 if spread is None else spread)
     descriptors = np.empty((len(blocks), transform.shape[1]), np.float32)
@@ -80,7 +83,10 @@ class _Index:
         self.members = descriptors[self.order]
 
     def search(self, queries: np.ndarray) -> np.ndarray:
-        """Keys smaller * n + larger of the pairs (query, member) above the threshold, but for those of an image with itself."""
+        """Keys smaller * n + larger of the pairs (query, member) above the threshold.
+
+        Pairs of an image with itself are left out.
+        """
         nearness = self.anchors @ queries.T
         nearness -= nearness.max(axis=0) - MARGIN
         memory = (

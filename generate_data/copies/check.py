@@ -1,9 +1,9 @@
 """Are two images the same photo? Their fine detail correlated at the best shift and zoom.
 
-Faces resemble each other in their broad light and shade: two different people reach a correlation of 0.9 there. Without the
-broad part, different photos stay below 0.9 while re-encoded, brightened, shifted and cropped copies stay above. So images
-are band-passed first; a part of one is resized and moved over the other, coarsely at half size for all pairs, then finely where
-that leaves doubt.
+Faces resemble each other in their low frequencies: two different people reach a correlation of 0.9
+there. Without them, different photos stay below 0.9, while re-encoded, brightened, shifted and
+cropped copies stay above. So images are band-passed first. Then a part of one image is resized and
+moved over the other: at half size for all pairs, at full size where the result is uncertain.
 """
 
 from collections.abc import Callable
@@ -83,7 +83,10 @@ def _patches(halves: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _coarse(
     halves: np.ndarray, pairs: np.ndarray, resizing: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(pairs,) best correlation and where it was reached, as an index into (zooms, places); pairs sorted by the second."""
+    """(pairs,) best correlation and where it was reached, as an index into (zooms, places).
+
+    The pairs must be sorted by their second image.
+    """
     seconds, starts = np.unique(pairs[:, 1], return_index=True)
     patches, lengths = _patches(halves[seconds])
     templates = _templates(halves[pairs[:, 0]], resizing)
@@ -124,7 +127,8 @@ def check_pairs(
         progress: called with the share of the work done since the last call.
 
     Returns:
-        float32 (pairs,) scores; a pair is a near copy from THRESHOLD on. What is clearly different keeps a coarse score.
+        float32 (pairs,) scores; a pair is a near copy from THRESHOLD on. Clearly different pairs
+        keep the coarse score.
     """
     if not len(pairs):
         return np.zeros(0, np.float32)
