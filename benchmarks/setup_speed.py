@@ -44,7 +44,7 @@ OURS = """
 import sys
 
 sys.path.insert(0, sys.argv.pop())
-from generate_data.setup import set_up
+from generate_data.setup_fer2013 import set_up
 
 set_up(sys.argv[2], source=sys.argv[1], progress=False)
 """

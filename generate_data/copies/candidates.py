@@ -1,8 +1,8 @@
 """Pairs of images that may be copies of each other: a fast, generous first look.
 
 Comparing all pairs of 35,887 faces at every small shift takes minutes. Two things make it a second: a descriptor of 35
-numbers for each image, and an index of cells, so that each image is compared with its own neighbourhood only. What it lets
-through, `copy_check` looks at properly. docs/copies.md says how the constants were chosen, and what they cost and find.
+numbers for each image, and an index of cells, so that each image is compared with its own neighbourhood only. The module
+`check` then compares each candidate pair in detail. docs/copies.md says how the constants were chosen, and what they cost and find.
 """
 
 from collections.abc import Callable
@@ -53,7 +53,10 @@ def _blocks(images: np.ndarray) -> np.ndarray:
 def _describe(
     blocks: np.ndarray, view: tuple[int, int, int], spread: np.ndarray | None = None
 ) -> np.ndarray:
-    """(n, 35) descriptors of one window; with a spread of length 1, every frequency equally important; about 0 if blank."""
+    """(n, 35) descriptors of one window, about 0 for a blank one.
+
+    With a spread, all frequencies count alike and each descriptor has length 1.
+    """
     top, left, side = view
     transform = _transform(side) / (1 if spread is None else spread)
     descriptors = np.empty((len(blocks), transform.shape[1]), np.float32)
@@ -69,7 +72,7 @@ def _describe(
 class _Index:
     """Descriptors sorted into cells around some of them."""
 
-    def __init__(self, descriptors: np.ndarray, seed: int):
+    def __init__(self, descriptors: np.ndarray, seed: int) -> None:
         count = len(descriptors)
         cells = max(1, min(CELLS, count // 64))
         anchors = np.random.default_rng(seed).choice(count, cells, replace=False)
@@ -80,7 +83,10 @@ class _Index:
         self.members = descriptors[self.order]
 
     def search(self, queries: np.ndarray) -> np.ndarray:
-        """Keys smaller * n + larger of the pairs (query, member) above the threshold, but for those of an image with itself."""
+        """Keys smaller * n + larger of the pairs (query, member) above the threshold.
+
+        Pairs of an image with itself are left out.
+        """
         nearness = self.anchors @ queries.T
         nearness -= nearness.max(axis=0) - MARGIN
         memory = (

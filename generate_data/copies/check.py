@@ -1,15 +1,13 @@
 """Are two images the same photo? Their fine detail correlated at the best shift and zoom.
 
-Faces resemble each other in their broad light and shade: two different people reach a correlation of 0.9 there. Without the
-broad part, different photos stay below 0.9 while re-encoded, brightened, shifted and cropped copies stay above. So images
-are band-passed first; a part of one is resized and moved over the other, coarsely at half size for all pairs, then finely where
-that leaves doubt.
+Faces resemble each other in their low frequencies: two different people reach a correlation of 0.9
+there. Without them, different photos stay below 0.9, while re-encoded, brightened, shifted and
+cropped copies stay above. So images are band-passed first. Then a part of one image is resized and
+moved over the other: at half size for all pairs, at full size where the result is uncertain.
 """
 
-import io
-import signal
-import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
@@ -23,6 +21,7 @@ DOUBT = 0.84  # coarse correlation below which a pair is dropped
 SURE = 0.92  # and from which it is taken: the fine one was never below THRESHOLD then
 THRESHOLD = 0.92  # fine correlation from which it is taken
 PIECE = 64  # pairs at once
+WORKERS = 2
 
 
 def _detail(image: np.ndarray) -> np.ndarray:
@@ -84,7 +83,10 @@ def _patches(halves: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _coarse(
     halves: np.ndarray, pairs: np.ndarray, resizing: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(pairs,) best correlation and where it was reached, as an index into (zooms, places); pairs sorted by the second."""
+    """(pairs,) best correlation and where it was reached, as an index into (zooms, places).
+
+    The pairs must be sorted by their second image.
+    """
     seconds, starts = np.unique(pairs[:, 1], return_index=True)
     patches, lengths = _patches(halves[seconds])
     templates = _templates(halves[pairs[:, 0]], resizing)
@@ -125,41 +127,30 @@ def check_pairs(
         progress: called with the share of the work done since the last call.
 
     Returns:
-        float32 (pairs,) scores; a pair is a near copy from THRESHOLD on. What is clearly different keeps a coarse score.
+        float32 (pairs,) scores; a pair is a near copy from THRESHOLD on. Clearly different pairs
+        keep the coarse score.
     """
     if not len(pairs):
         return np.zeros(0, np.float32)
-    used, places = np.unique(pairs, return_inverse=True)
+    used, positions = np.unique(pairs, return_inverse=True)
     halves = _half_detail(images[used])
-    places = places.reshape(pairs.shape)
-    order = np.argsort(places[:, 1], kind="stable")
+    positions = positions.reshape(pairs.shape)
+    order = np.argsort(positions[:, 1], kind="stable")
     resizing = _resizing()
-    scores = np.zeros(len(pairs), np.float32)
 
-    for start in range(0, len(pairs), PIECE):
-        piece = order[start : start + PIECE]
-        coarse, best = _coarse(halves, places[piece], resizing)
+    def score_piece(piece: np.ndarray) -> np.ndarray:
+        coarse, best = _coarse(halves, positions[piece], resizing)
         for index in np.flatnonzero((coarse >= DOUBT) & (coarse < SURE)):
             first, second = (_detail(images[image]) for image in pairs[piece[index]])
             coarse[index] = _fine(first, second, best[index])
-        scores[piece] = coarse
         progress(len(piece) / len(pairs))
+        return coarse
 
+    scores = np.zeros(len(pairs), np.float32)
+    pieces = [order[start : start + PIECE] for start in range(0, len(pairs), PIECE)]
+    pool = ThreadPoolExecutor(WORKERS)
+    try:
+        scores[order] = np.concatenate(list(pool.map(score_piece, pieces)))
+    finally:
+        pool.shutdown(cancel_futures=True)  # an interrupted set-up ends at once
     return scores
-
-
-def main() -> None:
-    """As a process of its own, see `copy_helper`: images and pairs from stdin, scores to stdout."""
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # Ctrl-C is for the program that waits for this one
-    cv2.setNumThreads(1)
-    images, pairs = (
-        np.load(io.BytesIO(sys.stdin.buffer.read(int(sys.stdin.buffer.readline()))))
-        for _ in range(2)
-    )
-    np.save(sys.stdout.buffer, check_pairs(images, pairs))
-
-
-if __name__ == "__main__":
-    main()

@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from generate_data.copies.candidates import candidate_pairs
-from generate_data.copies.check import THRESHOLD
-from generate_data.copies.check_process import CheckProcess
+from generate_data.copies.check import THRESHOLD, check_pairs
 
 CANDIDATE_SHARE = 0.5  # of the time that the search takes
 
@@ -24,7 +23,7 @@ class Copies:
     Args:
         first: int64 (n,), the first image with the very same pixels; an image without one is its own.
         near: int64 (pairs, 2), first images of each pair of near copies, the smaller index first.
-        scores: float32 (pairs,), how alike they are; from `copy_check.THRESHOLD` to 1.
+        scores: float32 (pairs,), how alike they are; from `check.THRESHOLD` to 1.
     """
 
     first: np.ndarray
@@ -41,9 +40,9 @@ class Copies:
                 index = root[index]
             return index
 
-        for one, other in self.near.tolist():
-            one, other = find(one), find(other)
-            root[max(one, other)] = min(one, other)
+        for first, second in self.near.tolist():
+            roots = find(first), find(second)
+            root[max(roots)] = min(roots)
         for index in np.flatnonzero(root != np.arange(len(root))).tolist():
             root[index] = find(index)
         return root
@@ -146,25 +145,17 @@ def find_copies(
             hashlib.sha256(image).digest() for image in np.ascontiguousarray(images)
         )
     unique = np.flatnonzero(first == np.arange(len(images)))
-    helper = CheckProcess(len(unique))
-    try:
-        with _one_blas_thread():
-            pairs = unique[
-                candidate_pairs(
-                    images, unique, seed, lambda share: progress(share * CANDIDATE_SHARE)
-                )
-            ]
-            scores = helper.check_pairs(
-                images, pairs, lambda share: progress(share * (1 - CANDIDATE_SHARE))
-            )
-    finally:
-        helper.close()
+    with _one_blas_thread():
+        pairs = unique[
+            candidate_pairs(images, unique, seed, lambda share: progress(share * CANDIDATE_SHARE))
+        ]
+        scores = check_pairs(images, pairs, lambda share: progress(share * (1 - CANDIDATE_SHARE)))
     near = scores >= THRESHOLD
     return Copies(first, pairs[near], scores[near])
 
 
-def _one_blas_thread():
-    """The search runs threads of its own on small matrices, which those of the matrix library would only hold up."""
+def _one_blas_thread() -> contextlib.AbstractContextManager:
+    """One thread for the matrix library: the search has threads already, and its matrices are small."""
     try:
         from threadpoolctl import threadpool_limits
     except ImportError:  # slower, not wrong

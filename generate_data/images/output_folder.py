@@ -1,143 +1,110 @@
-"""The folder of images of a dataset: written aside, named after its content, put in place whole."""
+"""The image folder of a dataset: written to a work folder, named by a hash, renamed when it is complete."""
 
-import contextlib
 import hashlib
 import os
-import queue
 import re
 import shutil
-import subprocess
-import sys
-import threading
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
-from generate_data.images import png_writer
-from generate_data.images.png import encode_png, png_rows
+from generate_data.errors import DataError
+from generate_data.images.png import encode_png, read_image
 from generate_data.manifest import WORK_FOLDER
 
-PIECE = 512  # images sent at once
-WRITER = Path(png_writer.__file__)
-_OURS = re.compile(r"images-[0-9a-f]{12}")
+_IMAGE_FOLDER = re.compile(r"images-[0-9a-f]{12}")
 
 
 class ImageFolder:
-    """Writes images as they come, in a process of its own.
+    """Writes images in threads while the caller reads more of them.
 
-    Where a dataset lies already, it may be of the same images, so they are kept until that is known.
+    If the dataset's folder already has images, they may be the same. Nothing is written until that is known.
 
     Args:
         folder: the dataset's folder.
-        work: a folder on the same disk, for the unfinished.
-        progress: called with the number of images taken since the last call.
+        work: an existing folder on the same disk, for unfinished files.
+        progress: called with the number of images written since the last call, from any thread.
     """
 
-    def __init__(self, folder: Path, work: Path, progress: Callable[[int], None]):
+    def __init__(self, folder: Path, work: Path, progress: Callable[[int], None]) -> None:
         self.folder, self.work, self.progress = folder, work / "images", progress
-        self.names: list[str] = []
-        self.images: list[np.ndarray] = []
-        self.waiting = any(folder.glob("images-*"))
-        self.process: subprocess.Popen | None = None
-        self.queue: queue.SimpleQueue = queue.SimpleQueue()
-        self.feeder = threading.Thread(target=self._feed, daemon=True)
+        self.work.mkdir()
+        self.batches: list[tuple[list[str], np.ndarray]] = []
+        self.write_later = any(folder.glob("images-*"))
+        self.pool = ThreadPoolExecutor(min(8, os.cpu_count() or 1), thread_name_prefix="write")
+        self.jobs: list[Future[None]] = []
 
     def add(self, names: list[str], images: np.ndarray) -> None:
-        """Takes uint8 (n, height, width) images to write under these names."""
-        self.names += names
-        self.images.append(images)
-        if len(self.names) >= PIECE and not self.waiting:
-            self._send()
+        """Accepts uint8 (n, height, width) images to write under these file names."""
+        if self.write_later:
+            self.batches.append((names, images))
+        else:
+            self.jobs.append(self.pool.submit(self._write, names, images))
 
-    def _send(self) -> None:
-        if self.process is None:
-            self.work.mkdir()
-            command = [sys.executable, "-I", "-S", str(WRITER), str(self.work)]
-            self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-            self.feeder.start()
-        if self.names:
-            self.queue.put((self.names, self.images))
-        self.names, self.images = [], []
-
-    def _feed(self) -> None:
-        """Runs in a thread: the process takes what it gets at its own pace."""
-        try:
-            while (piece := self.queue.get()) is not None:
-                names, images = piece[0], np.concatenate(piece[1])
-                self.process.stdin.write(
-                    png_writer.packet(names, *images.shape[1:], png_rows(images))
-                )
-                self.progress(len(names))
-        except OSError:
-            pass  # the process ended early; `check` says why
-        finally:
-            with contextlib.suppress(OSError):
-                self.process.stdin.close()
+    def _write(self, names: list[str], images: np.ndarray) -> None:
+        for name, image in zip(names, images, strict=True):
+            (self.work / name).write_bytes(encode_png(image))
+        self.progress(len(names))
 
     def check(self) -> None:
-        """Raises the OSError that ended the process early, if one did."""
-        if self.process is not None and self.process.poll():
-            number = self.process.stdout.read().strip()
-            number = int(number) if number.isdigit() else 0
-            raise OSError(
-                number,
-                os.strerror(number) if number else "images could not be written",
-                str(self.folder),
-            )
+        """Raises the first OSError of the writes that have ended so far."""
+        for job in self.jobs:
+            if job.done():
+                job.result()
 
     def finish(self, name: str) -> None:
-        """Waits for the last image and puts the folder in place, under its name.
+        """Waits for the last image, then renames the folder to its final name.
 
         Raises:
             OSError: an image could not be written.
         """
         target = self.folder / name
-        if self.waiting and self._is_there(target):
-            return
-        self._send()
-        self.queue.put(None)
-        self.feeder.join()
-        self.process.wait()
-        self.check()
-        if target.exists():  # of the same images, some lost or changed
+        if self.write_later:
+            if target.is_dir() and all(self.pool.map(self._is_written, self._batches_in(target))):
+                return
+            self.write_later = False
+            for names, images in self.batches:
+                self.add(names, images)
+        for job in self.jobs:
+            job.result()
+        if target.exists():  # the same images, some lost or changed
             target.rename(self.work.with_name("old"))
         self.work.rename(target)
 
-    def _is_there(self, target: Path) -> bool:
-        images = (image for piece in self.images for image in piece)
-        return target.is_dir() and all(
-            _holds(target / name, image) for name, image in zip(self.names, images, strict=True)
-        )
+    def _batches_in(self, target: Path) -> list[tuple[list[Path], np.ndarray]]:
+        return [([target / name for name in names], images) for names, images in self.batches]
+
+    @staticmethod
+    def _is_written(batch: tuple[list[Path], np.ndarray]) -> bool:
+        """Whether each file holds the pixels of its image."""
+        try:
+            return all(
+                np.array_equal(read_image(path), image) for path, image in zip(*batch, strict=True)
+            )
+        except DataError:
+            return False
 
     def stop(self) -> None:
-        """Ends the process, finished or not."""
-        if self.process is not None:
-            self.queue.put(None)
-            self.process.kill()
-            self.process.wait()
-            self.feeder.join()
-            self.process.stdout.close()
-
-
-def _holds(path: Path, image: np.ndarray) -> bool:
-    try:
-        return path.read_bytes() == encode_png(image)
-    except OSError:
-        return False
+        """Ends the threads; writes that have not started are dropped."""
+        self.pool.shutdown(cancel_futures=True)
 
 
 def folder_name(names: list[str], images: np.ndarray) -> str:
-    """The same name for the same images under the same names, another one for others."""
+    """The name of the image folder: a hash of file names and pixels."""
     content = hashlib.sha256("\n".join(names).encode())
     content.update(np.ascontiguousarray(images))
     return f"images-{content.hexdigest()[:12]}"
 
 
 def remove_leftovers(folder: Path, keep: str | None = None) -> None:
-    """Removes what killed set-ups left, and with `keep` the image folders of earlier datasets but that one."""
+    """Removes what killed set-ups left.
+
+    With `keep`, the image folders of earlier datasets are removed too, except that one.
+    """
     for path in folder.glob(WORK_FOLDER + "*"):
         shutil.rmtree(path, ignore_errors=True)
     for path in folder.glob("images-*"):
-        if keep is not None and path.name != keep and _OURS.fullmatch(path.name):
+        if keep is not None and path.name != keep and _IMAGE_FOLDER.fullmatch(path.name):
             shutil.rmtree(path, ignore_errors=True)

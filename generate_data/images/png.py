@@ -6,28 +6,19 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import cv2
 import numpy as np
+from tqdm import tqdm
 
 from generate_data.errors import DataError
-from generate_data.images import png_writer
-
-
-def png_rows(images: np.ndarray) -> bytes:
-    """The rows of uint8 (n, height, width) images as a PNG file has them: each after the number of its filter, 0."""
-    count, height, width = images.shape
-    rows = np.zeros((count, height, width + 1), np.uint8)
-    rows[:, :, 1:] = images
-    return rows.tobytes()
 
 
 def encode_png(image: np.ndarray) -> bytes:
-    """The bytes of an 8-bit gray PNG, without compression, of a uint8 (height, width) image."""
-    return png_writer.encode(png_rows(image[None]), *image.shape)
+    """The bytes of an 8-bit gray PNG of a uint8 (height, width) image.
 
-
-def write_png(path: str | Path, image: np.ndarray) -> None:
-    """Writes a gray image as a new file. Raises OSError when it exists, or the disk is full."""
-    png_writer.write(path, encode_png(image))
+    Stored without compression: a 48x48 face takes 2.4 KB instead of 1.8 KB, and both fill one 4 KB disk block.
+    """
+    return cv2.imencode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, 0])[1].tobytes()
 
 
 def read_image(path: str | Path, gray: bool = False) -> np.ndarray:
@@ -36,8 +27,6 @@ def read_image(path: str | Path, gray: bool = False) -> np.ndarray:
     Raises:
         DataError: the file is missing, or no image.
     """
-    import cv2
-
     try:
         data = Path(path).read_bytes()
     except FileNotFoundError:
@@ -80,8 +69,6 @@ def load_images(
         >>> manifest = read_manifest("data")
         >>> images = load_images([manifest.folder / path for path in manifest.split("val")["path"]])
     """
-    from tqdm import tqdm
-
     if len(paths) == 0:
         return np.zeros((0, 0, 0, 1), np.uint8)
     first = read_image(paths[0])

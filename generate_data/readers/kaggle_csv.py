@@ -120,11 +120,8 @@ def read_csv(
         DataError: the file or its archive cannot be read to its end.
     """
     packets: list[list] = []
-    images = _GrowingImages(
-        file.size // (2 * PIXELS) + 1
-    )  # a pixel is a digit and a space at least
-    # Allocated and freed: the C allocator then keeps this memory for the next packets.
-    np.empty(30 << 20, np.uint8)
+    # A pixel is a digit and a space at least.
+    images = _GrowingImages(file.size // (2 * PIXELS) + 1)
     with open_csv(file) as stream:
         stream.readline()
         start = 0

@@ -24,7 +24,7 @@ _ROWS = np.arange(SIZE, dtype=np.float32) + 0.5
 class Identity:
     """What stays when the expression goes: shape, tones (0..255), hair, age; lengths in face coordinates."""
 
-    def __init__(self, rng: np.random.Generator):
+    def __init__(self, rng: np.random.Generator) -> None:
         self.skin = rng.uniform(85.0, 215.0)
         self.hair = rng.uniform(12.0, 75.0) if rng.random() < 0.75 else rng.uniform(75.0, 210.0)
         self.width = rng.uniform(0.68, 0.84)
@@ -53,7 +53,7 @@ class Identity:
 class Pose:
     """Where the head is: turns face coordinates, shape (points, 2), into pixels of the 48x48 image."""
 
-    def __init__(self, rng: np.random.Generator):
+    def __init__(self, rng: np.random.Generator) -> None:
         yaw, pitch, roll = np.clip(rng.normal(0.0, [0.22, 0.13, 0.11]), -0.55, 0.55)
         self.cos_sin = np.cos(yaw), np.sin(yaw), np.cos(pitch), np.sin(pitch)
         self.yaw = yaw
@@ -86,23 +86,23 @@ class Pose:
 class Sketch:
     """A large canvas for polygons, and a list of soft blobs that multiply the small image at the end."""
 
-    def __init__(self, pose: Pose, background: float):
+    def __init__(self, pose: Pose, background: float) -> None:
         self.pose = pose
         side = SIZE * OVERSAMPLING
         self.canvas = np.full((side, side), np.uint8(background))
         self.blobs: list[np.ndarray] = []
 
-    def _fixed(self, points: np.ndarray, **where) -> np.ndarray:
+    def _fixed(self, points: np.ndarray, **where: float) -> np.ndarray:
         large = self.pose.place(points, **where) * (OVERSAMPLING << _FIXED_POINT_BITS)
         return np.rint(large).astype(np.int32)
 
-    def fill(self, points: np.ndarray, tone: float, **where) -> None:
+    def fill(self, points: np.ndarray, tone: float, **where: float) -> None:
         tone = float(min(max(tone, 0.0), 255.0))
         cv2.fillPoly(
             self.canvas, [self._fixed(points, **where)], tone, cv2.LINE_AA, _FIXED_POINT_BITS
         )
 
-    def line(self, points: np.ndarray, tone: float, width: float, **where) -> None:
+    def line(self, points: np.ndarray, tone: float, width: float, **where: float) -> None:
         """`width` is in pixels of the small image."""
         thickness = max(1, round(width * OVERSAMPLING))
         tone = float(min(max(tone, 0.0), 255.0))
@@ -110,7 +110,7 @@ class Sketch:
         cv2.polylines(self.canvas, [fixed], False, tone, thickness, cv2.LINE_AA, _FIXED_POINT_BITS)
 
     def ellipse(
-        self, centre: tuple[float, float], radii: tuple[float, float], tone: float, **where
+        self, centre: tuple[float, float], radii: tuple[float, float], tone: float, **where: float
     ) -> None:
         self.fill(_CIRCLE * radii + centre, tone, **where)
 

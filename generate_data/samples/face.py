@@ -1,6 +1,6 @@
 """The face itself: how each facial action unit moves brows, eyes, nose and mouth.
 
-Drawn in the face coordinates of `sample_canvas`. An action unit's intensity is 0 (absent) to about 1 (extreme).
+Drawn in the face coordinates of `canvas`. An action unit's intensity is 0 (absent) to about 1 (extreme).
 
 Reference: Ekman and Friesen, Facial Action Coding System, 1978, for what each action unit moves.
 """
@@ -400,7 +400,7 @@ def _draw_occlusion(sketch: Sketch, identity: Identity, rng: np.random.Generator
 def render(action_units: Mapping[int, float], rng: np.random.Generator) -> np.ndarray:
     """A face that shows these action units, everything else drawn from `rng`; uint8 of shape (48, 48).
 
-    `action_units` must hold every unit of `sample.ACTION_UNITS`, absent ones as 0.
+    `action_units` must hold every unit of `expressions.ACTION_UNITS`, absent ones as 0.
     """
     au, identity, pose = action_units, Identity(rng), Pose(rng)
     sketch = Sketch(pose, rng.uniform(10.0, 240.0))

@@ -216,7 +216,9 @@ def test_kill_9_and_the_folder_alone_continue_it(here, no_timing):
 def test_ctrl_c_says_how_to_go_on(here, capsys, monkeypatch):
     monkeypatch.setattr("ferkit.training.trainer.Trainer.fit", lambda self: False)
     assert main([*TWO_SEEDS, "--folder", "stopped"]) == 130
-    assert "Resume it with: python main.py compare --folder stopped -d data" in capsys.readouterr().out
+    assert (
+        "Resume it with: python main.py compare --folder stopped -d data" in capsys.readouterr().out
+    )
 
 
 def test_a_failed_run_is_recorded_and_the_rest_goes_on(here, capsys, monkeypatch, no_timing):

@@ -1,12 +1,12 @@
 """Whatever can be wrong with the input gives one DataError that names file and row, and leaves nothing behind."""
 
 import errno
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from generate_data.errors import DataError
-from generate_data.images import output_folder as image_folder
 from generate_data.manifest import read_manifest
 from generate_data.setup_fer2013 import format_summary, set_up
 from tests.support.kaggle_files import (
@@ -285,22 +285,19 @@ def test_unusual_but_right_pixels_are_read(tmp_path):
     ],
 )
 def test_a_disk_that_refuses(tmp_path, monkeypatch, number, match):
-    """The process that writes the images gets an error after ten of them."""
-    writer = tmp_path / "writer.py"
-    writer.write_text(
-        "import os, runpy, sys\n"
-        "real, calls = os.write, []\n"
-        "def write(file, data):\n"
-        "    calls.append(file)\n"
-        f"    if len(calls) > 10: raise OSError({number}, 'refused')\n"
-        "    return real(file, data)\n"
-        "os.write = write\n"
-        f"runpy.run_path({str(image_folder.WRITER)!r}, run_name='__main__')\n"
-    )
-    monkeypatch.setattr(image_folder, "WRITER", writer)
+    """The eleventh image cannot be written."""
+    real, calls = Path.write_bytes, []
+
+    def write_bytes(self, data):
+        calls.append(self)
+        if len(calls) > 10:
+            raise OSError(number, "refused")
+        return real(self, data)
+
     data = tmp_path / "data"
     data.mkdir()
     write_train_csv(data / "train.csv", IMAGES)
+    monkeypatch.setattr(Path, "write_bytes", write_bytes)
     refuses(data, match)
 
 

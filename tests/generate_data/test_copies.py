@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from generate_data.copies import check_process as copy_helper
+from generate_data.copies import check
 from generate_data.copies.check import THRESHOLD, check_pairs
 from generate_data.copies.find import Copies, find_copies
 from generate_data.manifest import read_manifest
@@ -118,18 +118,17 @@ def test_score_is_one_for_the_same_detail_and_low_for_another():
     assert other < 0.7
 
 
-@pytest.mark.parametrize("command", [None, "/bin/false", "/nowhere"])
-def test_a_second_process_changes_nothing_working_or_not(monkeypatch, command):
+@pytest.mark.parametrize("workers", [1, 3])
+def test_the_number_of_threads_and_the_size_of_pieces_change_nothing(monkeypatch, workers):
     altered = np.array([brighter(image) for image in IMAGES[:40]])
     images = np.concatenate([IMAGES, altered])
-    alone = find_copies(images)
-    monkeypatch.setattr(copy_helper, "WORTH_IT", 10)
-    if command:
-        monkeypatch.setattr(copy_helper.sys, "executable", command)
-    together = find_copies(images)
-    assert together.near.tolist() == alone.near.tolist()
-    np.testing.assert_allclose(together.scores, alone.scores, atol=1e-5)
-    assert len(alone.near) >= 38
+    expected = find_copies(images)
+    monkeypatch.setattr(check, "WORKERS", workers)
+    monkeypatch.setattr(check, "PIECE", 7)
+    copies = find_copies(images)
+    assert copies.near.tolist() == expected.near.tolist()
+    np.testing.assert_allclose(copies.scores, expected.scores, atol=1e-5)
+    assert len(expected.near) >= 38
 
 
 def test_groups_join_copies_of_copies():

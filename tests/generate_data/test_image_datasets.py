@@ -504,9 +504,7 @@ def test_one_class_only(source, data, faces):
 
 def test_image_in_no_class_folder(source, data, faces):
     write_tree(source, ["happy/1.png", "sad/2.png", "cover.png"], faces)
-    refuses(
-        r"1 images outside any class folder, the first: .*cover.png", data, "folders", source
-    )
+    refuses(r"1 images outside any class folder, the first: .*cover.png", data, "folders", source)
     assert len(made(data, "folders", source, skip_bad_rows=True)[2]) == 2
 
 
@@ -686,9 +684,7 @@ def test_unreadable_images(rafdb, data):
     )
     assert "\n" not in one
     (rafdb / "Image/aligned/test_00032_aligned.jpg").write_bytes(b"no image")
-    many = refuses(
-        r"2 bad rows; fix them, or drop them with --skip-bad-rows", data, "rafdb", rafdb
-    )
+    many = refuses(r"2 bad rows; fix them, or drop them with --skip-bad-rows", data, "rafdb", rafdb)
     assert len(many.splitlines()) == 3
     summary, manifest, found = made(data, "rafdb", rafdb, skip_bad_rows=True)
     assert len(found) == 33
@@ -732,7 +728,9 @@ def test_only_labels_that_are_left_out(source, data, faces):
 
 @pytest.mark.parametrize("dataset", ["affectnet", "rafdb", "folders"])
 def test_source_missing_or_a_file(source, data, dataset):
-    refuses(r"source: no such folder; give the folder that contains the images", data, dataset, source)
+    refuses(
+        r"source: no such folder; give the folder that contains the images", data, dataset, source
+    )
     source.write_text("")
     refuses(r"source: a file, not a folder", data, dataset, source)
 
@@ -762,7 +760,11 @@ def test_source_within_the_folder_is_allowed(tmp_path, faces):
         ("fer", None, r"unknown dataset 'fer'; choose one of affectnet, rafdb, folders"),
         ("affectnet", 6, r"6 classes are not available for affectnet, expected 7 or 8"),
         ("rafdb", 8, r"8 classes are not available for rafdb, expected 7"),
-        ("folders", 7, r"7 classes are not available for folders, expected none: its folders decide"),
+        (
+            "folders",
+            7,
+            r"7 classes are not available for folders, expected none: its folders decide",
+        ),
     ],
 )
 def test_unknown_dataset_or_classes(source, data, dataset, classes, match):

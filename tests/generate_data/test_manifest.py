@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from generate_data.errors import DataError
-from generate_data.images.png import encode_png, load_images, write_png
+from generate_data.images.png import encode_png, load_images
 from generate_data.manifest import read_manifest
 from generate_data.setup_fer2013 import set_up
 from tests.support.kaggle_files import CLASS_NAMES, smooth_images, usages_for, write_icml_csv
@@ -150,7 +150,7 @@ def test_load_images_keeps_order_and_colour(tmp_path):
     gray = smooth_images(700)
     paths = [tmp_path / f"{index}.png" for index in range(700)]
     for path, image in zip(paths, gray, strict=True):
-        write_png(path, image)
+        path.write_bytes(encode_png(image))
     loaded = load_images(paths[::-1], workers=3)
     assert loaded.dtype == np.uint8
     np.testing.assert_array_equal(loaded[..., 0], gray[::-1])
@@ -178,7 +178,7 @@ def test_load_images_names_the_file(tmp_path):
     images = smooth_images(3)
     paths = [tmp_path / f"{index}.png" for index in range(3)]
     for path, image in zip(paths, images, strict=True):
-        write_png(path, image)
+        path.write_bytes(encode_png(image))
     paths[1].write_bytes(encode_png(images[1][:40]))
     with pytest.raises(
         DataError, match=r"1.png: an image of 48x40 \(gray\), expected 48x48 \(gray\) like .*0.png"
