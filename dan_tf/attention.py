@@ -3,14 +3,13 @@
 from typing import Any
 
 import keras
-import tensorflow as tf
 from keras import initializers, layers, ops
 
 from .kernel_cropping import reachable_taps
 from .normalization import BatchNormalization
 
 
-def _convolution(filters: int, kernel_size: tuple[int, int] | int, name: str) -> Conv2D:
+def _convolution(filters: int, kernel_size: tuple[int, int] | int, name: str) -> layers.Conv2D:
     """Without a bias: the batch norm behind it would take it away again. (The reference has it; it does nothing.)"""
     initializer = initializers.VarianceScaling(
         2.0, mode="fan_out", distribution="untruncated_normal"
@@ -25,7 +24,7 @@ def _convolution(filters: int, kernel_size: tuple[int, int] | int, name: str) ->
     )
 
 
-def _build(layer: Dense | Conv2D, shape: tuple[Any, ...]) -> tuple[Any, ...]:
+def _build(layer: layers.Layer, shape: tuple[Any, ...]) -> tuple[Any, ...]:
     layer.build(shape)
     return layer.compute_output_shape(shape)
 
@@ -65,10 +64,10 @@ class SpatialAttention(layers.Layer):
             self.norms.append(BatchNormalization(name=f"norm_{rows}x{columns}"))
             self.norms[-1].build(_build(self.convolutions[-1], narrow))
 
-    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+    def call(self, inputs: keras.KerasTensor, training: bool = False) -> keras.KerasTensor:
         return inputs * self.attention_map(inputs, training)
 
-    def attention_map(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+    def attention_map(self, inputs: keras.KerasTensor, training: bool = False) -> keras.KerasTensor:
         """The map alone, ``(batch, height, width, 1)``, 0 or more."""
         narrow = self.reduce_norm(self.reduce(inputs), training=training)
         branches = []
@@ -113,7 +112,7 @@ class ChannelAttention(layers.Layer):
         self.norm.build(narrow)
         self.excite.build(narrow)
 
-    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+    def call(self, inputs: keras.KerasTensor, training: bool = False) -> keras.KerasTensor:
         pooled = ops.mean(inputs, axis=(1, 2))
         return pooled * self.excite(ops.relu(self.norm(self.squeeze(pooled), training=training)))
 
@@ -148,7 +147,7 @@ class CrossAttentionHead(layers.Layer):
         self.spatial.build(input_shape)
         self.channel.build(input_shape)
 
-    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+    def call(self, inputs: keras.KerasTensor, training: bool = False) -> keras.KerasTensor:
         return self.channel(self.spatial(inputs, training=training), training=training)
 
     def compute_output_shape(self, input_shape: tuple[None, int, int, int]) -> tuple[None, int]:
@@ -174,7 +173,7 @@ class HeadFusion(layers.Layer):
         ``(batch, heads, channels)``.
     """
 
-    def call(self, heads: list[tf.Tensor]) -> tf.Tensor:
+    def call(self, heads: list[keras.KerasTensor]) -> keras.KerasTensor:
         stacked = ops.stack(heads, axis=1)
         return ops.log_softmax(stacked, axis=1) if len(heads) > 1 else stacked
 

@@ -1,10 +1,11 @@
 """What the layers here share about convolution kernels."""
 
 import keras
-import tensorflow as tf
 
 
-def reachable_taps(kernel: keras.Variable, height: int, width: int) -> tf.Tensor | keras.Variable:
+def reachable_taps(
+    kernel: keras.Variable, height: int, width: int
+) -> keras.KerasTensor | keras.Variable:
     """The part of a kernel that can meet a pixel: on a map of one pixel only the middle tap of a 3x3 kernel ever does.
 
     Args:

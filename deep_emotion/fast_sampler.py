@@ -7,6 +7,7 @@ own are slower than oneDNN's.
 """
 
 import functools
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
@@ -34,7 +35,7 @@ def transform(
 
 
 @functools.cache
-def _differentiable(out_size: tuple[int, int], compiled: bool) -> Bind:
+def _differentiable(out_size: tuple[int, int], compiled: bool) -> Callable:
     def build(function):
         function = functools.partial(function, out_size=out_size)
         return tf.function(function, jit_compile=True, autograph=False) if compiled else function
@@ -61,7 +62,7 @@ def _differentiable(out_size: tuple[int, int], compiled: bool) -> Bind:
 
 
 def _grid(
-    shape: TensorShape, out_size: tuple[int, int]
+    shape: tf.TensorShape, out_size: tuple[int, int]
 ) -> tuple[float, float, tf.Tensor, tf.Tensor]:
     """Centre (x, y) of the input and the output's offsets from it, in input pixels: u (out_width,), v (out_height,)."""
     height, width = shape[1], shape[2]
@@ -76,7 +77,7 @@ def _grid(
 
 
 def _cells(
-    shape: TensorShape, theta: tf.Tensor, out_size: tuple[int, int]
+    shape: tf.TensorShape, theta: tf.Tensor, out_size: tuple[int, int]
 ) -> tuple[tf.Tensor, ...]:
     """For each output point its cell, its place within it, and whether it may move: all (batch, out_height, out_width)."""
     height, width = shape[1], shape[2]
@@ -124,7 +125,7 @@ def _gradient_to_theta(
     slope_x: tf.Tensor,
     slope_y: tf.Tensor,
     upstream: tf.Tensor,
-    shape: TensorShape,
+    shape: tf.TensorShape,
     out_size: tuple[int, int],
 ) -> tf.Tensor:
     centre_x, centre_y, u, v = _grid(shape, out_size)

@@ -1,11 +1,10 @@
 """Dropout whose mask can be a pure function of one key per row, so that a resumed training repeats it exactly."""
 
 import keras
-import tensorflow as tf
 from keras import ops
 
 
-def keyed_uniform(row_keys: tf.Tensor, size: int) -> tf.Tensor:
+def keyed_uniform(row_keys: keras.KerasTensor, size: int) -> keras.KerasTensor:
     """Uniform numbers in [0, 1), a function of (row key, position) only.
 
     Args:
@@ -55,7 +54,7 @@ class KeyedDropout(keras.layers.Layer):
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.row_keys = None
 
-    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+    def call(self, inputs: keras.KerasTensor, training: bool = False) -> keras.KerasTensor:
         if not training or self.rate == 0.0:
             return inputs
         if self.row_keys is None:

@@ -1,7 +1,6 @@
 """Deep-Emotion (Minaee, Minaei, Abdolrashidi; arXiv 1902.01019; Sensors 2021, 21, 3046), in three variants."""
 
 import keras
-import tensorflow as tf
 from keras import initializers, layers
 
 from .keyed_dropout import KeyedDropout
@@ -149,7 +148,7 @@ class DeepEmotion(keras.Model):
         return model
 
 
-def _initializer(variant: str) -> RandomNormal | VarianceScaling:
+def _initializer(variant: str) -> initializers.Initializer:
     if variant == "paper":
         return initializers.RandomNormal(mean=0.0, stddev=0.05)  # section 3
     # Uniform with variance 1 / (3 fan_in) is PyTorch's default for convolutions and dense layers.
@@ -163,21 +162,21 @@ def _convolution(
     name: str,
     padding: str = "valid",
     branches: int = 0,
-) -> Conv2D:
+) -> layers.Conv2D:
     settings = {"padding": padding, "kernel_initializer": _initializer(variant), "name": name}
     if branches:
         return BranchedConv2D(filters, kernel_size, branches, **settings)
     return layers.Conv2D(filters, kernel_size, **settings)
 
 
-def _dense(units: int, variant: str, name: str, branches: int = 0, **settings) -> Dense:
+def _dense(units: int, variant: str, name: str, branches: int = 0, **settings) -> layers.Dense:
     settings |= {"kernel_initializer": _initializer(variant), "name": name}
     return (
         BranchedDense(units, branches, **settings) if branches else layers.Dense(units, **settings)
     )
 
 
-def _theta(localized: tf.Tensor, variant: str, branches: int = 0) -> tf.Tensor:
+def _theta(localized: keras.KerasTensor, variant: str, branches: int = 0) -> keras.KerasTensor:
     """Dense 32 -> ReLU -> dense 6, starting at the identity transform."""
     hidden = _dense(32, variant, "localization_dense", branches, activation="relu")
     hidden = hidden(layers.Flatten(name="localization_flatten")(localized))
@@ -193,11 +192,13 @@ def _theta(localized: tf.Tensor, variant: str, branches: int = 0) -> tf.Tensor:
 class IdentityTheta(initializers.Initializer):
     """A bias that makes theta the identity transform."""
 
-    def __call__(self, shape: tuple[int], dtype: str | None = None) -> tf.Tensor:
+    def __call__(self, shape: tuple[int], dtype: str | None = None) -> keras.KerasTensor:
         return keras.ops.convert_to_tensor(IDENTITY_THETA, dtype=dtype)
 
 
-def _features(images: tf.Tensor, variant: str, normalize: bool, branches: int = 0) -> tf.Tensor:
+def _features(
+    images: keras.KerasTensor, variant: str, normalize: bool, branches: int = 0
+) -> keras.KerasTensor:
     """The figure's feature extractor: two blocks of conv 3x3 -> ReLU -> conv 3x3 -> max-pool 2 -> ReLU, all valid."""
     x = images
     for block in (1, 2):
@@ -210,7 +211,9 @@ def _features(images: tf.Tensor, variant: str, normalize: bool, branches: int = 
     return x
 
 
-def _paper_graph(images: tf.Tensor, dropout: float, sampler: str, branches: int = 0) -> tf.Tensor:
+def _paper_graph(
+    images: keras.KerasTensor, dropout: float, sampler: str, branches: int = 0
+) -> keras.KerasTensor:
     x = _features(images, "paper", normalize=False, branches=branches)
     shape = x.shape[1:]
     x = layers.Reshape(shape)(KeyedDropout(dropout, name="dropout")(layers.Flatten()(x)))
@@ -224,17 +227,17 @@ def _paper_graph(images: tf.Tensor, dropout: float, sampler: str, branches: int 
     return layers.Flatten(name="features")(x)
 
 
-def _input_warp_graph(images: tf.Tensor, dropout: float, sampler: str) -> tf.Tensor:
+def _input_warp_graph(images: keras.KerasTensor, dropout: float, sampler: str) -> keras.KerasTensor:
     x = _features(_warped(images, sampler, "input_warp"), "input_warp", normalize=True)
     return KeyedDropout(dropout, name="dropout")(layers.Flatten(name="features")(x))
 
 
-def _residual_graph(images: tf.Tensor, dropout: float, sampler: str) -> tf.Tensor:
+def _residual_graph(images: keras.KerasTensor, dropout: float, sampler: str) -> keras.KerasTensor:
     x = residual_features(_warped(images, sampler, "residual"))
     return KeyedDropout(dropout, name="dropout")(layers.GlobalAveragePooling2D(name="features")(x))
 
 
-def _warped(images: tf.Tensor, sampler: str, variant: str) -> tf.Tensor:
+def _warped(images: keras.KerasTensor, sampler: str, variant: str) -> keras.KerasTensor:
     """The image as the transformer sees fit, by the port's localization network."""
     where = images
     for index, (filters, kernel_size) in enumerate(((8, 7), (10, 5)), start=1):
@@ -244,8 +247,8 @@ def _warped(images: tf.Tensor, sampler: str, variant: str) -> tf.Tensor:
 
 
 def _classifier(
-    features: tf.Tensor, classes: int, variant: str, fc_penalty: float, branches: int = 0
-) -> tf.Tensor:
+    features: keras.KerasTensor, classes: int, variant: str, fc_penalty: float, branches: int = 0
+) -> keras.KerasTensor:
     """Dense 50 -> ReLU -> dense classes, with the paper's penalty on both kernels; "residual" has the last one alone."""
 
     def dense(units, name, branches=0):

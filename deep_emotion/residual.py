@@ -1,6 +1,6 @@
 """The residual feature extractor of ``variant="residual"``: what a small budget of multiply-adds is best spent on."""
 
-import tensorflow as tf
+import keras
 from keras import layers
 
 from .normalization import FusedBatchNormalization
@@ -8,7 +8,9 @@ from .normalization import FusedBatchNormalization
 WIDTHS = (16, 64, 128, 160)  # channels at 48, 24, 12 and 6 pixels
 
 
-def residual_features(images: tf.Tensor, widths: tuple[int, ...] = WIDTHS) -> tf.Tensor:
+def residual_features(
+    images: keras.KerasTensor, widths: tuple[int, ...] = WIDTHS
+) -> keras.KerasTensor:
     """Stem at full size, then one residual block each at a half, a quarter and an eighth: dense 3x3 convolutions.
 
     Args:
@@ -27,7 +29,7 @@ def residual_features(images: tf.Tensor, widths: tuple[int, ...] = WIDTHS) -> tf
     return x
 
 
-def _block(x: tf.Tensor, width: int, name: str, strides: int) -> tf.Tensor:
+def _block(x: keras.KerasTensor, width: int, name: str, strides: int) -> keras.KerasTensor:
     inner = _convolution(x, width, f"{name}_conv1", strides=strides)
     inner = _convolution(inner, width, f"{name}_conv2", activate=False)
     if strides > 1:
@@ -38,13 +40,13 @@ def _block(x: tf.Tensor, width: int, name: str, strides: int) -> tf.Tensor:
 
 
 def _convolution(
-    x: tf.Tensor,
+    x: keras.KerasTensor,
     width: int,
     name: str,
     kernel_size: int = 3,
     strides: int = 1,
     activate: bool = True,
-) -> tf.Tensor:
+) -> keras.KerasTensor:
     """Convolution, batch normalization and, unless told otherwise, ReLU."""
     settings = {"padding": "same", "use_bias": False, "kernel_initializer": "he_normal"}
     x = layers.Conv2D(width, kernel_size, strides=strides, name=name, **settings)(x)

@@ -15,7 +15,6 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 from keras import ops
 
 IDENTITY_THETA = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
@@ -93,12 +92,12 @@ def bilinear_sample(image, x, y):
 
 
 def spatial_transform(
-    image: tf.Tensor | np.ndarray,
-    theta: tf.Tensor,
+    image: keras.KerasTensor | np.ndarray,
+    theta: keras.KerasTensor,
     out_height: None = None,
     out_width: None = None,
     sampler: str = "auto",
-) -> tf.Tensor:
+) -> keras.KerasTensor:
     """Warp a batch of images or feature maps by affine theta.
 
     Args:
@@ -161,7 +160,7 @@ class BoundedTheta(keras.layers.Layer):
         super().__init__(**kwargs)
         self.bound, self.step = bound, step
 
-    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+    def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
         identity = ops.convert_to_tensor(IDENTITY_THETA, dtype=inputs.dtype)
         return identity + self.bound * ops.tanh(self.step * inputs)
 
@@ -196,7 +195,7 @@ class SpatialTransformer(keras.layers.Layer):
             )
         self.sampler = sampler
 
-    def call(self, inputs: list[tf.Tensor]) -> tf.Tensor:
+    def call(self, inputs: list[keras.KerasTensor]) -> keras.KerasTensor:
         image, theta = inputs
         return spatial_transform(image, theta, sampler=self.sampler)
 

@@ -1,7 +1,6 @@
 """ConvNeXt (Liu et al., arXiv 2201.03545) with real depthwise convolutions, stochastic depth and a choice of stem stride."""
 
 import keras
-import tensorflow as tf
 from keras import initializers, layers, ops
 
 # Blocks and channels of the four stages. Tiny, small and base are the paper's; the smaller ones timm's; face is ours, for small
@@ -26,11 +25,11 @@ GRAY_MEAN, GRAY_STD = sum(MEAN) / 3, sum(STD) / 3
 
 def convnext(
     name: str,
-    pixels: tf.Tensor,
+    pixels: keras.KerasTensor,
     stem_stride: int = 4,
     drop_path: float = 0.0,
     layer_scale: float = 1e-6,
-) -> tf.Tensor:
+) -> keras.KerasTensor:
     """The feature map of a ConvNeXt: four stages and a layer norm, no pooling.
 
     With stem stride 4 the map is a 32nd of the image, as in the paper. With 2 or 1 the stem's 4x4 kernel moves in smaller
@@ -75,7 +74,9 @@ def convnext(
     return LayerNormalization(epsilon=EPSILON, name="output_norm")(x)
 
 
-def _stem_of_convolutions(x: tf.Tensor, stride: int, width: int, channels: int) -> tf.Tensor:
+def _stem_of_convolutions(
+    x: keras.KerasTensor, stride: int, width: int, channels: int
+) -> keras.KerasTensor:
     """Three 3x3 convolutions in place of the stem, its stage without blocks and the step to the next (arXiv 2106.14881)."""
     for index, (filters, step) in enumerate(((width, stride), (width, 1), (channels, 2))):
         x = layers.Conv2D(
@@ -92,14 +93,14 @@ def _stem_of_convolutions(x: tf.Tensor, stride: int, width: int, channels: int) 
     return x
 
 
-def imagenet_scale(pixels: tf.Tensor) -> tf.Tensor:
+def imagenet_scale(pixels: keras.KerasTensor) -> keras.KerasTensor:
     """Pixels in [0, 255] scaled by ImageNet's mean and spread; of its channels' average for gray."""
     mean, std = (MEAN, STD) if pixels.shape[-1] == 3 else ((GRAY_MEAN,), (GRAY_STD,))
     scale, offset = [1 / (255 * s) for s in std], [-m / s for m, s in zip(mean, std, strict=True)]
     return layers.Rescaling(scale, offset, name="scale")(pixels)
 
 
-def _initializer() -> TruncatedNormal:
+def _initializer() -> initializers.Initializer:
     return initializers.TruncatedNormal(stddev=0.02)
 
 
@@ -107,7 +108,7 @@ def _initializer() -> TruncatedNormal:
 class LayerNormalization(layers.LayerNormalization):
     """Keras's layer over the last axis, by a faster way in a training step on TensorFlow (``fast_ops``)."""
 
-    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+    def call(self, inputs: keras.KerasTensor, training: bool = False) -> keras.KerasTensor:
         if not (training and _may_be_fast(self)):
             return super().call(inputs)
         from . import fast_ops
@@ -171,7 +172,7 @@ class ConvNeXtBlock(layers.Layer):
         self.project_bias = weight("project_bias", (channels,), "zeros")
         self.scale = weight("scale", (channels,), initializers.Constant(self.layer_scale))
 
-    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+    def call(self, inputs: keras.KerasTensor, training: bool = False) -> keras.KerasTensor:
         if training and self.fast and _may_be_fast(self):
             return self._fast_call(inputs)
 
@@ -203,7 +204,7 @@ class ConvNeXtBlock(layers.Layer):
         x = x + ops.cast(self.project_bias * self.scale, dtype)
         return inputs + self._drop(ops.reshape(x, shape), True)
 
-    def _drop(self, x: tf.Tensor, training: bool) -> tf.Tensor:
+    def _drop(self, x: keras.KerasTensor, training: bool) -> keras.KerasTensor:
         if not training or not self.drop_path:
             return x
         if self.row_keys is None:

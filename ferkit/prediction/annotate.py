@@ -1,6 +1,7 @@
 """Pictures with what was found: a box around every face, its label, and a bar for each class."""
 
 import numpy as np
+from PIL import Image, ImageDraw, ImageFont
 from PIL.ImageFont import FreeTypeFont
 
 from ferkit.recognition.recognizer import UNSURE, Expression
@@ -28,8 +29,6 @@ def annotate(photo: np.ndarray, expressions: list[Expression]) -> np.ndarray:
     Returns:
         uint8, the same shape. A label below 40 % is drawn with a question mark.
     """
-    from PIL import Image, ImageDraw
-
     picture = Image.fromarray(photo)
     draw = ImageDraw.Draw(picture, "RGBA")
     unit = max(photo.shape[:2]) / 512  # lines and letters grow with the photo
@@ -43,9 +42,7 @@ def colour_of(names: list[str] | tuple[str, ...], label: str) -> tuple[int, int,
     return COLOURS[list(names).index(label) % len(COLOURS)]
 
 
-def _draw_one(
-    draw: PIL.ImageDraw.ImageDraw, one: Expression, size: tuple[int, int], line: int
-) -> None:
+def _draw_one(draw: ImageDraw.ImageDraw, one: Expression, size: tuple[int, int], line: int) -> None:
     left, top, right, bottom = one.box
     names = list(one.probabilities)
     colour = colour_of(names, one.label)
@@ -65,7 +62,7 @@ def _draw_one(
 
 
 def _draw_bars(
-    draw: PIL.ImageDraw.ImageDraw,
+    draw: ImageDraw.ImageDraw,
     one: Expression,
     names: list[str],
     size: tuple[int, int],
@@ -97,6 +94,4 @@ def _draw_bars(
 
 
 def _font(height: int) -> FreeTypeFont:
-    from PIL import ImageFont
-
     return ImageFont.load_default(size=height)

@@ -4,6 +4,7 @@ import contextlib
 import csv
 import json
 from pathlib import Path
+from typing import Self
 
 from ferkit.files import written_atomically
 from ferkit.recognition.recognizer import Expression
@@ -72,7 +73,7 @@ class RowWriter:
         )
         self._csv = self._json = None
 
-    def __enter__(self) -> RowWriter:
+    def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
             csv_file, json_file = self._files
             if csv_file:

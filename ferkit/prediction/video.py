@@ -5,6 +5,7 @@ import dataclasses
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
@@ -109,7 +110,7 @@ class VideoWriter:
     def __init__(self, path: str | Path, rate: float) -> None:
         self.path, self._rate, self._writer = Path(path), rate, None
 
-    def __enter__(self) -> VideoWriter:
+    def __enter__(self) -> Self:
         self._stack = contextlib.ExitStack()
         self._draft = self._stack.enter_context(written_atomically(self.path))
         return self
@@ -141,7 +142,7 @@ class VideoWriter:
 
 
 @contextlib.contextmanager
-def _quiet_libraries() -> typing.Iterator[None]:
+def _quiet_libraries() -> Iterator[None]:
     """FFmpeg writes what it dislikes straight to the terminal; the user gets one line from us instead."""
     with open(os.devnull, "w") as nowhere:
         kept = os.dup(2)

@@ -132,7 +132,7 @@ def _png(picture: np.ndarray) -> bytes:
     return out.getvalue()
 
 
-def _image_value(tag: str, png: bytes) -> Value:
+def _image_value(tag: str, png: bytes) -> Any:
     width, height = Image.open(io.BytesIO(png)).size
     image = tf.compat.v1.Summary.Image(
         height=height, width=width, colorspace=3, encoded_image_string=png
