@@ -1,4 +1,5 @@
-"""What batch normalization costs the paper's net while it trains: in 16 lanes, in ten, for three branches, and not at all.
+"""What batch normalization costs the paper's net while it trains: in 16 lanes, in ten, for three
+branches, and not at all.
 
 python benchmarks/branches_speed.py --save
 """

@@ -1,10 +1,12 @@
-"""A training step of ConvNeXt-Tiny with a linear head: forward, backward and an SGD update, at 48 or 224 pixels.
+"""A training step of ConvNeXt-Tiny with a linear head: forward, backward and an SGD update, at 48
+or 224 pixels.
 
     pip install -r requirements-bench.txt && python benchmarks/convnext_speed.py --save
     PIXELS=224 python benchmarks/convnext_speed.py --rounds 5 --repeats 2 --save
 
-"ours" is dan_tf's ConvNeXt; "keras.applications" builds the same net with a grouped Conv2D as its depthwise convolution; PyTorch
-runs a plain module, written as ConvNeXt's authors do, with channels last.
+"ours" is dan_tf's ConvNeXt; "keras.applications" builds the same net with a grouped Conv2D as its
+depthwise convolution; PyTorch runs a plain module, written as ConvNeXt's authors do, with channels
+last.
 """
 
 import os

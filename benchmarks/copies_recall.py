@@ -1,9 +1,11 @@
-"""How well the search for near copies does: what it finds of copies made on purpose, and pairs around the line to look at.
+"""How well the search for near copies does: what it finds of copies made on purpose, and pairs
+around the line to look at.
 
     python benchmarks/copies_recall.py data --sheets /tmp/sheets
 
-Takes a dataset that `main.py setup` wrote. With --sheets, writes two pictures of 72 pairs each: those taken as near copies with
-the lowest scores, and those refused with the highest. They show faces of the dataset: keep them to yourself.
+Takes a dataset that `main.py setup` wrote. With --sheets, writes two pictures of 72 pairs each:
+those taken as near copies with the lowest scores, and those refused with the highest. They show
+faces of the dataset: keep them to yourself.
 """
 
 import argparse
@@ -61,7 +63,9 @@ CHANGES = {
 
 
 def recall(images, change, picked):
-    """Share of the changed faces that are found to copy the face they were made of, among all images."""
+    """Share of the changed faces that are found to copy the face they were made of, among all
+    images.
+    """
     made = np.stack([change(images[index]) for index in picked])
     copies = find_copies(np.concatenate([images, made]))
     found = {(one, other) for one, other in copies.near.tolist()}
@@ -100,7 +104,8 @@ def main():
             options.sheets / "highest_refused.png", images, pairs[order[max(line - 72, 0) : line]]
         )
         print(
-            f"{len(pairs):,} candidate pairs, {len(pairs) - line:,} near copies; pictures in {options.sheets}"
+            f"{len(pairs):,} candidate pairs, {len(pairs) - line:,} near copies; pictures in "
+            f"{options.sheets}"
         )
     picked = np.random.default_rng(0).choice(len(images), FACES, replace=False)
     print(f"Found among {len(images):,} images, of {FACES} faces each:")

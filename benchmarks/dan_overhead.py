@@ -1,10 +1,12 @@
-"""What DAN's heads and losses add to a training step of its backbone: the same step with and without them.
+"""What DAN's heads and losses add to a training step of its backbone: the same step with and
+without them.
 
     python benchmarks/dan_overhead.py --save
     PIXELS=224 python benchmarks/dan_overhead.py --save
 
-"backbone, linear head" averages the map and puts a dense layer on it. Both run in the project's own trainer, SGD with momentum.
-BACKBONE=convnext_atto STRIDE=2 measures another backbone, or another stem stride.
+"backbone, linear head" averages the map and puts a dense layer on it. Both run in the project's own
+trainer, SGD with momentum. BACKBONE=convnext_atto STRIDE=2 measures another backbone, or another
+stem stride.
 """
 
 import os

@@ -96,8 +96,10 @@ def main():
         seconds = _seconds(options)
     rows = [_row(name, facts, seconds) for name in CONTESTANTS if name in seconds]
     about = (
-        f"Export of {options.weights}; one face, {options.rounds} rounds of {options.repeats}, medians of ratios within a round; "
-        f"{len(os.sched_getaffinity(0))} core(s) used; {paired.machine()}; {paired.versions()}, {_runtimes()}"
+        f"Export of {options.weights}; one face, {options.rounds} rounds of {options.repeats}, "
+        f"medians of ratios within a round; "
+        f"{len(os.sched_getaffinity(0))} core(s) used; {paired.machine()}; {paired.versions()}, "
+        f"{_runtimes()}"
     )
     print(about)
     for row in rows:

@@ -1,7 +1,9 @@
-"""Contestants measured in turn in one run, each in a process of its own, so that a noisy machine is noisy for all of them.
+"""Contestants measured in turn in one run, each in a process of its own, so that a noisy machine is
+noisy for all of them.
 
-A benchmark script defines CONTESTANTS: name -> function that prepares (imports, builds) and returns a function
-``run()`` which does one unit of work. ``main`` starts a worker for each, lets them run in turn, and prints medians and ratios.
+A benchmark script defines CONTESTANTS: name -> function that prepares (imports, builds) and returns
+a function ``run()`` which does one unit of work. ``main`` starts a worker for each, lets them run
+in turn, and prints medians and ratios.
 """
 
 import argparse
@@ -59,13 +61,17 @@ class Worker:
 
 
 def work(contestants, name):
-    """Be the worker of that name: prepare, then run as often as each line of standard input says, and answer with the seconds."""
+    """Be the worker of that name.
+
+    Prepare, then run as often as each line of standard input says, and answer with the seconds.
+    """
     run = contestants[name]()
     run()  # compiles, or shows that it cannot run here
     print("ready", flush=True)
     for line in sys.stdin:
-        # This one has been asleep: its threads may all wake on one core, and need a while until the system spreads them.
-        # Timed at once, PyTorch took 20 times as long as it did a second later.
+        # This one has been asleep: its threads may all wake on one core, and need a while until the
+        # system spreads them. Timed at once, PyTorch took 20 times as long as it did a second
+        # later.
         awake = time.perf_counter()
         while time.perf_counter() - awake < WARM_UP:
             run()
@@ -120,7 +126,8 @@ def main(script, title, contestants, ours, unit, per_run, description):
     for row in rows:
         here = row[f"{unit}_per_second_here"]
         print(
-            f"  {row['contestant']:<{width}}  ours is {row['speed_up']} times as fast  ({here} {unit}/s here)"
+            f"  {row['contestant']:<{width}}  ours is {row['speed_up']} times as fast  ({here} "
+            f"{unit}/s here)"
         )
     if options.save:
         _save(title, about, rows)

@@ -1,8 +1,9 @@
-"""What serving costs: the time of one request above a direct call of the model, the faces/s of 64 clients against batches in one
+"""What serving costs: the time of one request above a direct call of the model, the faces/s of 64
+clients against batches in one
 process, and 10,000 broken requests.
 
-The server is a process of its own, and this one its client: both share the machine's cores, so what the client spends counts
-against the server. Server and direct calls take turns.
+The server is a process of its own, and this one its client: both share the machine's cores, so what
+the client spends counts against the server. Server and direct calls take turns.
 
     python benchmarks/serving.py --save
     python benchmarks/serving.py --weights deep_emotion_paper-fer2013 --fuzz 0
@@ -232,7 +233,8 @@ def spread(values, form):
     return f"{statistics.median(values):{form}} (quartiles {low:{form}} to {high:{form}})"
 
 
-# ---- a client that costs little -----------------------------------------------------------------------------------------
+# ---- a client that costs little
+# -----------------------------------------------------------------------------------------
 
 
 def post(body):

@@ -2,11 +2,12 @@
 
     python benchmarks/setup_speed.py [train.csv] [--rounds 5]
 
-The loop reads the CSV with pandas, draws an eighth of the rows for validation, and for each row splits the text, makes an
-array and saves a PNG with Pillow's defaults. Set-up does more: it checks every value and looks for copies. Both run as fresh
-processes, in turn, imports included. Files are removed at the end only: ext4 is slow to make files for some minutes after many
-were removed, so a second benchmark in a row is slower, for both; --folder /dev/shm leaves the disk out of it.
-Without a CSV, one of 28,709 made-up images is used; it has few copies, so less to check than real faces.
+The loop reads the CSV with pandas, draws an eighth of the rows for validation, and for each row
+splits the text, makes an array and saves a PNG with Pillow's defaults. Set-up does more: it checks
+every value and looks for copies. Both run as fresh processes, in turn, imports included. Files are
+removed at the end only: ext4 is slow to make files for some minutes after many were removed, so a
+second benchmark in a row is slower, for both; --folder /dev/shm leaves the disk out of it. Without
+a CSV, one of 28,709 made-up images is used; it has few copies, so less to check than real faces.
 """
 
 import argparse
@@ -138,7 +139,8 @@ def report(results: dict[str, list[dict]], options: argparse.Namespace) -> None:
     for name, values in median.items():
         print(f"{name:8}{values['wall']:10.2f}{values['cpu']:12.2f}{values['memory']:10.0f}")
     print(
-        f"ratio: {statistics.median(ratios):.2f} times as fast (rounds: {', '.join(f'{ratio:.2f}' for ratio in ratios)})"
+        f"ratio: {statistics.median(ratios):.2f} times as fast (rounds: "
+        f"{', '.join(f'{ratio:.2f}' for ratio in ratios)})"
     )
     peak = max(run["memory"] for run in results["ours"])
     print(f"peak memory of ours in any round: {peak:.0f} MB (to stay below 700)")

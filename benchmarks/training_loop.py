@@ -1,11 +1,13 @@
-"""What a training costs beside its steps: input, metrics, progress line and checkpoints; and with the end of an epoch too.
+"""What a training costs beside its steps: input, metrics, progress line and checkpoints; and with
+the end of an epoch too.
 
     python benchmarks/training_loop.py --save
 
-For each recipe a run of the project's own trainer, with a checkpoint every 5 seconds (by default it is every 60), on random uint8
-images and a validation split of an eighth, as FER2013 has. Before and behind each epoch the bare step is timed: the same graph on
-a batch that lies ready. "loop" is the epoch's steps with all that goes on between them; "whole epoch" adds validation, best.keras
-and the checkpoint at its end. 1.0 would mean that nothing but the steps takes time.
+For each recipe a run of the project's own trainer, with a checkpoint every 5 seconds (by default it
+is every 60), on random uint8 images and a validation split of an eighth, as FER2013 has. Before and
+behind each epoch the bare step is timed: the same graph on a batch that lies ready. "loop" is the
+epoch's steps with all that goes on between them; "whole epoch" adds validation, best.keras and the
+checkpoint at its end. 1.0 would mean that nothing but the steps takes time.
 """
 
 import argparse
@@ -26,7 +28,9 @@ BARE_SECONDS = 4.0
 
 
 def measure_case(model_name, recipe_name, rows, rounds):
-    """Per round: images/s of the loop and of the whole epoch, over those of the bare step around them."""
+    """Per round: images/s of the loop and of the whole epoch, over those of the bare step around
+    them.
+    """
     from ferkit.recipes.named import named_recipe
     from ferkit.training.build_model import build_model
     from ferkit.training.run_folder import RunFolder

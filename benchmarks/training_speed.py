@@ -1,9 +1,11 @@
-"""A training step of Deep-Emotion, variant input_warp, batch 128, Adam: forward, backward and update.
+"""A training step of Deep-Emotion, variant input_warp, batch 128, Adam: forward, backward and
+update.
 
     pip install -r requirements-bench.txt && python benchmarks/training_speed.py --save
 
-"Keras + stn" is the same Keras network with the `stn` package as its sampler, in the same loop: once with the thread settings
-of this project, once with TensorFlow's own. PyTorch runs the same network in both memory formats.
+"Keras + stn" is the same Keras network with the `stn` package as its sampler, in the same loop:
+once with the thread settings of this project, once with TensorFlow's own. PyTorch runs the same
+network in both memory formats.
 """
 
 import paired

@@ -1,4 +1,5 @@
-"""The spatial transformer, forward and gradient to theta: 128 images of 48x48x1, thetas around the identity.
+"""The spatial transformer, forward and gradient to theta: 128 images of 48x48x1, thetas around the
+identity.
 
 pip install -r requirements-bench.txt && python benchmarks/transformer_speed.py --save
 """

@@ -38,7 +38,10 @@ def processor_name() -> str:
 
 
 def git_commit() -> str | None:
-    """The commit of this source tree, with "+changes" when files differ from it; None outside a checkout."""
+    """The commit of this source tree, with "+changes" when files differ from it.
+
+    None outside a checkout.
+    """
     here = Path(__file__).resolve().parent
 
     def git(*arguments: str) -> str:

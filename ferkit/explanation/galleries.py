@@ -1,4 +1,6 @@
-"""explain: sheets for photos, or a gallery of a dataset's split, with figures that say how far to trust the maps."""
+"""explain: sheets for photos, or a gallery of a dataset's split, with figures that say how far to
+trust the maps.
+"""
 
 from pathlib import Path
 
@@ -78,7 +80,8 @@ def explain_photos(
 def explain_split(
     model, split, folder: str | Path, per_class: int, name: str | None = None, seed: int = 0
 ) -> dict:
-    """A gallery: a sheet for every class of a split, of faces drawn by `seed`; and the figures of the checks.
+    """A gallery: a sheet for every class of a split, of faces drawn by `seed`; and the figures of
+    the checks.
 
     Args:
         model: a Keras model of ours.

@@ -15,8 +15,9 @@ _PROBES = 4  # noise images that the place of a map's cells is measured with
 class Explainer:
     """Class activation maps of a model.
 
-    A map's cell is drawn where on the face its pixels lie: the centre of what the middle cell sees is measured by gradients,
-    since strided convolutions shift it by several pixels, and the transformer's warp is undone.
+    A map's cell is drawn where on the face its pixels lie: the centre of what the middle cell sees
+    is measured by gradients, since strided convolutions shift it by several pixels, and the
+    transformer's warp is undone.
 
     Args:
         model: a Keras model of ours.
@@ -40,12 +41,14 @@ class Explainer:
         """How much each place of a face speaks for a class.
 
         Args:
-            faces: uint8 or float ``(n, height, width, channels)`` of the model's input size, in [0, 255].
+            faces: uint8 or float ``(n, height, width, channels)`` of the model's input size, in [0,
+                255].
             classes: int ``(n,)``, one class for each face, or one for all.
             method: of ``METHODS``.
 
         Returns:
-            name -> float64 ``(n, height, width)`` in [0, 1], the strongest place 1; all 0 where nothing speaks for the class.
+            name -> float64 ``(n, height, width)`` in [0, 1], the strongest place 1; all 0 where
+            nothing speaks for the class.
         """
         if method not in METHODS:
             raise UserError(f"--method {method}: unknown; choose from {', '.join(METHODS)}.")
@@ -79,7 +82,9 @@ class Explainer:
         return np.divide(large, most, out=np.zeros_like(large), where=most > 1e-12)
 
     def _places(self):
-        """The pixel at which the first cell of the map lies, and pixels from cell to cell, (y, x) each."""
+        """The pixel at which the first cell of the map lies, and pixels from cell to cell, (y, x)
+        each.
+        """
         maker, middle_gray = self._package.feature_extractor(self.model)
         shape = tuple(maker.inputs[0].shape[1:])
         spread = 40.0 if middle_gray else 40.0 / 127.5
@@ -109,7 +114,10 @@ class Explainer:
 
 
 def _strides(cells, pixels):
-    """How many cells would tile the image: valid convolutions leave fewer, at a whole power of two in pixels each."""
+    """How many cells would tile the image.
+
+    Valid convolutions leave fewer, at a whole power of two in pixels each.
+    """
     tiles = []
     for count, size in zip(cells, pixels, strict=True):
         step = 2 ** round(np.log2(size / count))
@@ -118,7 +126,10 @@ def _strides(cells, pixels):
 
 
 def _weights(cells, pixels, first, step):
-    """``(pixels, cells)``: linear interpolation between the centres of cells, constant beyond the outermost."""
+    """``(pixels, cells)``.
+
+    Linear interpolation between the centres of cells, constant beyond the outermost.
+    """
     place = np.clip((np.arange(pixels) - first) / step, 0, cells - 1)
     low = np.minimum(place.astype(int), max(cells - 2, 0))
     weights = np.zeros((pixels, cells))
@@ -135,7 +146,9 @@ def _grad_cam(features, gradients):
 
 
 def _grad_cam_plus_plus(features, gradients):
-    """Channels weighed by their positive gradients, each place by alpha (equations 10 and 19, for an exponential score)."""
+    """Channels weighed by their positive gradients, each place by alpha (equations 10 and 19, for
+    an exponential score).
+    """
     square, cube = gradients**2, gradients**3
     below = 2 * square + features.sum(axis=(1, 2), keepdims=True) * cube
     alpha = np.divide(square, below, out=np.zeros_like(square), where=np.abs(below) > 1e-20)

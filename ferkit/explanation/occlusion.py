@@ -1,4 +1,7 @@
-"""What the model misses most when it is covered: the important regions of arXiv 1902.01019, section 4.3, as a measured map."""
+"""What the model misses most when it is covered.
+
+The important regions of arXiv 1902.01019, section 4.3, as a measured map.
+"""
 
 import numpy as np
 
@@ -12,8 +15,9 @@ GRAY = 127
 def occlusion_maps(model, faces: np.ndarray, classes) -> np.ndarray:
     """By how much the probability of a class falls when a place is covered.
 
-    A gray square (10 of 48 pixels wide) is moved over the face in steps of 3. A pixel's value is the mean fall over all squares
-    that cover it, rises counting as 0. (The paper marks where the covered face is classified wrongly; the fall says how much.)
+    A gray square (10 of 48 pixels wide) is moved over the face in steps of 3. A pixel's value is
+    the mean fall over all squares that cover it, rises counting as 0. (The paper marks where the
+    covered face is classified wrongly; the fall says how much.)
 
     Args:
         model: a Keras model of ours.

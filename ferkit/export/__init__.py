@@ -1,1 +1,4 @@
-"""A model as a file for another runtime: written, read back there, compared with Keras, and kept only if it agrees."""
+"""A model as a file for another runtime.
+
+Written, read back there, compared with Keras, and kept only if it agrees.
+"""

@@ -74,7 +74,8 @@ def check(faces: Agreement, measured: Agreement | None, int8: bool):
     Args:
         faces: on drawn faces.
         measured: on a labelled split, or None.
-        int8: 8-bit kernels cost something: then the accuracy decides, and without a split a wide bound.
+        int8: 8-bit kernels cost something: then the accuracy decides, and without a split a wide
+            bound.
     """
     if int8 and measured:
         apart = abs(measured.accuracy - measured.accuracy_keras)
@@ -98,7 +99,10 @@ def check(faces: Agreement, measured: Agreement | None, int8: bool):
 
 
 def drawn_faces() -> np.ndarray:
-    """Drawn faces of all expressions, a black and a white image: uint8 ``(FACES + 2, 48, 48, 1)``, always the same."""
+    """Drawn faces of all expressions, a black and a white image.
+
+    Uint8 ``(FACES + 2, 48, 48, 1)``, always the same.
+    """
     from generate_data.samples.expressions import draw_face
 
     faces = [draw_face(k % 7, np.random.default_rng([0, k])) for k in range(FACES)]

@@ -1,4 +1,7 @@
-"""The export: write a draft, run it in its own runtime, compare it with Keras, and only then give it its name."""
+"""The export.
+
+Write a draft, run it in its own runtime, compare it with Keras, and only then give it its name.
+"""
 
 import dataclasses
 from pathlib import Path
@@ -42,8 +45,9 @@ def export_model(
         split: labelled images to measure by, or None.
 
     Raises:
-        UserError: the model cannot be written in this format, its runtime cannot read it, or it does not say what Keras says.
-            Then nothing is left, and what was there before is still there.
+        UserError: the model cannot be written in this format, its runtime cannot read it, or it
+            does not say what Keras says. Then nothing is left, and what was there before is still
+            there.
     """
     output = Path(output)
     with (folder_written_atomically if wanted.is_folder else written_atomically)(output) as draft:

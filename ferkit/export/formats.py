@@ -15,8 +15,8 @@ class Format:
 
     Attributes:
         name: as on the command line.
-        module: of this package, with ``write(graph, path, about, int8)`` and ``load(path)``, which gives a function from images
-            to probabilities that runs in the format's own runtime.
+        module: of this package, with ``write(graph, path, about, int8)`` and ``load(path)``, which
+            gives a function from images to probabilities that runs in the format's own runtime.
         runtime: the package that runs it, as its users import it.
         needs: import name -> what pip installs for it; {} where TensorFlow does it all.
         is_folder: whether it is written as a folder.
@@ -47,7 +47,9 @@ FORMATS = {each.name: each for each in _ALL}
 
 
 def check_runtime(wanted: Format):
-    """Raises UserError, which says what to install, where a package that the format needs is missing."""
+    """Raises UserError, which says what to install, where a package that the format needs is
+    missing.
+    """
     missing = [package for package in wanted.needs if importlib.util.find_spec(package) is None]
     if missing:
         quoted = " ".join(f'"{wanted.needs[package]}"' for package in missing)
@@ -57,9 +59,11 @@ def check_runtime(wanted: Format):
 
 
 def check_output(path: str | Path, wanted: Format, force: bool = False):
-    """Raises UserError where nothing may be written: something is there already, or of the wrong kind.
+    """Raises UserError where nothing may be written: something is there already, or of the wrong
+    kind.
 
-    `force` allows to replace a file, and a folder only where it is empty or holds a SavedModel: it might be anyone's.
+    `force` allows to replace a file, and a folder only where it is empty or holds a SavedModel: it
+    might be anyone's.
     """
     path = Path(path)
     try:

@@ -1,4 +1,7 @@
-"""LiteRT, which was TensorFlow Lite: one file for phones and small computers, with built-in operations only."""
+"""LiteRT, which was TensorFlow Lite.
+
+One file for phones and small computers, with built-in operations only.
+"""
 
 import zipfile
 
@@ -9,14 +12,15 @@ from ferkit.tensorflow_runtime import available_cpu_count
 
 
 def write(graph, path, about, int8=False):
-    """Write the file; what is said of the model lies in a zip archive behind it, as TFLite packs its associated files.
+    """Write the file; what is said of the model lies in a zip archive behind it, as TFLite packs
+    its associated files.
 
     Args:
         graph: an ``ExportGraph``.
         path: the file.
         about: file name -> text.
-        int8: store the large kernels in 8 bits, with a scale for each output channel; small ones, biases and all activations
-            stay float32.
+        int8: store the large kernels in 8 bits, with a scale for each output channel; small ones,
+            biases and all activations stay float32.
     """
     converter = tf.lite.TFLiteConverter.from_concrete_functions(
         [graph.serve.get_concrete_function()], graph

@@ -11,7 +11,8 @@ NO_CARD = "The weights have no model card; `python main.py release` writes one, 
 
 
 def about_export(model, checkpoint: Path, wanted) -> dict[str, str]:
-    """File name -> text: "labels.txt", a name a line in the order of the output, and "model_card.md".
+    """File name -> text: "labels.txt", a name a line in the order of the output, and
+    "model_card.md".
 
     Args:
         model: the Keras model.

@@ -10,14 +10,15 @@ INPUT, OUTPUT = "image", "probabilities"
 class ExportGraph(tf.Module):
     """A model from pixels to probabilities, in operations that every runtime has.
 
-    The model scales pixels inside; a released one has its temperature in its last layer. What it lacks is the softmax.
+    The model scales pixels inside; a released one has its temperature in its last layer. What it
+    lacks is the softmax.
 
     Args:
         model: a Keras model of ours, from pixels to logits.
 
     Attributes:
-        serve: the function: ``image``, float32 ``(batch, height, width, channels)`` in [0, 255], any batch size, to a dictionary
-            with "probabilities", float32 ``(batch, classes)``.
+        serve: the function: ``image``, float32 ``(batch, height, width, channels)`` in [0, 255],
+            any batch size, to a dictionary with "probabilities", float32 ``(batch, classes)``.
     """
 
     def __init__(self, model):

@@ -56,7 +56,8 @@ def load_split(
         folder: the dataset's folder.
         name: train, val, test or unlabelled.
         manifest: the dataset's manifest, if it has been read already.
-        size: side in pixels that images outside the dataset's folder are resized to; 0: as they are.
+        size: side in pixels that images outside the dataset's folder are resized to; 0: as they
+            are.
         channels: channels that they are converted to; 0: as they are.
 
     Raises:

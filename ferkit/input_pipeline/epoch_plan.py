@@ -63,8 +63,8 @@ def epoch_plan(
     Args:
         labels: int ``(rows,)``, the class of each training row.
         sampling: "shuffle": every row once; "oversample": rows are repeated until every class is as
-            frequent as the largest, evenly over the rows of the class; "inverse_frequency": the same
-            number of rows, drawn with replacement, so that classes are equally likely.
+            frequent as the largest, evenly over the rows of the class; "inverse_frequency": the
+            same number of rows, drawn with replacement, so that classes are equally likely.
         seed: the recipe's seed.
         epoch: 0 or more.
         mixup: alpha of the Beta(alpha, alpha) distribution of lambda; 0: lambda is 1.

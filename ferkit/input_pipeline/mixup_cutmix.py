@@ -36,7 +36,8 @@ def mix(
         which the image's border makes larger than lambda.
 
     Reference:
-        - mixup, arXiv 1710.09412, equation 1 of section 2. CutMix, arXiv 1905.04899, equations 1 and 2.
+        - mixup, arXiv 1710.09412, equation 1 of section 2. CutMix, arXiv 1905.04899, equations 1
+        and 2.
     """
     mixed, weights = tf.numpy_function(
         lambda a, b, c, d, e: _mix(a, b, c, d, e, recipe),

@@ -1,4 +1,7 @@
-"""Saved models: finding the file that the user means, and loading it with every failure in one line."""
+"""Saved models.
+
+Finding the file that the user means, and loading it with every failure in one line.
+"""
 
 import zipfile
 from pathlib import Path

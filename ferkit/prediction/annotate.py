@@ -6,7 +6,8 @@ from PIL.ImageFont import FreeTypeFont
 
 from ferkit.recognition.recognizer import UNSURE, Expression
 
-# One colour a class, told apart with most kinds of colour blindness (Okabe and Ito, 2008); further classes start over.
+# One colour a class, told apart with most kinds of colour blindness (Okabe and Ito, 2008); further
+# classes start over.
 COLOURS = (
     (213, 94, 0),
     (0, 158, 115),

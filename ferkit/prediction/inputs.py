@@ -1,4 +1,7 @@
-"""What a user pointed at: files, folders, patterns; which of them are photos and which are videos."""
+"""What a user pointed at.
+
+Files, folders, patterns; which of them are photos and which are videos.
+"""
 
 import glob
 from pathlib import Path
@@ -17,8 +20,9 @@ def is_video(path: str | Path) -> bool:
 def found_files(given: list[str]) -> list[Path]:
     """The files that the arguments stand for, in their order, each once.
 
-    A folder stands for all photos and videos in it and below, by their names' endings, sorted; a pattern for what it matches,
-    sorted; a file for itself, whatever it is called, also if it does not exist: that is told when it is read.
+    A folder stands for all photos and videos in it and below, by their names' endings, sorted; a
+    pattern for what it matches, sorted; a file for itself, whatever it is called, also if it does
+    not exist: that is told when it is read.
 
     Raises:
         UserError: a folder or a pattern in which there is nothing.

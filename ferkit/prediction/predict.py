@@ -1,4 +1,6 @@
-"""predict: photos, folders, videos and a camera through one recognizer, with rows, pictures and plots of what was found."""
+"""predict: photos, folders, videos and a camera through one recognizer, with rows, pictures and
+plots of what was found.
+"""
 
 import contextlib
 import itertools
@@ -57,7 +59,8 @@ class Prediction:
         self.photos = self.faces = self.without = self.unreadable = 0
         self._names: dict[str, int] = {}
 
-    # ---- files ----------------------------------------------------------------------------------------------------------
+    # ---- files
+    # ----------------------------------------------------------------------------------------------------------
 
     def files(self, files: list[Path]) -> None:
         """Photos and videos, in their order."""
@@ -122,7 +125,10 @@ class Prediction:
             )
 
     def _free_name(self, file: Path, suffix: str) -> Path:
-        """A file of that name in the folder of pictures; photos of one name from several folders are numbered."""
+        """A file of that name in the folder of pictures.
+
+        Photos of one name from several folders are numbered.
+        """
         name = Path(file).stem
         used = self._names[name + suffix] = self._names.get(name + suffix, 0) + 1
         return self.pictures / (f"{name}{suffix}" if used == 1 else f"{name}-{used}{suffix}")
@@ -137,7 +143,8 @@ class Prediction:
         ]
         return f"{', '.join([what, *missing])}. Model: {weights}"
 
-    # ---- videos ---------------------------------------------------------------------------------------------------------
+    # ---- videos
+    # ---------------------------------------------------------------------------------------------------------
 
     def video(self, source: "Path | int") -> None:
         """A video file, or the camera of that number until Ctrl-C."""
@@ -208,7 +215,10 @@ class Prediction:
         )
 
     def _answered(self, frames: Iterator[Any], at_once: int) -> Iterator[tuple[Any, ...]]:
-        """Frames with their faces; those of a file are read some at a time, those of a camera as they come."""
+        """Frames with their faces.
+
+        Those of a file are read some at a time, those of a camera as they come.
+        """
         while some := list(itertools.islice(frames, at_once)):
             yield from zip(
                 some, self.recognizer.predict_many([frame.image for frame in some]), strict=True

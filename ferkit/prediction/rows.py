@@ -1,4 +1,7 @@
-"""Predictions as rows: one a face, and one for every input without any; as CSV and JSON, written as they come."""
+"""Predictions as rows.
+
+One a face, and one for every input without any; as CSV and JSON, written as they come.
+"""
 
 import contextlib
 import csv
@@ -19,7 +22,10 @@ def face_row(
     time: float | None = None,
     face: int | None = None,
 ) -> dict:
-    """The row of a face: source, frame and time in s (of a video), the face's number, box, score, probabilities, label."""
+    """The row of a face.
+
+    Source, frame and time in s (of a video), the face's number, box, score, probabilities, label.
+    """
     return {
         "source": str(source),
         "frame": frame,
@@ -53,7 +59,8 @@ def empty_row(
 
 
 class RowWriter:
-    """Writes rows to a CSV and a JSON file, either of which may be None. They appear when the block ends well, or never.
+    """Writes rows to a CSV and a JSON file, either of which may be None. They appear when the block
+    ends well, or never.
 
     Example:
         >>> with RowWriter("faces.csv", None, class_names) as rows:

@@ -1,4 +1,7 @@
-"""The probabilities of a video's faces over time, as a plot; in constant memory, however long the video is."""
+"""The probabilities of a video's faces over time, as a plot.
+
+In constant memory, however long the video is.
+"""
 
 import dataclasses
 from pathlib import Path
@@ -13,7 +16,10 @@ MOST_SHOWN = 4  # tracks in a plot, the longest ones
 
 @dataclasses.dataclass
 class _Track:
-    """Sums over equal parts of time: width in s of a part; per part the probabilities' sum and how many."""
+    """Sums over equal parts of time.
+
+    Width in s of a part; per part the probabilities' sum and how many.
+    """
 
     start: float
     width: float
@@ -24,7 +30,8 @@ class _Track:
 
 
 class Timeline:
-    """Collects (track, time, probabilities); parts of time grow as the video goes on, so a track never has more than 1,024.
+    """Collects (track, time, probabilities); parts of time grow as the video goes on, so a track
+    never has more than 1,024.
 
     Args:
         class_names: in the order of the probabilities.

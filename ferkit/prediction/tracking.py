@@ -1,4 +1,7 @@
-"""Faces over time: who is the same from frame to frame, and what of their probabilities is more than flicker."""
+"""Faces over time.
+
+Who is the same from frame to frame, and what of their probabilities is more than flicker.
+"""
 
 import dataclasses
 import math
@@ -33,8 +36,8 @@ class Track:
 class Tracker:
     """Numbers faces and smooths their probabilities.
 
-    A face goes to the track whose last box overlaps its own most (intersection over union); pairs are taken greedily, the best
-    first. Memory is that of the faces in sight.
+    A face goes to the track whose last box overlaps its own most (intersection over union); pairs
+    are taken greedily, the best first. Memory is that of the faces in sight.
 
     Args:
         seconds: time constant of the exponential smoothing; 0: none.
@@ -49,7 +52,8 @@ class Tracker:
         self.seconds, self._tracks, self._count = seconds, [], 0
 
     def follow(self, expressions: list[Expression], time: float) -> list[tuple[int, "object"]]:
-        """The faces of the next frame as (number, expression with smoothed probabilities and label), in their order.
+        """The faces of the next frame as (number, expression with smoothed probabilities and
+        label), in their order.
 
         Args:
             expressions: of ``Recognizer.predict``.

@@ -143,7 +143,10 @@ class VideoWriter:
 
 @contextlib.contextmanager
 def _quiet_libraries() -> Iterator[None]:
-    """FFmpeg writes what it dislikes straight to the terminal; the user gets one line from us instead."""
+    """FFmpeg writes what it dislikes straight to the terminal.
+
+    The user gets one line from us instead.
+    """
     with open(os.devnull, "w") as nowhere:
         kept = os.dup(2)
         try:

@@ -48,8 +48,8 @@ def held_out_errors(views: np.ndarray, labels: np.ndarray, seed: int = 0) -> tup
         seed: determines the halves.
 
     Returns:
-        The error of the first view and of the average, as means over ``HALVINGS`` random halvings in
-        both directions.
+        The error of the first view and of the average, as means over ``HALVINGS`` random halvings
+        in both directions.
     """
     numbers, errors = np.random.default_rng(seed), []
     for _ in range(HALVINGS):

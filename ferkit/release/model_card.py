@@ -7,38 +7,50 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-WIDTH = 130
+WIDTH = 100
 
 FER2013 = """
-FER2013 (Goodfellow et al., arXiv 1307.0414): faces found by web search for emotion words, 48x48 gray pixels, with noisy labels:
-people label two of three images correctly. Some images show no face. Many are duplicates of each other, so every accuracy is also
-given for images that duplicate no training image. The dataset was collected for research, and the photos belong to others. Kaggle
-distributes it under its competition's rules; no license covers the photos. This file contains none of them.
+FER2013 (Goodfellow et al., arXiv 1307.0414): faces found by web search for emotion words, 48x48
+gray pixels, with noisy labels: people label two of three images correctly. Some images show no
+face. Many are duplicates of each other, so every accuracy is also given for images that duplicate
+no training image. The dataset was collected for research, and the photos belong to others. Kaggle
+distributes it under its competition's rules; no license covers the photos. This file contains none
+of them.
 """
 OTHER_DATA = "See the terms of the dataset. This file contains none of its images."
 VOTES = """
-The training targets include FER+ votes (Barsoum et al., arXiv 1608.01041; Microsoft's FERPlus, MIT license). This is **extra
-supervision**: mention it when you compare with models trained on FER2013's labels only. Accuracy refers to FER2013's labels.
+The training targets include FER+ votes (Barsoum et al., arXiv 1608.01041; Microsoft's FERPlus, MIT
+license). This is **extra supervision**: mention it when you compare with models trained on
+FER2013's labels only. Accuracy refers to FER2013's labels.
 """
 TEACHER = """
-A part of the training targets are predictions of other models, see `teacher` below: their training data count here too.
+A part of the training targets are predictions of other models, see `teacher` below: their training
+data count here too.
 """
 USE = (
-    "Intended use: research on facial expression recognition, teaching, and demonstrations on faces of people who agreed to it.",
-    "It predicts the expression that annotators would see in a picture. This is not what a person feels: one face can mean many "
+    "Intended use: research on facial expression recognition, teaching, and demonstrations on "
+    "faces of people who agreed to it.",
+    "It predicts the expression that annotators would see in a picture. This is not what a person "
+    "feels: one face can mean many "
     "things, and annotators differ by culture.",
-    "Not for judging, selecting, grading, policing or selling to people by their faces, hidden observation, or medical and legal "
-    "decisions. In the European Union, the AI Act prohibits emotion recognition at work and in schools, except for medical and "
+    "Not for judging, selecting, grading, policing or selling to people by their faces, hidden "
+    "observation, or medical and legal "
+    "decisions. In the European Union, the AI Act prohibits emotion recognition at work and in "
+    "schools, except for medical and "
     "safety reasons.",
 )
 LIMITS = (
-    "The model was trained on frontal, cropped faces of {side}x{side} pixels, {colors}. Other crops, profiles, masks, poor light "
+    "The model was trained on frontal, cropped faces of {side}x{side} pixels, {colors}. Other "
+    "crops, profiles, masks, poor light "
     "and blur reduce its accuracy; by how much has not been measured.",
     'It always predicts one of {classes}; it cannot answer "no face" or "none of these".',
-    "Rare classes are recognized worst (see recall above). Web images over-represent some ages, skin colors and posed faces. "
+    "Rare classes are recognized worst (see recall above). Web images over-represent some ages, "
+    "skin colors and posed faces. "
     "Accuracy by group has not been measured, since the dataset does not contain groups.",
-    "The epoch, the recipe and the temperature were chosen on the images of this evaluation, so the figures are slightly "
-    "optimistic. The held-out calibration error is not: it is fitted on one half and measured on the other.",
+    "The epoch, the recipe and the temperature were chosen on the images of this evaluation, so "
+    "the figures are slightly "
+    "optimistic. The held-out calibration error is not: it is fitted on one half and measured on "
+    "the other.",
 )
 UNKNOWN_TRAINING = "The file was released without its run folder: its training is unknown."
 SHARES = (
@@ -93,9 +105,11 @@ def _what(figures: Figures) -> str:
     model = figures["model"]
     half = ", kernels stored in half precision" if figures["half_precision"] else ""
     return (
-        f"A {model['model']} model with {model['parameters']:,} parameters and {model['multiply_adds'] / 1e6:.1f} M "
+        f"A {model['model']} model with {model['parameters']:,} parameters and "
+        f"{model['multiply_adds'] / 1e6:.1f} M "
         f"multiply-adds per face; {figures['bytes']:,} bytes{half}. Input: pixels from 0 to 255, "
-        f"{'x'.join(map(str, model['input']))}. Output: logits of {', '.join(figures['data']['class_names'])}."
+        f"{'x'.join(map(str, model['input']))}. Output: logits of "
+        f"{', '.join(figures['data']['class_names'])}."
     )
 
 
@@ -136,17 +150,24 @@ def _calibration(figures: Figures) -> str:
     first, second = figures["calibration_errors_held_out"]
     perfect, perfect_flip = figures["calibration_errors_if_perfect"]
     text = (
-        f"Temperature {figures['temperature']:.3f} (arXiv 1706.04599), fitted on the {figures['split']} split for one view and "
-        "the flip average together, and merged into the last layer, so that the model's probabilities are calibrated. "
-        f"Expected calibration error of one view before: {figures['calibration_error_before']:.2%}. Fitted on one half of the "
-        f"split and measured on the other, mean over 20 random halvings: {first:.2%} with one view, {second:.2%} flip-averaged. "
-        f"With so few images, a perfectly calibrated model would measure {perfect:.2%} and {perfect_flip:.2%} (labels drawn "
+        f"Temperature {figures['temperature']:.3f} (arXiv 1706.04599), fitted on the "
+        f"{figures['split']} split for one view and "
+        "the flip average together, and merged into the last layer, so that the model's "
+        "probabilities are calibrated. "
+        f"Expected calibration error of one view before: "
+        f"{figures['calibration_error_before']:.2%}. Fitted on one half of the "
+        f"split and measured on the other, mean over 20 random halvings: {first:.2%} with one "
+        f"view, {second:.2%} flip-averaged. "
+        f"With so few images, a perfectly calibrated model would measure {perfect:.2%} and "
+        f"{perfect_flip:.2%} (labels drawn "
         "from its own probabilities)."
     )
     if figures["half_precision"]:
         text += (
-            f" Half precision changes logits by at most {figures['largest_difference']:.4f}; the accuracy is "
-            f"{figures['accuracy_before']:.2%} before release and {figures['plain']['accuracy']:.2%} after."
+            f" Half precision changes logits by at most {figures['largest_difference']:.4f}; the "
+            f"accuracy is "
+            f"{figures['accuracy_before']:.2%} before release and "
+            f"{figures['plain']['accuracy']:.2%} after."
         )
     return text
 

@@ -44,8 +44,8 @@ def release(
     """Write NAME.keras, its figures NAME.json and its model card NAME.md.
 
     The model is calibrated: the temperature fitted on the validation split is merged into its last
-    layer. Its kernels are stored in float16 unless `half` is False. The file is measured as written,
-    after loading it again.
+    layer. Its kernels are stored in float16 unless `half` is False. The file is measured as
+    written, after loading it again.
 
     Args:
         checkpoint: a .keras file, in its run folder or not.

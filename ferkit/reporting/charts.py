@@ -1,4 +1,7 @@
-"""The charts of a report, as matplotlib figures: made without pyplot, so nothing global and no screen."""
+"""The charts of a report, as matplotlib figures.
+
+Made without pyplot, so nothing global and no screen.
+"""
 
 import io
 from typing import Any
@@ -28,7 +31,8 @@ def draw_confusion(
     confusion: list[list[int]] | np.ndarray,
     class_names: list[str] | tuple[str, ...] | tuple[str, str],
 ) -> Figure:
-    """A confusion matrix as a matplotlib figure: shares of the true class as colour and text, below them the counts.
+    """A confusion matrix as a matplotlib figure: shares of the true class as colour and text, below
+    them the counts.
 
     Args:
         confusion: counts ``(classes, classes)``: row = true class, column = predicted class.
@@ -79,7 +83,10 @@ def draw_per_class(figures: dict[str, Any]) -> Figure:
 
 
 def draw_calibration(probabilities: np.ndarray, labels: np.ndarray) -> Figure:
-    """How often it is right by how sure it is: probabilities ``(rows, classes)``, labels ``(rows,)``."""
+    """How often it is right by how sure it is.
+
+    Probabilities ``(rows, classes)``, labels ``(rows,)``.
+    """
     count, confidence, accuracy = calibration_bins(probabilities, labels).T
     used = count > 0
     figure = _figure(6, 6)

@@ -1,4 +1,7 @@
-"""A report a person can read: one page that says what was trained, how, how well and on what, with pictures."""
+"""A report a person can read.
+
+One page that says what was trained, how, how well and on what, with pictures.
+"""
 
 import dataclasses
 import html
@@ -22,7 +25,8 @@ from ferkit.reporting.charts import (
     figure_png,
 )
 
-# Charts are drawn on white; on a dark page their lightness is turned round and their hues stay. Photographs stay as they are.
+# Charts are drawn on white; on a dark page their lightness is turned round and their hues stay.
+# Photographs stay as they are.
 STYLE = """
 :root { color-scheme: light dark; --ink: #222; --soft: #666; --line: #ddd; --page: #fff; }
 @media (prefers-color-scheme: dark) {
@@ -84,7 +88,8 @@ def write_report(
         history: rows of history.csv, for the learning curves.
         about: name -> text, shown as what made this report.
         training: section title -> {name: text}, as of ``training_sections``.
-        pictures: title -> further picture, uint8 ``(height, width, 3)``, or a file, which is copied.
+        pictures: title -> further picture, uint8 ``(height, width, 3)``, or a file, which is
+            copied.
 
     Returns:
         The path of index.html.
@@ -141,7 +146,8 @@ def training_sections(record: dict, model: keras.Model) -> dict[str, dict[str, s
     """What was trained, how, on what and with what: for ``write_report(training=...)``.
 
     Args:
-        record: recipe.json of a run, as ``RunFolder.record()`` returns it; of an older version as well.
+        record: recipe.json of a run, as ``RunFolder.record()`` returns it; of an older version as
+            well.
         model: the Keras model, of which ``class_names`` are told too if it has them.
     """
     recipe, dataset, made = (record.get(key, {}) for key in ("recipe", "dataset", "made_with"))

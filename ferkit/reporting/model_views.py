@@ -9,7 +9,8 @@ SMALLEST = 96  # a face is enlarged to at least so many pixels
 
 
 def model_pictures(model: keras.Model, faces: np.ndarray) -> dict[str, np.ndarray]:
-    """What the VISUALIZATIONS of the model's package show of some faces: name -> uint8 ``(H, W, 3)``; names without a picture left out.
+    """What the VISUALIZATIONS of the model's package show of some faces: name -> uint8 ``(H, W,
+    3)``; names without a picture left out.
 
     Args:
         model: a Keras model.

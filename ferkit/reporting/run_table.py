@@ -1,4 +1,7 @@
-"""Every run below a folder, side by side: what it is, how far it got and what it reached. Reads text files only."""
+"""Every run below a folder, side by side.
+
+What it is, how far it got and what it reached. Reads text files only.
+"""
 
 import collections
 import csv
@@ -40,13 +43,15 @@ def list_runs(folder: str | Path, sort: str = "best") -> list[dict]:
     """A row for every run below a folder.
 
     Args:
-        folder: a run is any folder within, or this one, that holds a recipe.json; what lies in a run is not searched.
-        sort: "best" (highest validation accuracy first, then lowest loss; runs without one last), "name", or "started" (newest
-            first).
+        folder: a run is any folder within, or this one, that holds a recipe.json; what lies in a
+            run is not searched.
+        sort: "best" (highest validation accuracy first, then lowest loss; runs without one last),
+            "name", or "started" (newest first).
 
     Returns:
-        Dictionaries with the keys ``COLUMNS``. Figures are those of the run's best epoch, shares in [0, 1]; what is not known is
-        None. ``status`` is "finished", "stopped early", "epoch 7 of 40", "not begun", or "unreadable" with a ``reason``.
+        Dictionaries with the keys ``COLUMNS``. Figures are those of the run's best epoch, shares in
+        [0, 1]; what is not known is None. ``status`` is "finished", "stopped early", "epoch 7 of
+        40", "not begun", or "unreadable" with a ``reason``.
 
     Raises:
         UserError: no such folder, or no run in it.
@@ -104,7 +109,8 @@ def write_runs_json(path: str | Path, rows: list[dict]) -> None:
         draft.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
 
 
-# ---- one run ------------------------------------------------------------------------------------------------------------
+# ---- one run
+# ------------------------------------------------------------------------------------------------------------
 
 
 def _run_folders(folder: Path) -> Iterator[Path]:
@@ -181,7 +187,8 @@ def _short(commit: str | None) -> str | None:
     return commit and commit[:7] + "+" * commit.endswith("+changes")
 
 
-# ---- order and table ------------------------------------------------------------------------------------------------------
+# ---- order and table
+# ------------------------------------------------------------------------------------------------------
 
 
 def _rank(row: dict[str, str | float | None]) -> tuple[bool, int, float, float]:

@@ -72,7 +72,8 @@ class TensorBoardLog(Hook):
             number: number of the epoch, from 1: TensorBoard's step.
             scalars: name, such as "validation/accuracy", -> value.
             confusion: counts ``(classes, classes)``: row = true class, column = predicted class.
-            shown: augmented faces ``(n, height, width, channels)`` in [0, 255]; the first 16 are drawn.
+            shown: augmented faces ``(n, height, width, channels)`` in [0, 255]; the first 16 are
+                drawn.
 
         Raises:
             UserError: the event file cannot be written.
@@ -117,7 +118,8 @@ class TensorBoardLog(Hook):
         count = len(list(self.folder.glob(f"{stem}.*")))
         self._writer = tf.io.TFRecordWriter(str(self.folder / f"{stem}.{count}"))
         self._write(file_version="brain.Event:2")
-        # If an epoch was written but not saved before a crash, TensorBoard shows its second version.
+        # If an epoch was written but not saved before a crash, TensorBoard shows its second
+        # version.
         self._write(
             step=step, session_log=tf.compat.v1.SessionLog(status=tf.compat.v1.SessionLog.START)
         )

@@ -94,6 +94,7 @@ class HealthChecks:
             f"Warning: for {self.collapsed_epochs} epochs the model has predicted {name!r} for "
             f"{share:.0%} of the validation images. It has collapsed to one class; its accuracy is "
             "that class's share.",
-            f"  Try: --learning_rate {rate / 5:g} (this run: {rate:g}), or --warmup_epochs 1, or another "
+            f"  Try: --learning_rate {rate / 5:g} (this run: {rate:g}), or --warmup_epochs 1, or "
+            f"another "
             "--seed; variants with batch normalization collapse less often.",
         ]

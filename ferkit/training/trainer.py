@@ -89,7 +89,8 @@ class Trainer:
         self.totals = np.zeros(self.step_function.totals_size)
         self.history: list[dict[str, Any]] = []
 
-    # ---- the loop -----------------------------------------------------------------------------------------------------
+    # ---- the loop
+    # -----------------------------------------------------------------------------------------------------
 
     def fit(self) -> bool:
         """Train to the recipe's last epoch.
@@ -98,8 +99,8 @@ class Trainer:
             True at the end of the training, False if a signal stopped it. Both leave a checkpoint.
 
         Raises:
-            UserError: numbers are not finite, memory or disk are full, or a worker was lost; the last
-                good checkpoint remains.
+            UserError: numbers are not finite, memory or disk are full, or a worker was lost; the
+                last good checkpoint remains.
         """
         with stop_signals() as stopped, user_errors(self):
             self._restore()
@@ -249,7 +250,8 @@ class Trainer:
         tqdm.write(
             f"epoch {self.epoch:3d}/{self.recipe.epochs}  "
             f"loss {float(last['loss']):.3f}  accuracy {float(last['accuracy']):.2%}  "
-            f"| val loss {float(last['val_loss']):.3f}  accuracy {float(last['val_accuracy']):.2%}{clean}  "
+            f"| val loss {float(last['val_loss']):.3f}  accuracy "
+            f"{float(last['val_accuracy']):.2%}{clean}  "
             f"| {int(last['images_per_second']):,} images/s  {duration(seconds_left)} left{best}"
         )
         if is_stopped_early(self.recipe, self.history):
@@ -259,7 +261,8 @@ class Trainer:
                 f"(--early_stopping {patience})."
             )
 
-    # ---- checkpoint and restore ---------------------------------------------------------------------------------------
+    # ---- checkpoint and restore
+    # ---------------------------------------------------------------------------------------
 
     def _checkpoint(self, leaving: bool = False) -> None:
         """Write a checkpoint.

@@ -53,7 +53,8 @@ def test_precision_recall_and_f1_by_hand():
 
 
 def test_calibration_error_by_hand():
-    # Bins of width 1/5: 0.9 and 0.95 fall into the last, one of two right; 0.55 into the third, right.
+    # Bins of width 1/5: 0.9 and 0.95 fall into the last, one of two right; 0.55 into the third,
+    # right.
     probabilities = np.array([[0.9, 0.1], [0.05, 0.95], [0.55, 0.45]])
     labels = np.array([0, 0, 0])
     by_hand = (2 / 3) * abs(0.925 - 0.5) + (1 / 3) * abs(0.55 - 1.0)

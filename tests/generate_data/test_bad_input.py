@@ -1,4 +1,6 @@
-"""Whatever can be wrong with the input gives one DataError that names file and row, and leaves nothing behind."""
+"""Whatever can be wrong with the input gives one DataError that names file and row, and leaves
+nothing behind.
+"""
 
 import errno
 from pathlib import Path

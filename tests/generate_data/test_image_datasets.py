@@ -1,4 +1,7 @@
-"""Datasets of images that stay where they are: AffectNet, RAF-DB, trees of class folders, and reading them."""
+"""Datasets of images that stay where they are.
+
+AffectNet, RAF-DB, trees of class folders, and reading them.
+"""
 
 import hashlib
 import json
@@ -74,7 +77,9 @@ def annotate(root, part, number, label, faces):
 
 @pytest.fixture
 def affectnet(source, faces):
-    """Shape A: 22 train and 11 val images, labels 0 to 10 in turn, held as text, as a number and in an array of one."""
+    """Shape A: 22 train and 11 val images, labels 0 to 10 in turn, held as text, as a number and in
+    an array of one.
+    """
     for number in range(33):
         label = number % 11
         held = [str(label), label, [float(label)]][number % 3]

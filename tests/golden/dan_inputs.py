@@ -1,7 +1,8 @@
-"""Weights and inputs of the golden values for DAN, drawn by seed: made here for the script and the tests alike.
+"""Weights and inputs of the golden values for DAN, drawn by seed: made here for the script and the
+tests alike.
 
-A case is a dictionary of arrays in Keras's layout: "inputs" (and "inputs2" where there is a second training step), and each
-weight under the name our layers give it.
+A case is a dictionary of arrays in Keras's layout: "inputs" (and "inputs2" where there is a second
+training step), and each weight under the name our layers give it.
 """
 
 import zlib
@@ -143,7 +144,9 @@ def case(name):
 
 
 def class_case(name):
-    """ "features" ``(batch, FEATURES)``, "centers" ``(CLASSES, FEATURES)``, "labels" ``(batch,)`` of a case of ``LABELS``."""
+    """ "features" ``(batch, FEATURES)``, "centers" ``(CLASSES, FEATURES)``, "labels" ``(batch,)``
+    of a case of ``LABELS``.
+    """
     numbers = _numbers(name)
     labels = np.array(LABELS[name], "int32")
     features, centers = (
@@ -168,7 +171,9 @@ def cotangent(shape):
 
 
 def names_with_gradient(name):
-    """Of a case of ``MODELS``, in the order in which the golden file strings their gradients together."""
+    """Of a case of ``MODELS``, in the order in which the golden file strings their gradients
+    together.
+    """
     return [key for key in MODELS[name] if "moving" not in key and key != "inputs2"]
 
 

@@ -1,4 +1,7 @@
-"""Weights and images of the golden values for Deep-Emotion, drawn by seed: made here for the script and the test alike."""
+"""Weights and images of the golden values for Deep-Emotion, drawn by seed.
+
+Made here for the script and the test alike.
+"""
 
 import numpy as np
 

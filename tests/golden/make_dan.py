@@ -1,14 +1,18 @@
-"""Makes dan.npz: what PyTorch computes, in double precision, for the parts of DAN: written from the papers, not from our code.
+"""Makes dan.npz: what PyTorch computes, in double precision, for the parts of DAN: written from the
+papers, not from our code.
 
     pip install -r requirements-bench.txt && python tests/golden/make_dan.py
 
-Weights and inputs are those of dan_inputs.py, so the file holds only results. For each case: "training" and, where it differs,
-"inference", the outputs; "gradients", of sum(training outputs * cotangent) to inputs and weights, in Keras's layout, strung
-together in the order of dan_inputs.names_with_gradient (one by one, the file's index would outweigh the numbers); "moved", the
-moving statistics after the training step or steps, likewise. For each loss "value" and "gradient/<name>".
+Weights and inputs are those of dan_inputs.py, so the file holds only results. For each case:
+"training" and, where it differs, "inference", the outputs; "gradients", of sum(training outputs *
+cotangent) to inputs and weights, in Keras's layout, strung together in the order of
+dan_inputs.names_with_gradient (one by one, the file's index would outweigh the numbers); "moved",
+the moving statistics after the training step or steps, likewise. For each loss "value" and
+"gradient/<name>".
 
-References: DAN arXiv 2109.07270 sections 3.1 to 3.4 and its authors' code as described; ConvNeXt arXiv 2201.03545 figure 4;
-ResNet arXiv 1512.03385 as torchvision lays it out; center loss Wen et al., ECCV 2016, equation 2.
+References: DAN arXiv 2109.07270 sections 3.1 to 3.4 and its authors' code as described; ConvNeXt
+arXiv 2201.03545 figure 4; ResNet arXiv 1512.03385 as torchvision lays it out; center loss Wen et
+al., ECCV 2016, equation 2.
 """
 
 from pathlib import Path
@@ -22,7 +26,10 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class Weights:
-    """The arrays of a case as tensors, in Keras's layout, with the layers of PyTorch that use them. Maps have channels first."""
+    """The arrays of a case as tensors, in Keras's layout, with the layers of PyTorch that use them.
+
+    Maps have channels first.
+    """
 
     def __init__(self, arrays, training):
         self.tensors = {

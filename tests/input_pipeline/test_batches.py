@@ -1,4 +1,7 @@
-"""From a split to batches: images in memory or in their files, and what a model of another size or colour gets."""
+"""From a split to batches.
+
+Images in memory or in their files, and what a model of another size or colour gets.
+"""
 
 import cv2
 import numpy as np
@@ -100,7 +103,8 @@ def test_predictions_on_another_size_are_those_on_images_resized_before(rng):
     np.testing.assert_allclose(predict_logits(images, mirror=True), mirrored, atol=1e-4)
 
 
-# ---- new recipe fields -------------------------------------------------------------------------------------------------
+# ---- new recipe fields
+# -------------------------------------------------------------------------------------------------
 
 
 def draws(**values):

@@ -114,7 +114,10 @@ def test_at_a_tie_a_rows_own_label_wins(toy_split, monkeypatch):
 
 
 def test_partners_are_augmented_by_their_own_numbers(toy_split, monkeypatch):
-    """Row 0 is mirrored, row 1 is not; CutMix then takes rows and columns of the augmented partner."""
+    """Row 0 is mirrored, row 1 is not.
+
+    CutMix then takes rows and columns of the augmented partner.
+    """
     split = toy_split(count=2)
     recipe = Recipe(batch_size=2, cutmix=1.0, flip=True)
     shares = [

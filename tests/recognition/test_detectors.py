@@ -1,4 +1,7 @@
-"""Detection and alignment: the astronaut is found and upright, cats and cups are not, and crops land where they should."""
+"""Detection and alignment.
+
+The astronaut is found and upright, cats and cups are not, and crops land where they should.
+"""
 
 from pathlib import Path
 
@@ -66,7 +69,10 @@ def test_tiny_photos_have_no_face(yunet, photo):
 
 @pytest.mark.parametrize("angle", [-35, 0, 20, 90, 180])
 def test_alignment_turns_faces_upright(angle):
-    """A made-up face: its landmarks as the training faces have them, then turned, scaled and moved."""
+    """A made-up face.
+
+    Its landmarks as the training faces have them, then turned, scaled and moved.
+    """
     turn = np.array(
         [
             [np.cos(np.radians(angle)), -np.sin(np.radians(angle))],

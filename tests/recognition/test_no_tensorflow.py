@@ -1,4 +1,7 @@
-"""Recognition needs no TensorFlow: a process in which it cannot be imported detects and crops faces."""
+"""Recognition needs no TensorFlow.
+
+A process in which it cannot be imported detects and crops faces.
+"""
 
 import subprocess
 import sys

@@ -1,4 +1,7 @@
-"""serve: what the API answers, to good requests and to bad ones; on a real port, with the paper's small net."""
+"""serve: what the API answers, to good requests and to bad ones.
+
+On a real port, with the paper's small net.
+"""
 
 import concurrent.futures
 import contextlib
@@ -77,7 +80,8 @@ def squares(count):
 FACE = encoded(np.random.default_rng(1).integers(0, 256, (48, 48)), "PNG")
 
 
-# ---- good requests ------------------------------------------------------------------------------------------------------
+# ---- good requests
+# ------------------------------------------------------------------------------------------------------
 
 
 def test_a_photo_has_its_faces_with_probabilities(port):
@@ -179,7 +183,8 @@ def test_pages_need_nothing_from_elsewhere_and_allow_no_inline_script(port):
     assert "'unsafe" not in HEADERS["Content-Security-Policy"]
 
 
-# ---- bad requests -------------------------------------------------------------------------------------------------------
+# ---- bad requests
+# -------------------------------------------------------------------------------------------------------
 
 
 def huge_png():
@@ -321,7 +326,8 @@ def test_a_connection_closed_in_the_middle_hurts_nobody(port):
     assert 'status="500"' not in metrics
 
 
-# ---- crowds -------------------------------------------------------------------------------------------------------------
+# ---- crowds
+# -------------------------------------------------------------------------------------------------------------
 
 
 class Slow:
@@ -425,7 +431,8 @@ def test_nothing_is_written_to_disk_and_no_name_is_logged(
     assert "secret-name" not in caplog.text + shown.out + shown.err
 
 
-# ---- batching -----------------------------------------------------------------------------------------------------------
+# ---- batching
+# -----------------------------------------------------------------------------------------------------------
 
 
 def test_the_batcher_keeps_rows_and_kinds_apart_and_survives_failures():
@@ -474,7 +481,8 @@ def test_cancelled_rows_are_not_worked_on():
     batcher.close()
 
 
-# ---- the command --------------------------------------------------------------------------------------------------------
+# ---- the command
+# --------------------------------------------------------------------------------------------------------
 
 
 def test_damaged_forms_are_not_quoted_in_the_log(port, caplog):

@@ -1,4 +1,7 @@
-"""The page of serve in a real browser: Debian's chromium, without a screen. The photo is NASA's, in the public domain."""
+"""The page of serve in a real browser.
+
+Debian's chromium, without a screen. The photo is NASA's, in the public domain.
+"""
 
 import base64
 import contextlib

@@ -13,7 +13,10 @@ NAMES_OF_USAGE = {"train": "Training", "val": "PublicTest", "test": "PrivateTest
 
 
 def smooth_images(count: int, seed: int = 0) -> np.ndarray:
-    """uint8 (count, 48, 48): independent images with broad and fine structure, about as rough as a face."""
+    """uint8 (count, 48, 48).
+
+    Independent images with broad and fine structure, about as rough as a face.
+    """
     random = np.random.default_rng(seed)
     images = np.empty((count, 48, 48), np.uint8)
     for index in range(count):
@@ -29,7 +32,10 @@ def pixel_text(image: np.ndarray) -> str:
 
 
 def rows_of(images: np.ndarray, labels=None, usages=None) -> list[dict[str, str]]:
-    """One dictionary of fields for each image; labels count up through the seven classes unless given."""
+    """One dictionary of fields for each image.
+
+    Labels count up through the seven classes unless given.
+    """
     labels = [index % 7 for index in range(len(images))] if labels is None else labels
     rows = [
         {"emotion": str(label), "pixels": pixel_text(image)}

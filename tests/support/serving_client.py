@@ -1,4 +1,7 @@
-"""A server on a free port in this process, and requests to it by plain sockets: what the tests of serve share."""
+"""A server on a free port in this process, and requests to it by plain sockets.
+
+What the tests of serve share.
+"""
 
 import contextlib
 import http.client
@@ -96,11 +99,13 @@ def memory():
         return int(numbers.read().split()[1]) * 4096 / 1e6
 
 
-# ---- noise --------------------------------------------------------------------------------------------------------------
+# ---- noise
+# --------------------------------------------------------------------------------------------------------------
 
 
 def fuzz_requests(rng, photos, count):
-    """Requests as (path, body, headers): random bytes, mutated photos and forms; the same for the same generator.
+    """Requests as (path, body, headers): random bytes, mutated photos and forms; the same for the
+    same generator.
 
     Args:
         rng: a NumPy generator.

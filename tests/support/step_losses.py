@@ -1,4 +1,5 @@
-"""Trains a model for some steps on made data and prints each step's loss and terms as JSON: run by test_devices in processes
+"""Trains a model for some steps on made data and prints each step's loss and terms as JSON: run by
+test_devices in processes
 of their own, since devices are set before TensorFlow starts.
 
     python tests/step_losses.py MODEL STRATEGY DEVICES STEPS
@@ -35,7 +36,10 @@ CHANGES = {
 
 
 def waves(labels, numbers):
-    """Smooth images whose waves turn with the class. In noise, every last digit of a sampling place changes the gradient much."""
+    """Smooth images whose waves turn with the class.
+
+    In noise, every last digit of a sampling place changes the gradient much.
+    """
     import numpy as np
 
     rows, columns = np.mgrid[:48, :48] / 48.0
@@ -74,8 +78,8 @@ def losses(model_name, strategy, count, steps, **changes):
     with devices.scope():
         model = build_model(recipe, (48, 48, 1), CLASS_NAMES)
     if model_name == "deep_emotion":
-        # At the identity every sample lies on a pixel, where bilinear sampling has a kink: its gradient to theta jumps with the
-        # last digit of a coordinate, and so would the losses.
+        # At the identity every sample lies on a pixel, where bilinear sampling has a kink: its
+        # gradient to theta jumps with the last digit of a coordinate, and so would the losses.
         bias = model.get_layer("localization_theta").bias
         bias.assign(bias.numpy() + np.array([-0.11, 0.013, 0.023, 0.017, -0.13, 0.031], np.float32))
     step = TrainingStep(model, recipe, devices)

@@ -1,4 +1,6 @@
-"""Several devices and several machines compute what one device computes, and say what is wrong with them."""
+"""Several devices and several machines compute what one device computes, and say what is wrong with
+them.
+"""
 
 import json
 import os
@@ -42,7 +44,9 @@ def start(words, environment=None):
 
 
 def step_losses(model, steps, strategies):
-    """Of each strategy, what every step added to the totals, computed one process after another but for workers."""
+    """Of each strategy, what every step added to the totals, computed one process after another but
+    for workers.
+    """
     results = {}
     for strategy, count in strategies.items():
         environments = list(cluster(count)) if strategy == "multiworker" else [None]

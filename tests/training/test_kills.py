@@ -1,4 +1,6 @@
-"""kill -9 twenty times at random moments, and the weights are those of a run that nothing disturbed."""
+"""kill -9 twenty times at random moments, and the weights are those of a run that nothing
+disturbed.
+"""
 
 import os
 import random

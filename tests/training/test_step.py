@@ -12,7 +12,8 @@ from ferkit.training.build_model import build_model, precision, seed_everything
 from ferkit.training.devices import one_device
 from ferkit.training.step import TrainingStep
 
-# No batch normalization, and a warp of noise would turn every last digit into another number: the paper's net, on smooth images.
+# No batch normalization, and a warp of noise would turn every last digit into another number: the
+# paper's net, on smooth images.
 PLAIN = {
     "variant": "paper",
     "dropout": 0.3,
@@ -40,7 +41,8 @@ def step_of(**changes):
     seed_everything(0)
     with precision(recipe):
         model = build_model(recipe, (48, 48, 1), tuple("abcdefg"))
-    # At the identity every sample lies on a pixel, where the gradient to theta jumps with the last digit of its place.
+    # At the identity every sample lies on a pixel, where the gradient to theta jumps with the last
+    # digit of its place.
     bias = model.get_layer("localization_theta").bias
     bias.assign(bias.numpy() + np.array([-0.11, 0.013, 0.023, 0.017, -0.13, 0.031], np.float32))
     return TrainingStep(model, recipe, one_device())

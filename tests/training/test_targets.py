@@ -145,11 +145,15 @@ def test_torn_votes_are_an_error_that_names_the_manifest(text, tmp_path):
         load_split(tmp_path, "train", manifest_with(tmp_path, ["4;0;0;1;3;2;0;0;0;0", text]))
 
 
-# ---- translated votes ----------------------------------------------------------------------------------------------------
+# ---- translated votes
+# ----------------------------------------------------------------------------------------------------
 
 
 def voted_rows(toy_split, rng, count=700):
-    """Rows of sad (4) and neutral (6) faces: annotators see neutral in both, and a little less so in the former."""
+    """Rows of sad (4) and neutral (6) faces.
+
+    Annotators see neutral in both, and a little less so in the former.
+    """
     labels = np.where(np.arange(count) % 2, 4, 6).astype(np.int32)
     rows = np.zeros((count, len(VOTE_NAMES)), np.int32)
     sad, neutral = VOTE_NAMES.index("sadness"), VOTE_NAMES.index("neutral")

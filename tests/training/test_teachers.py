@@ -1,4 +1,7 @@
-"""Teachers and first weights: targets are what the teachers say, and a training begins where another ended."""
+"""Teachers and first weights.
+
+Targets are what the teachers say, and a training begins where another ended.
+"""
 
 import dataclasses
 

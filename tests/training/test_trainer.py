@@ -1,4 +1,7 @@
-"""The trainer: learns, repeats itself exactly, and goes on after any kind of stop as if nothing had happened."""
+"""The trainer.
+
+Learns, repeats itself exactly, and goes on after any kind of stop as if nothing had happened.
+"""
 
 import os
 import signal
@@ -104,7 +107,9 @@ def test_it_learns_and_leaves_a_whole_run_folder(tmp_path, toy_split):
 
 
 def test_branches_train_resume_and_leave_the_papers_net(tmp_path, toy_split):
-    """The curve of a stopped training goes on as if nothing had happened, and what is kept answers as the last epoch says."""
+    """The curve of a stopped training goes on as if nothing had happened, and what is kept answers
+    as the last epoch says.
+    """
     recipe = named_recipe(
         "deep_emotion",
         "paper",
@@ -152,7 +157,10 @@ def test_ctrl_c_and_resume_give_the_same_curve(steps, tmp_path, toy_split, strai
 
 
 def test_a_crash_and_resume_give_the_same_curve(tmp_path, toy_split, straight):
-    """As after kill -9: nothing is written at the moment of death, so the last epoch's backup counts."""
+    """As after kill -9.
+
+    Nothing is written at the moment of death, so the last epoch's backup counts.
+    """
     path = tmp_path / "crashed"
     first = trainer(path, toy_split)
 

@@ -1,4 +1,7 @@
-"""DAN in the project's trainer: it repeats itself to the last bit through an interruption, centers included."""
+"""DAN in the project's trainer.
+
+It repeats itself to the last bit through an interruption, centers included.
+"""
 
 import os
 import signal
