@@ -144,7 +144,8 @@ def _table(workers, ours, unit, per_run):
         rows.append(
             {
                 "contestant": worker.name,
-                "speed_up": f"{statistics.median(ratios):.2f} (quartiles {spread[0]:.2f} to {spread[2]:.2f})",
+                "speed_up": f"{statistics.median(ratios):.2f} "
+                f"(quartiles {spread[0]:.2f} to {spread[2]:.2f})",
                 f"{unit}_per_second_here": f"{per_run / statistics.median(worker.seconds):.0f}",
             }
         )

@@ -59,7 +59,10 @@ def main():
         process.terminate()
         process.wait(timeout=60)
     clients = f"{options.clients} clients"
-    about = f"Serving {options.weights}; {options.rounds} rounds of {options.seconds:g} s, {clients}; {paired.machine()}; "
+    about = (
+        f"Serving {options.weights}; {options.rounds} rounds of {options.seconds:g} s, {clients}; "
+        f"{paired.machine()}; "
+    )
     about += paired.versions()
     print(about)
     for measure, value, wanted in rows:
@@ -234,12 +237,14 @@ def spread(values, form):
 
 
 # ---- a client that costs little
-# -----------------------------------------------------------------------------------------
 
 
 def post(body):
     """A whole request."""
-    head = f"POST /v1/predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: image/png\r\nContent-Length: {len(body)}\r\n\r\n"
+    head = (
+        "POST /v1/predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: image/png\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    )
     return head.encode() + body
 
 
@@ -257,7 +262,7 @@ def whole(answer):
 
 
 def crowd(port, request, clients, seconds, codes):
-    """Answers per second of so many clients, each of which asks again as soon as it has its answer."""
+    """Answers per second of clients that send the next request after each answer."""
     selector = selectors.DefaultSelector()
     for _ in range(clients):
         connection = socket.create_connection(("127.0.0.1", port))

@@ -118,7 +118,8 @@ def main():
         rows.append(
             {
                 "recipe": f"{model} {recipe}",
-                "loop_to_bare_step": f"{spread[1]:.3f} (quartiles {spread[0]:.3f} to {spread[2]:.3f})",
+                "loop_to_bare_step": f"{spread[1]:.3f} "
+                f"(quartiles {spread[0]:.3f} to {spread[2]:.3f})",
                 "whole_epoch_to_bare_step": f"{statistics.median(whole):.3f}",
                 "bare_images_per_second_here": f"{statistics.median(bare):.0f}",
             }
@@ -128,9 +129,8 @@ def main():
     print(about)
     for row in rows:
         print(
-            "  {recipe:<24} loop {loop_to_bare_step}, whole epoch {whole_epoch_to_bare_step} of the bare step".format(
-                **row
-            )
+            "  {recipe:<24} loop {loop_to_bare_step}, "
+            "whole epoch {whole_epoch_to_bare_step} of the bare step".format(**row)
         )
     if options.save:
         paired._save(title, about, rows)

@@ -14,15 +14,12 @@ from ferkit.models.interface import merged
 from ferkit.tensorflow_runtime import import_tensorflow
 
 # ---- who takes part
-# -----------------------------------------------------------------------------------------------------
 
 
 # ---- the folder
-# ---------------------------------------------------------------------------------------------------------
 
 
 # ---- the trainings
-# ------------------------------------------------------------------------------------------------------
 
 
 def train_all(folder: Path, plan: Plan, fit: Callable) -> list[dict] | None:

@@ -60,7 +60,6 @@ class Prediction:
         self._names: dict[str, int] = {}
 
     # ---- files
-    # ----------------------------------------------------------------------------------------------------------
 
     def files(self, files: list[Path]) -> None:
         """Photos and videos, in their order."""
@@ -144,7 +143,6 @@ class Prediction:
         return f"{', '.join([what, *missing])}. Model: {weights}"
 
     # ---- videos
-    # ---------------------------------------------------------------------------------------------------------
 
     def video(self, source: "Path | int") -> None:
         """A video file, or the camera of that number until Ctrl-C."""

@@ -9,7 +9,8 @@ def check_devices_fit(recipe: Recipe, replicas: int) -> None:
     """Raise UserError if a recipe cannot run on this number of devices."""
     minimum = replicas * recipe.accumulate_steps
     if recipe.batch_size < minimum:
-        problem = f"fewer than one image for each of {replicas} devices in {recipe.accumulate_steps} parts"
+        parts = recipe.accumulate_steps
+        problem = f"fewer than one image for each of {replicas} devices in {parts} parts"
         raise UserError(f"--batch_size {recipe.batch_size}", problem, f"give at least {minimum}")
     if recipe.precision == "float16" and replicas > 1:
         problem = "its loss scaling works on one device only"

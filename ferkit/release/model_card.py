@@ -116,7 +116,8 @@ def _what(figures: Figures) -> str:
 def _measured_on(figures: Figures) -> str:
     public = figures["data"]["dataset"] == "fer2013" and figures["data"]["val_from"] == "source"
     where = f"the {figures['split']} split{' (PublicTest)' if public else ''}"
-    return f"Measured on {where}: {figures['plain']['count']:,} images, with 95 % bootstrap intervals in brackets."
+    count = figures["plain"]["count"]
+    return f"Measured on {where}: {count:,} images, with 95 % bootstrap intervals in brackets."
 
 
 def _shares(figures: Figures) -> str:

@@ -110,7 +110,6 @@ def write_runs_json(path: str | Path, rows: list[dict]) -> None:
 
 
 # ---- one run
-# ------------------------------------------------------------------------------------------------------------
 
 
 def _run_folders(folder: Path) -> Iterator[Path]:
@@ -188,7 +187,6 @@ def _short(commit: str | None) -> str | None:
 
 
 # ---- order and table
-# ------------------------------------------------------------------------------------------------------
 
 
 def _rank(row: dict[str, str | float | None]) -> tuple[bool, int, float, float]:

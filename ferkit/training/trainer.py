@@ -89,8 +89,7 @@ class Trainer:
         self.totals = np.zeros(self.step_function.totals_size)
         self.history: list[dict[str, Any]] = []
 
-    # ---- the loop
-    # -----------------------------------------------------------------------------------------------------
+    # ---- the loop ----
 
     def fit(self) -> bool:
         """Train to the recipe's last epoch.
@@ -261,8 +260,7 @@ class Trainer:
                 f"(--early_stopping {patience})."
             )
 
-    # ---- checkpoint and restore
-    # ---------------------------------------------------------------------------------------
+    # ---- checkpoint and restore ----
 
     def _checkpoint(self, leaving: bool = False) -> None:
         """Write a checkpoint.

@@ -87,7 +87,7 @@ def fails(words, capsys):
     return message
 
 
-# ---- a finished comparison ----------------------------------------------------------------------------------------------
+# ---- a finished comparison ----
 
 
 def test_the_files_hold_what_was_measured(here):
@@ -189,7 +189,7 @@ def test_another_dataset_is_refused(here, capsys):
     )
 
 
-# ---- interrupted and failed ---------------------------------------------------------------------------------------------
+# ---- interrupted and failed ----
 
 
 def test_kill_9_and_the_folder_alone_continue_it(here, no_timing):
@@ -253,7 +253,7 @@ def test_when_all_runs_fail_the_table_says_so(here, capsys, monkeypatch, no_timi
     assert not (here / "hopeless/compare.png").exists()
 
 
-# ---- contestants --------------------------------------------------------------------------------------------------------
+# ---- contestants ----
 
 
 def choose(backbones=None, ablate=None, models=None, **changes):
@@ -394,7 +394,7 @@ def test_a_damaged_record_is_one_line(here, capsys):
     )
 
 
-# ---- what a model costs, and the picture --------------------------------------------------------------------------------
+# ---- what a model costs, and the picture ----
 
 
 def test_multiply_adds_by_hand():

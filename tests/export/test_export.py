@@ -126,7 +126,7 @@ def agrees(form, path, keras_file, tolerance):
         np.testing.assert_allclose(received, expected[:rows], atol=tolerance, rtol=0)
 
 
-# ---- what is written --------------------------------------------------------------------------------------------------
+# ---- what is written ----
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -225,7 +225,7 @@ def test_accuracy_is_measured_on_a_dataset(here, tmp_path, capfd):
     assert f"accuracy {accuracy}, Keras's {accuracy}" in said
 
 
-# ---- what does not agree is not left behind ---------------------------------------------------------------------------
+# ---- what does not agree is not left behind ----
 
 
 def other_weights(change):
@@ -361,7 +361,7 @@ def test_ctrl_c_leaves_nothing(here, form, tmp_path, monkeypatch):
     assert entries(tmp_path) == []
 
 
-# ---- bad input --------------------------------------------------------------------------------------------------------
+# ---- bad input ----
 
 
 def test_what_exists_is_replaced_only_by_force(here, tmp_path, capsys):
@@ -474,7 +474,7 @@ def test_help_loads_nothing_heavy():
     assert "--weights dan-fer2013 --format onnx" in done.stdout
 
 
-# ---- folders, whole or absent -----------------------------------------------------------------------------------------
+# ---- folders, whole or absent ----
 
 
 def test_a_folder_whose_place_cannot_be_taken_leaves_the_one_before(tmp_path, monkeypatch):

@@ -104,7 +104,6 @@ def test_predictions_on_another_size_are_those_on_images_resized_before(rng):
 
 
 # ---- new recipe fields
-# -------------------------------------------------------------------------------------------------
 
 
 def draws(**values):

@@ -72,7 +72,7 @@ def write_video(path, frames, rate=20):
     return str(path)
 
 
-# ---- photos ---------------------------------------------------------------------------------------------------------------
+# ---- photos ----
 
 
 def test_every_input_has_its_rows(here, weights, capsys):
@@ -203,7 +203,7 @@ def test_rows_that_were_not_finished_leave_no_file(tmp_path):
     assert json.loads((tmp_path / "r.json").read_text()) == []
 
 
-# ---- videos ----------------------------------------------------------------------------------------------------------------
+# ---- videos ----
 
 
 def test_a_video_has_rows_for_each_frame_a_film_and_a_plot(here, weights, capsys):
@@ -244,7 +244,7 @@ def test_a_video_can_be_stopped_after_some_seconds(here, weights):
     assert len(json.loads((here / "s.json").read_text())) == 11
 
 
-# ---- tracking and time -----------------------------------------------------------------------------------------------------
+# ---- tracking and time ----
 
 
 def expression(box, happy=1.0):

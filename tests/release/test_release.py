@@ -191,7 +191,7 @@ def test_bad_names_and_choices_are_one_line(here, capsys):
     assert "--checkpoint and --run: each names a model; give one of them." in fails(both, capsys)
 
 
-# ---- half precision -----------------------------------------------------------------------------------------------------
+# ---- half precision ----
 
 
 def test_halving_spares_vectors_and_keeps_keras_able_to_load(tmp_path):
@@ -220,7 +220,7 @@ def test_values_too_large_for_half_precision_are_refused_and_nothing_is_lost(tmp
     assert [entry.name for entry in tmp_path.iterdir()] == ["m.keras"]
 
 
-# ---- weights by name ----------------------------------------------------------------------------------------------------
+# ---- weights by name ----
 
 
 def test_shipped_weights_are_small_described_and_load():
@@ -275,7 +275,7 @@ def test_weights_by_name_are_evaluated(here, monkeypatch, capsys):
     assert main(["verify", "--weights", "mine"]) == 0
 
 
-# ---- the final exam, from outside ----------------------------------------------------------------------------------------
+# ---- the final exam, from outside ----
 
 
 @pytest.mark.parametrize("usages", [("Training", "PrivateTest"), ("PrivateTest",)])
@@ -318,7 +318,7 @@ def test_a_test_split_is_measured_with_train_rows_beside_it_or_alone(
         )
 
 
-# ---- installed -----------------------------------------------------------------------------------------------------------
+# ---- installed ----
 
 
 def test_weights_are_found_where_the_project_is_installed(tmp_path):

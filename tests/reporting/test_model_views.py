@@ -37,7 +37,7 @@ def test_the_registry_finds_them(dan):
     assert ModelPackage("none", "generate_data", "None").visualizations == {}
 
 
-# ---- Deep-Emotion -------------------------------------------------------------------------------------------------------
+# ---- Deep-Emotion ----
 
 
 @pytest.mark.parametrize("variant", ["paper", "input_warp"])
@@ -91,7 +91,7 @@ def test_colour_faces_stay_coloured(rng):
     assert picture[128, 128].tolist() == [200, 0, 0]
 
 
-# ---- DAN ----------------------------------------------------------------------------------------------------------------
+# ---- DAN ----
 
 
 def test_attention_maps_are_what_the_heads_multiply_with(dan, faces):

@@ -81,7 +81,6 @@ FACE = encoded(np.random.default_rng(1).integers(0, 256, (48, 48)), "PNG")
 
 
 # ---- good requests
-# ------------------------------------------------------------------------------------------------------
 
 
 def test_a_photo_has_its_faces_with_probabilities(port):
@@ -184,7 +183,6 @@ def test_pages_need_nothing_from_elsewhere_and_allow_no_inline_script(port):
 
 
 # ---- bad requests
-# -------------------------------------------------------------------------------------------------------
 
 
 def huge_png():
@@ -327,7 +325,6 @@ def test_a_connection_closed_in_the_middle_hurts_nobody(port):
 
 
 # ---- crowds
-# -------------------------------------------------------------------------------------------------------------
 
 
 class Slow:
@@ -432,7 +429,6 @@ def test_nothing_is_written_to_disk_and_no_name_is_logged(
 
 
 # ---- batching
-# -----------------------------------------------------------------------------------------------------------
 
 
 def test_the_batcher_keeps_rows_and_kinds_apart_and_survives_failures():
@@ -482,7 +478,6 @@ def test_cancelled_rows_are_not_worked_on():
 
 
 # ---- the command
-# --------------------------------------------------------------------------------------------------------
 
 
 def test_damaged_forms_are_not_quoted_in_the_log(port, caplog):

@@ -146,7 +146,6 @@ def test_torn_votes_are_an_error_that_names_the_manifest(text, tmp_path):
 
 
 # ---- translated votes
-# ----------------------------------------------------------------------------------------------------
 
 
 def voted_rows(toy_split, rng, count=700):
