@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from ferkit.errors import UserError
+from ferkit.errors import UserError, without_location
 from ferkit.evaluation.inference import BatchedLogits
 from ferkit.evaluation.metrics import softmax
 from ferkit.explanation.drawing import draw_sheet, explanation_panels
@@ -63,7 +63,7 @@ def explain_photos(
             photo = read_photo(file)
         except PhotoError as error:
             unreadable += 1
-            tqdm.write(f"{file}: unreadable: {error.problem}")
+            tqdm.write(f"{file}: unreadable: {without_location(error)}")
             continue
         detected = recognizer.detector(photo)
         if not detected:
