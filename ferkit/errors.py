@@ -19,3 +19,9 @@ def nearest(name: str, known: Iterable[str]) -> str:
 def first_line(error: BaseException, limit: int = 200) -> str:
     """The first line of an exception's text, or the name of its type when it has none."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:limit]
+
+
+def without_location(error: UserError) -> str:
+    """The problem and advice of an error, for output that names its file or flag already."""
+    advice = f"; {error.advice}" if error.advice else ""
+    return f"{error.problem}{advice}."

@@ -1,4 +1,4 @@
-"""Why the model said so: class activation maps, occlusion, and checks that they mean something."""
+"""What a prediction is based on: activation maps, occlusion maps, and checks of these maps."""
 
 from ferkit.explanation.faithfulness import deletion_and_insertion, randomization
 from ferkit.explanation.grad_cam import METHODS, Explainer

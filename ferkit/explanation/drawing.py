@@ -1,133 +1,137 @@
-"""Explanations as pictures: a face, and beside it what speaks for its label."""
+"""Draws explanations: a face and, next to it, maps of what its prediction is based on."""
 
+from collections.abc import Sequence
+
+import cv2
+import keras
 import numpy as np
+from PIL import Image, ImageDraw, ImageFont
 
-from ferkit.explanation.grad_cam import Explainer
+from ferkit.explanation.grad_cam import METHODS, Explainer
 from ferkit.explanation.occlusion import occlusion_maps
 
-PANEL, GAP, TITLE = 168, 8, 20
-PAPER, INK, SOFT = (255, 255, 255), (30, 30, 30), (110, 110, 110)
-# From cold to hot; brightness rises throughout, so that it reads in gray as well.
+Panel = tuple[str, np.ndarray]  # title, picture: uint8 (height, width, 3)
+
+PANEL, GAP, TITLE = 168, 8, 20  # pixels
+BACKGROUND, TEXT, TITLE_TEXT = (255, 255, 255), (30, 30, 30), (110, 110, 110)
+# From low to high values. Brightness rises throughout, so the scale is readable in gray as well.
 HEAT = np.array(
     [[13, 8, 80], [110, 20, 130], [205, 50, 75], [250, 145, 30], [252, 250, 165]], np.float64
 )
 
 
 def explanation_panels(
-    model, faces: np.ndarray, classes, explainer=None
-) -> list[list[tuple[str, np.ndarray]]]:
-    """For each face its titled panels: the face, Grad-CAM, Grad-CAM++, occlusion, and the model's
-    own: heads or window.
+    model: keras.Model,
+    faces: np.ndarray,
+    classes: np.ndarray,
+    explainer: Explainer | None = None,
+) -> list[list[Panel]]:
+    """The panels of each face.
+
+    They are the face, Grad-CAM, Grad-CAM++, the occlusion map, and what only this model has:
+    the attention heads of DAN, or what the transformer of Deep-Emotion samples.
 
     Args:
-        model: a Keras model of ours.
+        model: a model of this program.
         faces: uint8 ``(n, size, size, channels)`` of the model's input size.
         classes: int ``(n,)``, the class that is explained.
-        explainer: an ``Explainer`` of the model; None makes one.
+        explainer: an ``Explainer`` of the model; None creates one.
 
     Returns:
-        A list for each face of (title, uint8 ``(height, width, 3)``).
+        A list of (title, uint8 ``(height, width, 3)``) for each face.
     """
     explainer = explainer or Explainer(model)
-    maps = {method: explainer.maps(faces, classes, method) for method in ("grad-cam", "grad-cam++")}
-    covered = occlusion_maps(model, faces, classes)
+    maps = {method: explainer.maps(faces, classes, method) for method in METHODS}
+    occlusion = occlusion_maps(model, faces, classes)
     panels = []
-    for number, face in enumerate(faces):
-        shade = enlarged(face)
-        own = [("face", shade)]
-        own.append(("Grad-CAM", overlay(shade, maps["grad-cam"]["features"][number])))
-        own.append(("Grad-CAM++", overlay(shade, maps["grad-cam++"]["features"][number])))
-        fall = covered[number]
-        own.append(
-            (f"covered: up to -{fall.max():.0%}", overlay(shade, fall / max(fall.max(), 1e-9)))
+    for row, face in enumerate(faces):
+        picture, fall = enlarged(face), occlusion[row]
+        relative_fall = fall / max(fall.max(), 1e-9)
+        panels.append(
+            [
+                ("face", picture),
+                ("Grad-CAM", overlay(picture, maps["grad-cam"]["features"][row])),
+                ("Grad-CAM++", overlay(picture, maps["grad-cam++"]["features"][row])),
+                (f"covered: up to -{fall.max():.0%}", overlay(picture, relative_fall)),
+            ]
         )
         for name in explainer.names[1:]:
-            own.append(
-                (name.replace("head", "head "), overlay(shade, maps["grad-cam"][name][number]))
-            )
-        panels.append(own)
-    for title, pictures in _own_pictures(model, faces):
-        for own, picture in zip(panels, pictures, strict=True):
-            own.append((title, _to_height(picture)))
+            title = name.replace("head", "head ")
+            panels[-1].append((title, overlay(picture, maps["grad-cam"][name][row])))
+    for title, pictures in _visualizations(explainer, faces):
+        for panels_of_face, picture in zip(panels, pictures, strict=True):
+            panels_of_face.append((title, _with_panel_height(picture)))
     return panels
 
 
-def _own_pictures(model, faces):
-    """What the model's package shows itself, where that is no map of importance.
-
-    The transformer's window.
-    """
-    from ferkit.models.registry import entry_of_model
-
-    draw = entry_of_model(model).visualizations.get("transformer")
-    if draw and len(pictures := draw(model, faces)):
-        yield "what the transformer samples", pictures
+def _visualizations(explainer: Explainer, faces: np.ndarray) -> list[tuple[str, np.ndarray]]:
+    """Titles and pictures ``(n, H, W, 3)`` of what the model does, apart from importance maps."""
+    if "transformer" not in explainer.package.visualizations:
+        return []
+    pictures = explainer.package.visualizations["transformer"](explainer.model, faces)
+    return [("what the transformer samples", pictures)] if len(pictures) else []
 
 
 def enlarged(face: np.ndarray) -> np.ndarray:
-    """A face as uint8 ``(PANEL, PANEL, 3)``."""
-    import cv2
-
+    """A face, uint8 ``(size, size, channels)``, as uint8 ``(PANEL, PANEL, 3)``."""
     large = cv2.resize(face, (PANEL, PANEL), interpolation=cv2.INTER_CUBIC)
     return np.broadcast_to(large.reshape(PANEL, PANEL, -1), (PANEL, PANEL, 3)).copy()
 
 
-def overlay(shade: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """A face tinted by a map in [0, 1]: the face stays gray where the map is 0.
+def overlay(picture: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """A gray face that is tinted by a map; the tint is strongest where the map is 1.
 
     Args:
-        shade: uint8 ``(height, width, 3)``.
-        values: float ``(h, w)``.
-    """
-    import cv2
-
-    height, width = shade.shape[:2]
-    heat = np.clip(
-        cv2.resize(values.astype(np.float64), (width, height), interpolation=cv2.INTER_LINEAR), 0, 1
-    )
-    colour = heat_colours(heat)
-    gray = shade.mean(axis=2, keepdims=True)
-    cover = 0.15 + 0.5 * heat[..., None]
-    return np.clip(gray * (1 - cover) + colour * cover, 0, 255).round().astype(np.uint8)
-
-
-def heat_colours(heat: np.ndarray) -> np.ndarray:
-    """Values in [0, 1] as colours from cold to hot, float ``(..., 3)`` in [0, 255]."""
-    place = heat * (len(HEAT) - 1)
-    low = np.minimum(place.astype(int), len(HEAT) - 2)
-    return HEAT[low] + (HEAT[low + 1] - HEAT[low]) * (place - low)[..., None]
-
-
-def _to_height(picture):
-    import cv2
-
-    width = round(picture.shape[1] * PANEL / picture.shape[0])
-    return cv2.resize(picture, (width, PANEL), interpolation=cv2.INTER_AREA)
-
-
-def draw_sheet(rows: list[tuple[str, list[tuple[str, np.ndarray]]]], heading: str) -> np.ndarray:
-    """A sheet of faces, a row each: words, and titled panels.
-
-    Args:
-        rows: (words, panels) of each face; one or more.
-        heading: above all.
+        picture: uint8 ``(height, width, 3)``.
+        values: float ``(h, w)`` in [0, 1].
 
     Returns:
         uint8 ``(height, width, 3)``.
     """
-    from PIL import Image, ImageDraw, ImageFont
+    height, width = picture.shape[:2]
+    heat = np.clip(
+        cv2.resize(values.astype(np.float64), (width, height), interpolation=cv2.INTER_LINEAR), 0, 1
+    )
+    color = heat_colors(heat)
+    gray = picture.mean(axis=2, keepdims=True)
+    opacity = 0.15 + 0.5 * heat[..., None]
+    return np.clip(gray * (1 - opacity) + color * opacity, 0, 255).round().astype(np.uint8)
 
+
+def heat_colors(heat: np.ndarray) -> np.ndarray:
+    """Colors of values in [0, 1] on the scale ``HEAT``, float ``(..., 3)`` in [0, 255]."""
+    position = heat * (len(HEAT) - 1)
+    low = np.minimum(position.astype(int), len(HEAT) - 2)
+    return HEAT[low] + (HEAT[low + 1] - HEAT[low]) * (position - low)[..., None]
+
+
+def _with_panel_height(picture: np.ndarray) -> np.ndarray:
+    width = round(picture.shape[1] * PANEL / picture.shape[0])
+    return cv2.resize(picture, (width, PANEL), interpolation=cv2.INTER_AREA)
+
+
+def draw_sheet(rows: Sequence[tuple[str, Sequence[Panel]]], heading: str) -> np.ndarray:
+    """A sheet of faces: a row for each, with its caption and its titled panels.
+
+    Args:
+        rows: (caption, panels) of each face; at least one.
+        heading: text at the top.
+
+    Returns:
+        uint8 ``(height, width, 3)``.
+    """
     large, small = ImageFont.load_default(size=16), ImageFont.load_default(size=12)
     width = max(sum(panel.shape[1] + GAP for _, panel in panels) for _, panels in rows) + GAP
     row_height = 2 * TITLE + PANEL + GAP
-    sheet = Image.new("RGB", (max(width, 480), 2 * TITLE + GAP + row_height * len(rows)), PAPER)
+    size = max(width, 480), 2 * TITLE + GAP + row_height * len(rows)
+    sheet = Image.new("RGB", size, BACKGROUND)
     draw = ImageDraw.Draw(sheet)
-    draw.text((GAP, GAP), heading, fill=INK, font=large)
-    for number, (words, panels) in enumerate(rows):
-        top, x = 2 * TITLE + number * row_height, GAP
-        draw.text((GAP, top), words, fill=INK, font=small)
+    draw.text((GAP, GAP), heading, fill=TEXT, font=large)
+    for row, (caption, panels) in enumerate(rows):
+        top, x = 2 * TITLE + row * row_height, GAP
+        draw.text((GAP, top), caption, fill=TEXT, font=small)
         for title, panel in panels:
-            draw.text((x, top + TITLE), title, fill=SOFT, font=small)
+            draw.text((x, top + TITLE), title, fill=TITLE_TEXT, font=small)
             sheet.paste(Image.fromarray(panel), (x, top + 2 * TITLE))
             x += panel.shape[1] + GAP
     return np.asarray(sheet)

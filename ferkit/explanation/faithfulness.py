@@ -1,103 +1,122 @@
-"""Do the maps mean anything? They must change when weights do, and what they mark must matter more
-than chance.
-"""
+"""Checks of explanation maps: they must depend on the weights and beat random maps."""
+
+from typing import TypedDict
 
 import cv2
+import keras
 import numpy as np
 
 from ferkit.evaluation.inference import BatchedLogits
 from ferkit.evaluation.metrics import softmax
 from ferkit.explanation.grad_cam import Explainer
 
-SHARES = np.linspace(0.0, 1.0, 17)  # of the pixels that are taken away or put back
+FRACTIONS = np.linspace(0.0, 1.0, 17)  # of the pixels that are blurred or restored
+
+
+class ProbabilityCurve(TypedDict):
+    """Mean probability of the class for each of ``FRACTIONS``, and the area under this curve."""
+
+    curve: list[float]
+    area: float
 
 
 def randomization(
-    explainer: Explainer, faces: np.ndarray, classes, method: str = "grad-cam", shuffles: int = 1
+    explainer: Explainer,
+    faces: np.ndarray,
+    classes: np.ndarray,
+    method: str = "grad-cam",
+    shuffles: int = 1,
 ) -> float:
-    """Mean rank correlation of maps before and after all kernels are shuffled (Adebayo et al.,
-    arXiv 1810.03292): 0 is good.
+    """Mean rank correlation of maps before and after all kernels are shuffled; 0 is good.
 
-    The model is left as it was.
+    The weights of the model are restored afterwards.
 
     Args:
-        explainer: of the model.
+        explainer: explainer of the model.
         faces: uint8 ``(n, size, size, channels)``.
         classes: int ``(n,)``.
         method: see ``Explainer.maps``.
-        shuffles: mean over so many, of seeds 0, 1, ...: one alone may happen to mark the same
-            places, or the opposite ones.
+        shuffles: number of shuffles to average over, with seeds 0, 1 and so on. A single shuffle
+            may mark the same or the opposite pixels by chance.
+
+    Reference: Adebayo et al., arXiv 1810.03292.
     """
-    model, correlations = explainer.model, []
-    before, kept = explainer.maps(faces, classes, method)["features"], model.get_weights()
+    model = explainer.model
+    correlations: list[float] = []
+    before, weights = explainer.maps(faces, classes, method)["features"], model.get_weights()
     try:
         for seed in range(shuffles):
-            numbers = np.random.default_rng(seed)
+            rng = np.random.default_rng(seed)
             model.set_weights(
-                [numbers.permutation(w.ravel()).reshape(w.shape) if w.ndim > 1 else w for w in kept]
+                [rng.permutation(w.ravel()).reshape(w.shape) if w.ndim > 1 else w for w in weights]
             )
             after = explainer.maps(faces, classes, method)["features"]
             correlations += [_rank_correlation(a, b) for a, b in zip(before, after, strict=True)]
     finally:
-        model.set_weights(kept)
+        model.set_weights(weights)
     return float(np.mean(correlations))
 
 
-def _rank_correlation(one, other):
-    """Spearman's; 0 where a map is the same everywhere."""
-    ranks = [np.argsort(np.argsort(values.ravel())).astype(float) for values in (one, other)]
-    if np.ptp(one) < 1e-12 or np.ptp(other) < 1e-12:
+def _rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
+    """Spearman's rank correlation; 0 if a map is constant."""
+    if np.ptp(first) < 1e-12 or np.ptp(second) < 1e-12:
         return 0.0
-    return float(np.corrcoef(*ranks)[0, 1])
+    ranks = np.stack([_ranks(first.ravel()), _ranks(second.ravel())])
+    return float(np.corrcoef(ranks)[0, 1])
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    return np.argsort(np.argsort(values)).astype(float)
 
 
 def deletion_and_insertion(
-    model, faces: np.ndarray, maps: np.ndarray, classes, seed: int = 0
-) -> dict[str, dict]:
-    """The class's mean probability while pixels are blurred, the most important first, and while
-    they are put back.
+    model: keras.Model, faces: np.ndarray, maps: np.ndarray, classes: np.ndarray, seed: int = 0
+) -> dict[str, ProbabilityCurve]:
+    """Mean probability of the class while pixels are blurred or restored, most important first.
 
-    A map that means something makes deletion fall faster, and insertion rise faster, than a random
-    order of places. The random order is of smooth noise as coarse as the maps, not of single
-    pixels, which would be an easy opponent.
+    With a faithful map, deletion falls faster and insertion rises faster than with a random map.
+    The random map is smooth noise, as coarse as the maps: a random order of single pixels would be
+    too easy to beat.
 
     Args:
-        model: a Keras model of ours.
+        model: a model of pixels in [0, 255].
         faces: uint8 ``(n, size, size, channels)``.
         maps: float ``(n, size, size)``, larger is more important.
         classes: int ``(n,)``.
-        seed: of the random order.
+        seed: seed of the random map.
 
     Returns:
-        "deletion", "deletion_random", "insertion", "insertion_random", each {"curve": mean
-        probability by share of pixels, "area": the area under it}. Reference: Petsiuk et al., arXiv
-        1806.07421, section 3.2.
+        A curve for each of "deletion", "insertion", "deletion_random" and "insertion_random".
+
+    Reference: Petsiuk et al., arXiv 1806.07421, section 3.2.
     """
-    function, size = BatchedLogits(model, faces.shape[1:]), faces.shape[1]
+    logits_of, size = BatchedLogits(model, faces.shape[1:]), faces.shape[1]
     blurred = np.stack([_blurred(face) for face in faces])
     noise = np.random.default_rng(seed).normal(size=maps.shape)
-    noise = np.stack([cv2.GaussianBlur(one, (0, 0), size / 8) for one in noise])
+    noise = np.stack([cv2.GaussianBlur(values, (0, 0), size / 8) for values in noise])
+
+    def curve(ranks: np.ndarray, changed: np.ndarray, unchanged: np.ndarray) -> ProbabilityCurve:
+        points = []
+        for fraction in FRACTIONS:
+            is_changed = (ranks < fraction * size * size)[..., None]
+            logits = logits_of(np.where(is_changed, changed, unchanged))
+            probabilities = softmax(logits.astype(np.float64))
+            points.append(float(probabilities[np.arange(len(faces)), classes].mean()))
+        return {"curve": points, "area": float(np.trapezoid(points, FRACTIONS))}
+
     curves = {}
-    for name, values in (("", maps), ("_random", noise)):
-        order = np.argsort(
-            np.argsort(-values.reshape(len(faces), -1), axis=1, kind="stable"), axis=1
-        ).reshape(maps.shape)
-        for kind, (first, second) in (
-            ("deletion", (blurred, faces)),
-            ("insertion", (faces, blurred)),
-        ):
-            points = []
-            for share in SHARES:
-                chosen = (order < share * size * size)[..., None]
-                logits = function(np.where(chosen, first, second))
-                points.append(
-                    softmax(logits.astype(np.float64))[np.arange(len(faces)), classes].mean()
-                )
-            curve = [float(p) for p in points]
-            curves[kind + name] = {"curve": curve, "area": float(np.trapezoid(curve, SHARES))}
+    for suffix, importance in (("", maps), ("_random", noise)):
+        ranks = _importance_ranks(importance)
+        curves[f"deletion{suffix}"] = curve(ranks, blurred, faces)
+        curves[f"insertion{suffix}"] = curve(ranks, faces, blurred)
     return curves
 
 
-def _blurred(face):
-    smooth = cv2.GaussianBlur(face, (0, 0), face.shape[0] / 8)
-    return smooth.reshape(face.shape)
+def _importance_ranks(maps: np.ndarray) -> np.ndarray:
+    """Rank of each pixel within its map, 0 for the most important; the shape of `maps`."""
+    order = np.argsort(-maps.reshape(len(maps), -1), axis=1, kind="stable")
+    return np.argsort(order, axis=1).reshape(maps.shape)
+
+
+def _blurred(face: np.ndarray) -> np.ndarray:
+    return cv2.GaussianBlur(face, (0, 0), face.shape[0] / 8).reshape(face.shape)

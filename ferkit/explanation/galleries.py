@@ -1,163 +1,206 @@
-"""explain: sheets for photos, or a gallery of a dataset's split, with figures that say how far to
-trust the maps.
-"""
+"""Sheets of explanations for photos or for a split of a dataset, and checks of the maps."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
+import keras
 import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from ferkit.errors import UserError
+from ferkit.errors import UserError, without_location
 from ferkit.evaluation.inference import BatchedLogits
 from ferkit.evaluation.metrics import softmax
 from ferkit.explanation.drawing import draw_sheet, explanation_panels
 from ferkit.explanation.faithfulness import deletion_and_insertion, randomization
-from ferkit.explanation.grad_cam import Explainer
+from ferkit.explanation.grad_cam import METHODS, Explainer
 from ferkit.files import written_atomically
+from ferkit.input_pipeline.dataset import Split
 from ferkit.recognition.photos import PhotoError, read_photo
+from ferkit.recognition.recognizer import Recognizer
 
-CHECKED_FACES = 64  # of a gallery's split, for the figures
-SHUFFLES = 5  # of the weights
+CHECKED_FACES = 64  # faces of the split on which the maps are checked
+SHUFFLES = 5  # shuffles of the weights in the randomization check
+
+Faithfulness = dict[str, dict[str, float]]  # method -> name of the figure -> value
 
 
-def class_number(class_names, name: str | None) -> int | None:
-    """The number of a class by its name; None for None.
+def class_index(class_names: Sequence[str], name: str | None) -> int | None:
+    """Index of a class; None if no name is given.
 
     Raises:
-        UserError: no such class.
+        UserError: unknown class.
     """
-    if name is not None and name not in class_names:
-        raise UserError(
-            f"--class {name}: no class of this model; it has: {', '.join(class_names)}."
-        )
-    return None if name is None else list(class_names).index(name)
+    if name is None:
+        return None
+    if name not in class_names:
+        problem = "not a class of this model"
+        raise UserError(f"--class {name}", problem, f"choose from {', '.join(class_names)}")
+    return list(class_names).index(name)
 
 
 def explain_photos(
-    recognizer, files: list[Path], folder: str | Path, name: str | None = None
+    recognizer: Recognizer, files: Sequence[Path], folder: str | Path, name: str | None = None
 ) -> int:
-    """A sheet for every photo with a face, in `folder`; how many photos could not be read.
+    """Write a sheet for every photo that shows a face.
 
     Args:
-        recognizer: a ``Recognizer``.
+        recognizer: finds the faces; its model is explained.
         files: photos.
-        folder: where NAME-explained.png are written.
-        name: the class that is explained; None: the label of each face.
+        folder: folder for the files NAME-explained.png.
+        name: class to explain; None: the predicted class of each face.
+
+    Returns:
+        The number of photos that could not be read.
+
+    Raises:
+        UserError: unknown class.
     """
-    wanted, explainer, unreadable = (
-        class_number(recognizer.class_names, name),
-        Explainer(recognizer.model),
-        0,
-    )
+    index, explainer = class_index(recognizer.class_names, name), Explainer(recognizer.model)
+    unreadable = 0
     for file in tqdm(files, unit="photo", disable=len(files) < 3, leave=False):
         try:
             photo = read_photo(file)
         except PhotoError as error:
             unreadable += 1
-            tqdm.write(f"{file}: unreadable: {str(error).removeprefix(f'{file}: ')}")
+            tqdm.write(f"{file}: unreadable: {without_location(error)}")
             continue
-        found = recognizer.detector(photo)
-        if not found:
+        detected = recognizer.detector(photo)
+        if not detected:
             tqdm.write(f"{file}: no face found")
             continue
-        faces = np.stack([recognizer.crop(photo, face) for face in found])
-        probabilities = recognizer.probabilities(faces)
-        classes = probabilities.argmax(axis=1) if wanted is None else np.full(len(faces), wanted)
-        panels = explanation_panels(recognizer.model, faces, classes, explainer)
-        words = [
-            _words(recognizer.class_names, p, c)
-            for p, c in zip(probabilities, classes, strict=True)
-        ]
+        faces = np.stack([recognizer.crop(photo, face) for face in detected])
         path = Path(folder) / f"{Path(file).stem}-explained.png"
-        save_sheet(
-            path, draw_sheet(list(zip(words, panels, strict=True)), f"{Path(file).name}: why")
-        )
+        heading = f"{Path(file).name}: explanation"
+        _write_photo_sheet(path, heading, recognizer, explainer, faces, index)
         tqdm.write(f"{file}: {len(faces)} explained in {path}")
     return unreadable
 
 
+def _write_photo_sheet(
+    path: Path,
+    heading: str,
+    recognizer: Recognizer,
+    explainer: Explainer,
+    faces: np.ndarray,
+    index: int | None,
+) -> None:
+    probabilities = recognizer.probabilities(faces)
+    classes = _explained_classes(probabilities, index)
+    panels = explanation_panels(recognizer.model, faces, classes, explainer)
+    captions = [
+        _caption(recognizer.class_names, p, c) for p, c in zip(probabilities, classes, strict=True)
+    ]
+    save_sheet(path, draw_sheet(list(zip(captions, panels, strict=True)), heading))
+
+
 def explain_split(
-    model, split, folder: str | Path, per_class: int, name: str | None = None, seed: int = 0
-) -> dict:
-    """A gallery: a sheet for every class of a split, of faces drawn by `seed`; and the figures of
-    the checks.
+    model: keras.Model,
+    split: Split,
+    folder: str | Path,
+    per_class: int,
+    name: str | None = None,
+    seed: int = 0,
+) -> Faithfulness:
+    """Write a gallery, one sheet for each class of a split, and check the maps.
 
     Args:
-        model: a Keras model of ours.
-        split: a ``dataset.Split`` with labels, its images of the model's size.
-        folder: where gallery-CLASS.png are written.
-        per_class: faces of each.
-        name: the class that is explained; None: what the model says of each face.
-        seed: decides which faces.
+        model: a model of this program.
+        split: a split with labels, whose images have the model's input size.
+        folder: folder for the files gallery-CLASS.png.
+        per_class: faces per class.
+        name: class to explain; None: the predicted class of each face.
+        seed: seed of the selection of faces.
 
     Returns:
-        method -> {"deletion": area, ..., "randomization": correlation}.
+        The figures of ``faithfulness_figures``.
+
+    Raises:
+        UserError: unknown class.
     """
-    wanted, explainer = class_number(split.class_names, name), Explainer(model)
-    function, numbers = BatchedLogits(model, split.images.shape[1:]), np.random.default_rng(seed)
+    index, explainer = class_index(split.class_names, name), Explainer(model)
+    logits_of, rng = BatchedLogits(model, split.images.shape[1:]), np.random.default_rng(seed)
     for number, label in enumerate(tqdm(split.class_names, unit="class", leave=False)):
         rows = np.flatnonzero(split.labels == number)
-        rows = np.sort(numbers.permutation(rows)[:per_class])
+        rows = np.sort(rng.permutation(rows)[:per_class])
         if not len(rows):
             continue
         faces = split.images[rows]
-        probabilities = softmax(function(faces).astype(np.float64))
-        classes = probabilities.argmax(axis=1) if wanted is None else np.full(len(rows), wanted)
-        told = zip(rows, probabilities, classes, strict=True)
-        words = [
-            _words(split.class_names, p, c, f"row {row}, labelled {label}: ") for row, p, c in told
+        probabilities = softmax(logits_of(faces).astype(np.float64))
+        classes = _explained_classes(probabilities, index)
+        captions = [
+            f"row {row}, labeled {label}: {_caption(split.class_names, p, c)}"
+            for row, p, c in zip(rows, probabilities, classes, strict=True)
         ]
         panels = explanation_panels(model, faces, classes, explainer)
         path = Path(folder) / f"gallery-{label}.png"
-        save_sheet(
-            path, draw_sheet(list(zip(words, panels, strict=True)), f"{split.name} split, {label}")
-        )
+        heading = f"{split.name} split, {label}"
+        save_sheet(path, draw_sheet(list(zip(captions, panels, strict=True)), heading))
         tqdm.write(f"{label}: {path}")
-    return checked(model, split, numbers, explainer)
+    return faithfulness_figures(model, split, rng, explainer)
 
 
-def checked(model, split, numbers, explainer) -> dict:
-    """The figures of the checks on faces of a split."""
-    rows = np.sort(numbers.permutation(len(split))[:CHECKED_FACES])
+def faithfulness_figures(
+    model: keras.Model, split: Split, rng: np.random.Generator, explainer: Explainer
+) -> Faithfulness:
+    """Check the maps on up to ``CHECKED_FACES`` faces of a split.
+
+    Returns:
+        method -> {"deletion": area, "deletion_random": area, "insertion": area,
+        "insertion_random": area, "randomization": rank correlation}.
+    """
+    rows = np.sort(rng.permutation(len(split))[:CHECKED_FACES])
     faces = split.images[rows]
     classes = BatchedLogits(model, faces.shape[1:])(faces).argmax(axis=1)
     figures = {}
-    for method in ("grad-cam", "grad-cam++"):
+    for method in METHODS:
         maps = explainer.maps(faces, classes, method)["features"]
         curves = deletion_and_insertion(model, faces, maps, classes)
-        figures[method] = {key: curve["area"] for key, curve in curves.items()}
-        figures[method]["randomization"] = randomization(
-            explainer, faces, classes, method, SHUFFLES
-        )
+        correlation = randomization(explainer, faces, classes, method, SHUFFLES)
+        areas = {name: curve["area"] for name, curve in curves.items()}
+        figures[method] = areas | {"randomization": correlation}
     return figures
 
 
-def format_faithfulness(figures: dict, count: int) -> str:
-    """The figures of the checks, in words."""
+def format_faithfulness(figures: Faithfulness, count: int) -> str:
+    """The figures of ``faithfulness_figures`` as a table with a heading.
+
+    Args:
+        figures: the figures.
+        count: number of faces that were checked.
+    """
     lines = [
-        f"Checks on {count} faces: areas under the class's probability, in brackets that of random maps as smooth",
-        f"  {'':<11} deletion (less is better)  insertion (more is better)  rank correlation with shuffled weights (0 is good)",
+        f"Checks on {count} faces: areas under the probability of the class; "
+        "in parentheses, those of random maps of equal smoothness",
+        f"  {'':<11} deletion (lower is better)  insertion (higher is better)  "
+        "rank correlation with shuffled weights (0 is good)",
     ]
-    for method, own in figures.items():
+    for method, values in figures.items():
         deletion, insertion = (
-            f"{own[kind]:.3f} ({own[f'{kind}_random']:.3f})" for kind in ("deletion", "insertion")
+            f"{values[kind]:.3f} ({values[f'{kind}_random']:.3f})"
+            for kind in ("deletion", "insertion")
         )
-        lines.append(f"  {method:<11} {deletion:<26} {insertion:<27} {own['randomization']:+.2f}")
+        correlation = f"{values['randomization']:+.2f}"
+        lines.append(f"  {method:<11} {deletion:<27} {insertion:<29} {correlation}")
     return "\n".join(lines)
 
 
-def save_sheet(path: Path, sheet: np.ndarray):
-    """Written whole or not at all."""
+def save_sheet(path: Path, sheet: np.ndarray) -> None:
+    """Write a sheet as a PNG file that is complete or absent."""
     with written_atomically(path) as draft:
         Image.fromarray(sheet).save(draft, format="PNG")
 
 
-def _words(names, probabilities, explained, before=""):
+def _explained_classes(probabilities: np.ndarray, index: int | None) -> np.ndarray:
+    """The class to explain for each face: `index`, or the predicted class if it is None."""
+    if index is None:
+        return probabilities.argmax(axis=1)
+    return np.full(len(probabilities), index)
+
+
+def _caption(class_names: Sequence[str], probabilities: np.ndarray, explained: int) -> str:
     best = int(np.argmax(probabilities))
-    said = f"{before}the model says {names[best]}, {probabilities[best]:.0%}"
-    return (
-        said
-        if explained == best
-        else f"{said}; explained: {names[explained]}, {probabilities[explained]:.0%}"
-    )
+    caption = f"prediction: {class_names[best]}, {probabilities[best]:.0%}"
+    if explained == best:
+        return caption
+    return f"{caption}; explained: {class_names[explained]}, {probabilities[explained]:.0%}"

@@ -1,49 +1,55 @@
-"""What the model misses most when it is covered.
+"""Occlusion maps: how much the probability of a class falls when a part of the face is covered.
 
-The important regions of arXiv 1902.01019, section 4.3, as a measured map.
+They show the important regions of arXiv 1902.01019, section 4.3, by degree.
 """
 
+import keras
 import numpy as np
 
 from ferkit.evaluation.inference import BatchedLogits
 from ferkit.evaluation.metrics import softmax
 
-PATCH, STEP = 10, 3  # pixels of a 48-pixel face
+SQUARE, STEP = 10, 3  # side of the gray square and its step, in pixels of a 48-pixel face
 GRAY = 127
 
 
-def occlusion_maps(model, faces: np.ndarray, classes) -> np.ndarray:
-    """By how much the probability of a class falls when a place is covered.
+def occlusion_maps(model: keras.Model, faces: np.ndarray, classes: np.ndarray | int) -> np.ndarray:
+    """How much the probability of a class falls when a pixel is covered.
 
-    A gray square (10 of 48 pixels wide) is moved over the face in steps of 3. A pixel's value is
-    the mean fall over all squares that cover it, rises counting as 0. (The paper marks where the
-    covered face is classified wrongly; the fall says how much.)
+    A gray square (10 of 48 pixels wide) moves over the face in steps of 3. The value of a pixel is
+    the mean fall over all squares that cover it; a rise counts as 0. The paper marks the positions
+    at which the covered face is misclassified; the fall also shows the degree.
 
     Args:
-        model: a Keras model of ours.
+        model: a model of pixels in [0, 255].
         faces: uint8 ``(n, size, size, channels)`` of the model's input size.
-        classes: int ``(n,)``, or one for all.
+        classes: int ``(n,)``, or one class for all faces.
 
     Returns:
         float64 ``(n, size, size)`` in [0, 1], a fall of probability; not scaled.
     """
-    function, size = BatchedLogits(model, faces.shape[1:]), faces.shape[1]
-    patch, step = max(1, round(size * PATCH / 48)), max(1, round(size * STEP / 48))
-    starts = list(range(1 - patch + step, size, step))
-    boxes = [
-        (max(y, 0), min(y + patch, size), max(x, 0), min(x + patch, size))
-        for y in starts
-        for x in starts
-    ]
+    logits_of, size = BatchedLogits(model, faces.shape[1:]), faces.shape[1]
+    squares = _square_positions(size)
     maps = []
     for face, label in zip(faces, np.broadcast_to(np.asarray(classes), (len(faces),)), strict=True):
-        covered = np.repeat(face[None], len(boxes) + 1, axis=0)
-        for image, (top, bottom, left, right) in zip(covered[1:], boxes, strict=True):
+        covered = np.repeat(face[None], len(squares) + 1, axis=0)
+        for image, (top, bottom, left, right) in zip(covered[1:], squares, strict=True):
             image[top:bottom, left:right] = GRAY
-        probabilities = softmax(function(covered).astype(np.float64))[:, label]
+        probabilities = softmax(logits_of(covered).astype(np.float64))[:, label]
         fall, count = np.zeros((size, size)), np.zeros((size, size))
-        for (top, bottom, left, right), p in zip(boxes, probabilities[1:], strict=True):
+        for (top, bottom, left, right), p in zip(squares, probabilities[1:], strict=True):
             fall[top:bottom, left:right] += max(probabilities[0] - p, 0.0)
             count[top:bottom, left:right] += 1
         maps.append(fall / np.maximum(count, 1))
     return np.stack(maps) if maps else np.zeros((0, size, size))
+
+
+def _square_positions(size: int) -> list[tuple[int, int, int, int]]:
+    """Top, bottom, left and right of each square, cut off at the edges of the face."""
+    side, step = max(1, round(size * SQUARE / 48)), max(1, round(size * STEP / 48))
+    starts = range(1 - side + step, size, step)
+    return [
+        (max(y, 0), min(y + side, size), max(x, 0), min(x + side, size))
+        for y in starts
+        for x in starts
+    ]

@@ -1,1 +1,1 @@
-"""Predictions for photos, folders, videos and cameras."""
+"""Predictions for photos, folders, videos and cameras, as rows, annotated pictures and plots."""

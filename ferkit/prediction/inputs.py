@@ -1,9 +1,7 @@
-"""What a user pointed at.
-
-Files, folders, patterns; which of them are photos and which are videos.
-"""
+"""Finds the photos and videos in the files, folders and patterns that the user gives."""
 
 import glob
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ferkit.errors import UserError
@@ -13,43 +11,47 @@ VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpe
 
 
 def is_video(path: str | Path) -> bool:
-    """By its name."""
+    """Whether a file is a video, by its suffix."""
     return Path(path).suffix.lower() in VIDEO_SUFFIXES
 
 
-def found_files(given: list[str]) -> list[Path]:
-    """The files that the arguments stand for, in their order, each once.
+def found_files(arguments: Sequence[str]) -> list[Path]:
+    """The files that the arguments stand for, in their order and without repetitions.
 
-    A folder stands for all photos and videos in it and below, by their names' endings, sorted; a
-    pattern for what it matches, sorted; a file for itself, whatever it is called, also if it does
-    not exist: that is told when it is read.
+    A folder stands for the photos and videos in it and its subfolders, by suffix and sorted. A
+    pattern stands for the files that match, sorted. Any other argument stands for a file, whatever
+    its suffix; whether it exists is checked when it is read.
+
+    Args:
+        arguments: files, folders and patterns.
 
     Raises:
-        UserError: a folder or a pattern in which there is nothing.
+        UserError: a folder or a pattern without files.
     """
     files: dict[Path, None] = {}
-    for text in given:
-        path = Path(text)
+    for argument in arguments:
+        path = Path(argument)
         if path.is_dir():
-            found = [
-                file
-                for file in sorted(path.rglob("*"))
-                if file.suffix.lower() in SUFFIXES + VIDEO_SUFFIXES
-            ]
-            found = [file for file in found if file.is_file()]
+            found = _files_in_folder(path)
+        elif not path.exists() and glob.has_magic(argument):
+            found = _only_files(map(Path, sorted(glob.glob(argument, recursive=True))))
             if not found:
-                raise UserError(
-                    f"{text}: no photo or video in this folder or below; known are {', '.join(SUFFIXES + VIDEO_SUFFIXES)}."
-                )
-        elif not path.exists() and glob.has_magic(text):
-            found = [
-                file
-                for file in map(Path, sorted(glob.glob(text, recursive=True)))
-                if file.is_file()
-            ]
-            if not found:
-                raise UserError(f"{text}: nothing matches this pattern.")
+                raise UserError(argument, "no file matches this pattern", "check the pattern")
         else:
             found = [path]
         files |= dict.fromkeys(found)
     return list(files)
+
+
+def _files_in_folder(folder: Path) -> list[Path]:
+    suffixes = SUFFIXES + VIDEO_SUFFIXES
+    candidates = (path for path in sorted(folder.rglob("*")) if path.suffix.lower() in suffixes)
+    files = _only_files(candidates)
+    if not files:
+        problem = "no photo or video in this folder or its subfolders"
+        raise UserError(folder, problem, f"add files with these suffixes: {', '.join(suffixes)}")
+    return files
+
+
+def _only_files(paths: Iterable[Path]) -> list[Path]:
+    return [path for path in paths if path.is_file()]

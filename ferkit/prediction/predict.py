@@ -1,47 +1,47 @@
-"""predict: photos, folders, videos and a camera through one recognizer, with rows, pictures and
-plots of what was found.
-"""
+"""Predicts photos, folders, videos and a camera, and writes rows, pictures and plots."""
 
 import contextlib
 import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from ferkit.errors import UserError
+from ferkit.errors import UserError, without_location
 from ferkit.files import written_atomically
 from ferkit.prediction.annotate import annotate
 from ferkit.prediction.inputs import is_video
 from ferkit.prediction.rows import NO_FACE, UNREADABLE, RowWriter, empty_row, face_row
 from ferkit.prediction.timeline import Timeline
-from ferkit.prediction.tracking import Tracker
-from ferkit.prediction.video import Video, VideoWriter
-from ferkit.recognition.photos import NoPhotoError, PhotoError, read_photo
+from ferkit.prediction.tracking import SMOOTHING_SECONDS, Tracker
+from ferkit.prediction.video import Frame, Video, VideoWriter
+from ferkit.recognition.photos import PhotoError, read_photo
 from ferkit.recognition.recognizer import UNSURE, Expression, Recognizer
 
-PHOTOS_AT_ONCE = 16  # whose faces go through the model together
-FRAMES_AT_ONCE = 8  # the same of a video; a 4K frame takes 25 MB
-SHOWN_SHARE = 0.05
-CAMERA_LINE_SECONDS = 1.0
+PHOTOS_PER_BATCH = 16  # photos whose faces go through the model together
+FRAMES_PER_BATCH = 8  # the same for frames of a video file; a 4K frame takes 25 MB
+MIN_SHOWN_PROBABILITY = 0.05  # of the classes that are printed after the label
+CAMERA_LINE_SECONDS = 1.0  # time between two lines for a camera
 
 
 class Prediction:
-    """Goes through inputs one after another; what cannot be read is a row, and the rest goes on.
+    """Predicts inputs one after another. An unreadable input becomes a row; the rest continues.
 
     Args:
-        recognizer: a ``Recognizer``.
-        rows: a ``RowWriter``.
-        pictures: a folder for annotated photos, videos and plots; None: none.
-        smoothing: seconds, see ``Tracker``.
-        seconds: where a video or a camera is left; None: at its end.
+        recognizer: finds faces and predicts their expressions.
+        rows: receives a row for each face, and for each input or frame without one.
+        pictures: folder for annotated photos, videos and plots; None: none are written.
+        smoothing: time constant in seconds, see ``Tracker``; None: its default.
+        seconds: time after which a video or camera is stopped; None: at its end.
 
     Attributes:
-        photos, faces, without, unreadable: how many so far; photos counts videos too.
+        inputs: number of photos, videos and cameras so far.
+        faces: number of faces so far.
+        without_face: number of inputs without a face so far.
+        unreadable: number of inputs so far that could not be read.
     """
 
     def __init__(
@@ -52,101 +52,93 @@ class Prediction:
         smoothing: float | None = None,
         seconds: float | None = None,
     ) -> None:
-        self.seconds = seconds
         self.recognizer, self.rows = recognizer, rows
         self.pictures = Path(pictures) if pictures else None
-        self.smoothing = {} if smoothing is None else {"seconds": smoothing}
-        self.photos = self.faces = self.without = self.unreadable = 0
-        self._names: dict[str, int] = {}
+        self.smoothing = SMOOTHING_SECONDS if smoothing is None else smoothing
+        self.seconds = seconds
+        self.inputs = self.faces = self.without_face = self.unreadable = 0
+        self._name_counts: dict[str, int] = {}
 
-    # ---- files
-
-    def files(self, files: list[Path]) -> None:
-        """Photos and videos, in their order."""
-        waiting = []
+    def files(self, files: Sequence[Path]) -> None:
+        """Predict photos and videos, in their order."""
+        batch: list[Path] = []
         with tqdm(total=len(files), unit="file", disable=len(files) < 3, leave=False) as bar:
             for file in files:
                 if is_video(file):
-                    self._photos(waiting)
+                    self._photos(batch)
                     self.video(file)
-                    waiting = []
+                    batch = []
                 else:
-                    waiting.append(file)
-                if len(waiting) == PHOTOS_AT_ONCE:
-                    self._photos(waiting)
-                    waiting = []
+                    batch.append(file)
+                if len(batch) == PHOTOS_PER_BATCH:
+                    self._photos(batch)
+                    batch = []
                 bar.update()
-            self._photos(waiting)
+            self._photos(batch)
 
-    def _photos(self, files: list[Path]) -> None:
-        read = []
+    def summary(self, weights: Path) -> str:
+        """What was done, in a line that names the model file."""
+        parts = [
+            f"{self.inputs:,} {_plural('input', self.inputs)}: "
+            f"{self.faces:,} {_plural('face', self.faces)}"
+        ]
+        if self.without_face:
+            parts.append(f"{self.without_face:,} without a face")
+        if self.unreadable:
+            parts.append(f"{self.unreadable:,} unreadable")
+        return f"{', '.join(parts)}. Model: {weights}"
+
+    def _photos(self, files: Sequence[Path]) -> None:
+        """Predict a batch of photos, whose faces go through the model together."""
+        photos: list[np.ndarray | PhotoError] = []
         for file in files:
             try:
-                read.append((file, read_photo(file)))
+                photos.append(read_photo(file))
             except PhotoError as error:
-                read.append((file, error))
-        found = iter(
-            self.recognizer.predict_many(
-                [photo for _, photo in read if not isinstance(photo, PhotoError)]
-            )
-        )
-        for file, photo in read:
-            self.photos += 1
+                photos.append(error)
+        readable = [photo for photo in photos if isinstance(photo, np.ndarray)]
+        predictions = iter(self.recognizer.predict_many(readable))
+        for file, photo in zip(files, photos, strict=True):
+            self.inputs += 1
             if isinstance(photo, PhotoError):
                 self._unreadable(file, photo)
             else:
-                self._photo(file, photo, next(found))
+                self._photo(file, photo, next(predictions))
 
-    def _unreadable(self, source: Path, error: PhotoError | NoPhotoError | UserError) -> None:
+    def _unreadable(self, source: Path, error: UserError) -> None:
         self.unreadable += 1
         self.rows.write(empty_row(source, UNREADABLE, reason=str(error)))
-        tqdm.write(f"{source}: unreadable: {str(error).removeprefix(f'{source}: ')}")
+        tqdm.write(f"{source}: unreadable: {without_location(error)}")
 
-    def _photo(self, file: Path, photo: np.ndarray, expressions: list[Expression]) -> None:
+    def _photo(self, file: Path, photo: np.ndarray, expressions: Sequence[Expression]) -> None:
+        """Write the results of a photo."""
         if not expressions:
-            self.without += 1
+            self.without_face += 1
             self.rows.write(empty_row(file, NO_FACE))
             tqdm.write(f"{file}: no face found")
-        for number, one in enumerate(expressions, start=1):
+        for number, expression in enumerate(expressions, start=1):
             self.faces += 1
-            self.rows.write(face_row(file, one, face=number))
-            tqdm.write(f"{file}: {described(one, number if len(expressions) > 1 else None)}")
+            self.rows.write(face_row(file, expression, face=number))
+            shown_number = number if len(expressions) > 1 else None
+            tqdm.write(f"{file}: {described(expression, shown_number)}")
         if self.pictures:
-            kept = file.suffix.lower() in (".jpg", ".jpeg")
-            self._save(
-                annotate(photo, expressions), self._free_name(file, ".jpg" if kept else ".png")
-            )
+            suffix = ".jpg" if file.suffix.lower() in (".jpg", ".jpeg") else ".png"
+            path = self._unused_path(self.pictures, file, suffix)
+            _save_picture(annotate(photo, expressions), path)
 
-    def _save(self, picture: np.ndarray, path: Path) -> None:
-        with written_atomically(path) as draft:
-            Image.fromarray(picture).save(
-                draft, format="JPEG" if path.suffix == ".jpg" else "PNG", quality=92
-            )
+    def _unused_path(self, folder: Path, file: Path, suffix: str) -> Path:
+        """A path with the name of `file`; a number is added to a name that is already used."""
+        name = f"{file.stem}{suffix}"
+        used = self._name_counts[name] = self._name_counts.get(name, 0) + 1
+        return folder / (name if used == 1 else f"{file.stem}-{used}{suffix}")
 
-    def _free_name(self, file: Path, suffix: str) -> Path:
-        """A file of that name in the folder of pictures.
+    def video(self, source: Path | int) -> None:
+        """Predict a video file, or the camera of that number until Ctrl-C.
 
-        Photos of one name from several folders are numbered.
+        Raises:
+            UserError: the camera cannot be used.
         """
-        name = Path(file).stem
-        used = self._names[name + suffix] = self._names.get(name + suffix, 0) + 1
-        return self.pictures / (f"{name}{suffix}" if used == 1 else f"{name}-{used}{suffix}")
-
-    def summary(self, weights: Path) -> str:
-        """What was done, in a line."""
-        what = f"{self.photos:,} {_plural('input', self.photos)}: {self.faces:,} {_plural('face', self.faces)}"
-        missing = [
-            f"{n:,} {word}"
-            for n, word in ((self.without, "without a face"), (self.unreadable, "unreadable"))
-            if n
-        ]
-        return f"{', '.join([what, *missing])}. Model: {weights}"
-
-    # ---- videos
-
-    def video(self, source: "Path | int") -> None:
-        """A video file, or the camera of that number until Ctrl-C."""
-        self.photos += 1
+        self.inputs += 1
         try:
             video = Video(source)
         except UserError as error:
@@ -155,86 +147,98 @@ class Prediction:
             self._unreadable(source, error)
             return
         stem = Path(video.name.replace(" ", "-"))
-        paths = (
-            {kind: self._free_name(stem, kind) for kind in (".mp4", ".png")}
-            if self.pictures
-            else {}
-        )
+        film = plot = None
+        if self.pictures:
+            film, plot = (self._unused_path(self.pictures, stem, kind) for kind in (".mp4", ".png"))
         timeline = Timeline(self.recognizer.class_names)
         try:
-            self._frames(video, timeline, paths.get(".mp4"))
+            self._video_frames(video, timeline, film)
         finally:
             video.close()
-        if paths and timeline.tracks:
-            timeline.draw(paths[".png"], f"{stem.name}: probabilities over time")
-            tqdm.write(f"{video.name}: plot {paths['.png']}")
+        if plot and timeline.tracks:
+            timeline.draw(plot, f"{stem.name}: probabilities over time")
+            tqdm.write(f"{video.name}: plot {plot}")
 
-    def _frames(self, video: Video, timeline: Timeline, path: Path | None) -> None:
-        tracker, began, count, faces, told = (
-            Tracker(**self.smoothing),
-            time.monotonic(),
-            0,
-            0,
-            -CAMERA_LINE_SECONDS,
-        )
+    def _video_frames(self, video: Video, timeline: Timeline, film: Path | None) -> None:
+        """Predict the frames of a video; `film` is the annotated video to write, or None."""
+        tracker, started = Tracker(self.smoothing), time.monotonic()
+        count, faces, next_line = 0, 0, 0.0
         with contextlib.ExitStack() as stack:
-            writer = stack.enter_context(VideoWriter(path, video.rate)) if path else None
+            writer = stack.enter_context(VideoWriter(film, video.rate)) if film else None
+            label = Path(video.name).name
             bar = stack.enter_context(
-                tqdm(
-                    total=video.count or None, unit="frame", desc=Path(video.name).name, leave=False
-                )
+                tqdm(total=video.count or None, unit="frame", desc=label, leave=False)
             )
             frames = stack.enter_context(contextlib.closing(video.frames()))
-            for frame, expressions in self._answered(frames, FRAMES_AT_ONCE if video.count else 1):
-                numbered = tracker.follow(expressions, frame.time)
-                for number, one in numbered:
-                    self.rows.write(face_row(video.name, one, frame.number, frame.time, number))
-                    timeline.add(number, frame.time, one.probabilities)
-                if not numbered:
-                    self.rows.write(empty_row(video.name, NO_FACE, frame.number, frame.time))
+            batch_size = FRAMES_PER_BATCH if video.count else 1  # a camera must not wait
+            for frame, expressions in self._predicted_frames(frames, batch_size):
+                tracked = tracker.follow(expressions, frame.time)
+                self._frame(video.name, frame, tracked, timeline)
                 if writer:
-                    writer.write(annotate(frame.image, [one for _, one in numbered]))
-                if frame.time - told >= CAMERA_LINE_SECONDS and not video.count:
-                    words = (
-                        "; ".join(described(one, number) for number, one in numbered) or "no face"
-                    )
-                    tqdm.write(f"{video.name}, {frame.time:.0f} s: {words}")
-                    told = frame.time
-                count, faces = count + 1, faces + len(numbered)
+                    writer.write(annotate(frame.image, [face for _, face in tracked]))
+                if not video.count and frame.time >= next_line:
+                    tqdm.write(f"{video.name}, {frame.time:.0f} s: {_described_all(tracked)}")
+                    next_line = frame.time + CAMERA_LINE_SECONDS
+                count, faces = count + 1, faces + len(tracked)
                 bar.update()
                 if self.seconds is not None and frame.time >= self.seconds:
                     break
         self.faces += faces
-        self.without += not faces
-        speed = count / max(time.monotonic() - began, 1e-9)
-        broken = f", {video.broken} broken frames left out" if video.broken else ""
-        tqdm.write(
-            f"{video.name}: {count:,} frames{broken}, {speed:.1f} frames/s; {timeline.summary()}"
-        )
+        self.without_face += not faces
+        speed = count / max(time.monotonic() - started, 1e-9)
+        broken = f", {video.broken} damaged frames skipped" if video.broken else ""
+        rate = f"{speed:.1f} frames/s"
+        tqdm.write(f"{video.name}: {count:,} frames{broken}, {rate}; {timeline.summary()}")
 
-    def _answered(self, frames: Iterator[Any], at_once: int) -> Iterator[tuple[Any, ...]]:
-        """Frames with their faces.
+    def _frame(
+        self,
+        name: str,
+        frame: Frame,
+        tracked: Sequence[tuple[int, Expression]],
+        timeline: Timeline,
+    ) -> None:
+        """Write the rows of a frame and add its faces to the timeline."""
+        for number, expression in tracked:
+            self.rows.write(face_row(name, expression, frame.number, frame.time, number))
+            timeline.add(number, frame.time, expression.probabilities)
+        if not tracked:
+            self.rows.write(empty_row(name, NO_FACE, frame.number, frame.time))
 
-        Those of a file are read some at a time, those of a camera as they come.
-        """
-        while some := list(itertools.islice(frames, at_once)):
-            yield from zip(
-                some, self.recognizer.predict_many([frame.image for frame in some]), strict=True
-            )
+    def _predicted_frames(
+        self, frames: Iterator[Frame], batch_size: int
+    ) -> Iterator[tuple[Frame, list[Expression]]]:
+        """Frames with their faces, predicted in batches."""
+        while batch := list(itertools.islice(frames, batch_size)):
+            predictions = self.recognizer.predict_many([frame.image for frame in batch])
+            yield from zip(batch, predictions, strict=True)
+
+
+def _save_picture(picture: np.ndarray, path: Path) -> None:
+    kind = "JPEG" if path.suffix == ".jpg" else "PNG"
+    with written_atomically(path) as draft:
+        Image.fromarray(picture).save(draft, format=kind, quality=92)
 
 
 def _plural(word: str, count: int) -> str:
     return word if count == 1 else f"{word}s"
 
 
+def _described_all(tracked: Sequence[tuple[int, Expression]]) -> str:
+    return "; ".join(described(face, number) for number, face in tracked) or "no face"
+
+
 def described(expression: Expression, number: int | None = None) -> str:
-    """A face in words, the likeliest classes first."""
+    """A face in a line: its most likely classes and its box.
+
+    Args:
+        expression: the predicted expression.
+        number: number of the face to print; None: no number.
+    """
     ranked = sorted(expression.probabilities.items(), key=lambda pair: -pair[1])
-    others = ", ".join(f"{name} {p:.0%}" for name, p in ranked[1:4] if p >= SHOWN_SHARE)
+    others = ", ".join(f"{name} {p:.0%}" for name, p in ranked[1:4] if p >= MIN_SHOWN_PROBABILITY)
     left, top, right, bottom = np.round(expression.box).astype(int)
-    who = f"face {number}: " if number else ""
+    face = f"face {number}: " if number else ""
+    label = f"{ranked[0][0]} {ranked[0][1]:.0%}"
     unsure = " (unsure)" if expression.confidence < UNSURE else ""
     rest = f" ({others})" if others else ""
-    return (
-        f"{who}{ranked[0][0]} {ranked[0][1]:.0%}{unsure}{rest} at {left},{top} to {right},{bottom}"
-    )
+    return f"{face}{label}{unsure}{rest} at {left},{top} to {right},{bottom}"

@@ -1,18 +1,20 @@
-"""Predictions as rows.
-
-One a face, and one for every input without any; as CSV and JSON, written as they come.
-"""
+"""Writes predictions as rows of CSV and JSON: one for each face, and one for inputs without any."""
 
 import contextlib
 import csv
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Self
+from types import TracebackType
+from typing import Any, Self, TextIO
 
 from ferkit.files import written_atomically
 from ferkit.recognition.recognizer import Expression
 
+Row = dict[str, Any]
+
 OK, NO_FACE, UNREADABLE = "ok", "no_face", "unreadable"
+BOX = ("left", "top", "right", "bottom")
 
 
 def face_row(
@@ -21,10 +23,15 @@ def face_row(
     frame: int | None = None,
     time: float | None = None,
     face: int | None = None,
-) -> dict:
+) -> Row:
     """The row of a face.
 
-    Source, frame and time in s (of a video), the face's number, box, score, probabilities, label.
+    Args:
+        source: the file, or "camera N".
+        expression: the predicted expression.
+        frame: number of the frame in a video, from 0.
+        time: time of the frame in seconds.
+        face: number of the face in the photo, or of the tracked face in a video, from 1.
     """
     return {
         "source": str(source),
@@ -45,22 +52,39 @@ def empty_row(
     frame: int | None = None,
     time: float | None = None,
     reason: str | None = None,
-) -> dict:
-    """The row of an input, or of a frame, that gave no face."""
+) -> Row:
+    """The row of an input or frame without a face.
+
+    Args:
+        source: the file, or "camera N".
+        status: NO_FACE or UNREADABLE.
+        frame: number of the frame in a video, from 0.
+        time: time of the frame in seconds.
+        reason: why it could not be read.
+    """
     row = {
         "source": str(source),
         "frame": frame,
         "time": None if time is None else round(time, 3),
         "face": None,
         "box": None,
+        "score": None,
+        "probabilities": None,
+        "label": None,
+        "status": status,
     }
-    row |= {"score": None, "probabilities": None, "label": None, "status": status}
     return row | ({"reason": reason} if reason else {})
 
 
 class RowWriter:
-    """Writes rows to a CSV and a JSON file, either of which may be None. They appear when the block
-    ends well, or never.
+    """Writes rows to a CSV and a JSON file as they come.
+
+    Both files are complete or absent: they appear when the ``with`` block succeeds.
+
+    Args:
+        csv_file: the CSV file; None: none.
+        json_file: the JSON file; None: none.
+        class_names: names of the classes, in the order of the columns.
 
     Example:
         >>> with RowWriter("faces.csv", None, class_names) as rows:
@@ -71,59 +95,54 @@ class RowWriter:
         self,
         csv_file: str | Path | None,
         json_file: str | Path | None,
-        class_names: tuple[str, ...],
+        class_names: Sequence[str],
     ) -> None:
-        self._files, self._classes, self._stack = (
-            (csv_file, json_file),
-            tuple(class_names),
-            contextlib.ExitStack(),
-        )
-        self._csv = self._json = None
+        self._csv_file, self._json_file = csv_file, json_file
+        self._class_names = tuple(class_names)
+        self._stack = contextlib.ExitStack()
+        self._write_csv_row: Callable[[Sequence[Any]], Any] | None = None
+        self._json: TextIO | None = None
+        self._json_separator = "\n "
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
-            csv_file, json_file = self._files
-            if csv_file:
-                out = stack.enter_context(
-                    open(
-                        stack.enter_context(written_atomically(csv_file)),
-                        "w",
-                        newline="",
-                        encoding="utf-8",
-                    )
-                )
-                self._csv = csv.writer(out)
-                self._csv.writerow(self.columns)
-            if json_file:
-                self._json = stack.enter_context(
-                    open(stack.enter_context(written_atomically(json_file)), "w", encoding="utf-8")
-                )
+            if self._csv_file:
+                draft = stack.enter_context(written_atomically(self._csv_file))
+                out = stack.enter_context(open(draft, "w", newline="", encoding="utf-8"))
+                self._write_csv_row = csv.writer(out).writerow
+                self._write_csv_row(self.columns)
+            if self._json_file:
+                draft = stack.enter_context(written_atomically(self._json_file))
+                self._json = stack.enter_context(open(draft, "w", encoding="utf-8"))
                 self._json.write("[")
-                self._first = True
             self._stack = stack.pop_all()
         return self
 
-    def __exit__(self, kind: None, error: None, trace: None) -> bool:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool | None:
         if self._json and kind is None:
             self._json.write("\n]\n")
         return self._stack.__exit__(kind, error, trace)
 
     @property
     def columns(self) -> list[str]:
-        """Of the CSV."""
-        box = ["left", "top", "right", "bottom"]
-        return ["source", "frame", "time", "face", *box, "score", *self._classes, "label", "status"]
+        """Columns of the CSV file."""
+        start = ["source", "frame", "time", "face", *BOX, "score"]
+        return [*start, *self._class_names, "label", "status"]
 
-    def write(self, row: dict) -> None:
-        if self._csv:
-            box, named = (
-                row["box"] or [None] * 4,
-                row["probabilities"] or dict.fromkeys(self._classes),
-            )
+    def write(self, row: Row) -> None:
+        """Write a row of ``face_row`` or ``empty_row``."""
+        if self._write_csv_row:
+            box = row["box"] or [None] * len(BOX)
+            probabilities = row["probabilities"] or dict.fromkeys(self._class_names)
             start = [row[key] for key in ("source", "frame", "time", "face")]
-            self._csv.writerow(
-                [*start, *box, row["score"], *named.values(), row["label"], row["status"]]
+            self._write_csv_row(
+                [*start, *box, row["score"], *probabilities.values(), row["label"], row["status"]]
             )
         if self._json:
-            self._json.write(("\n " if self._first else ",\n ") + json.dumps(row))
-            self._first = False
+            self._json.write(self._json_separator + json.dumps(row))
+            self._json_separator = ",\n "

@@ -1,24 +1,30 @@
-"""The probabilities of a video's faces over time, as a plot.
-
-In constant memory, however long the video is.
-"""
+"""Plots the probabilities of a video's faces over time, with constant memory for any length."""
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from ferkit.files import written_atomically
+from ferkit.prediction.annotate import class_color
 
-MOST_POINTS = 1024  # of a track; more are averaged in pairs
-MOST_SHOWN = 4  # tracks in a plot, the longest ones
+MAX_POINTS = 1024  # of a track; neighbors are averaged if there are more
+MAX_SHOWN = 4  # tracks in a plot, the longest ones
 
 
 @dataclasses.dataclass
-class _Track:
-    """Sums over equal parts of time.
+class TrackHistory:
+    """The probabilities of a track, summed over time intervals of equal width.
 
-    Width in s of a part; per part the probabilities' sum and how many.
+    Attributes:
+        start: time of the first face in seconds.
+        width: width of an interval in seconds.
+        sums: float32 ``(MAX_POINTS, classes)``, sum of the probabilities in each interval.
+        counts: int64 ``(MAX_POINTS,)``, number of faces in each interval.
+        faces: number of faces in all intervals.
     """
 
     start: float
@@ -26,81 +32,87 @@ class _Track:
     sums: np.ndarray
     counts: np.ndarray
     faces: int = 0
-    end: float = 0.0
+
+    def add(self, time: float, probabilities: Sequence[float]) -> None:
+        """Add a face; the intervals are widened when they no longer cover its time."""
+        while (index := int((time - self.start) / self.width)) >= MAX_POINTS:
+            self._double_width()
+        self.sums[index] += probabilities
+        self.counts[index] += 1
+        self.faces += 1
+
+    def _double_width(self) -> None:
+        half = MAX_POINTS // 2
+        self.sums[:half] = self.sums[0::2] + self.sums[1::2]
+        self.counts[:half] = self.counts[0::2] + self.counts[1::2]
+        self.sums[half:], self.counts[half:], self.width = 0, 0, 2 * self.width
 
 
 class Timeline:
-    """Collects (track, time, probabilities); parts of time grow as the video goes on, so a track
-    never has more than 1,024.
+    """Collects the probabilities of faces by track and time.
+
+    The time intervals grow with the video, so that a track has at most ``MAX_POINTS``.
 
     Args:
-        class_names: in the order of the probabilities.
+        class_names: names of the classes, in the order of the probabilities.
 
     Attributes:
-        tracks: number -> what was collected; short ones are forgotten where there are too many.
+        tracks: number -> its history. The shortest is dropped if there are too many.
+        dropped: number of tracks that were dropped.
     """
 
-    MOST_TRACKS = 256
+    MAX_TRACKS = 256
 
-    def __init__(self, class_names: tuple[str, ...]) -> None:
-        self.class_names, self.tracks, self.forgotten = tuple(class_names), {}, 0
+    def __init__(self, class_names: Sequence[str]) -> None:
+        self.class_names = tuple(class_names)
+        self.tracks: dict[int, TrackHistory] = {}
+        self.dropped = 0
 
-    def add(self, number: int, time: float, probabilities: dict[str, float]) -> None:
-        """A face of track `number` at `time` in s."""
+    def add(self, number: int, time: float, probabilities: Mapping[str, float]) -> None:
+        """Add a face.
+
+        Args:
+            number: number of its track.
+            time: time of the frame in seconds.
+            probabilities: class name -> probability.
+        """
         if number not in self.tracks:
-            if len(self.tracks) >= self.MOST_TRACKS:
+            if len(self.tracks) >= self.MAX_TRACKS:
                 shortest = min(self.tracks, key=lambda key: (self.tracks[key].faces, key))
                 del self.tracks[shortest]
-                self.forgotten += 1
-            zeros = np.zeros((MOST_POINTS, len(self.class_names)), np.float32)
-            self.tracks[number] = _Track(time, 1 / 30, zeros, np.zeros(MOST_POINTS, np.int64))
-        track = self.tracks[number]
-        while (place := int((time - track.start) / track.width)) >= MOST_POINTS:
-            half = MOST_POINTS // 2
-            track.sums[:half] = track.sums[0::2] + track.sums[1::2]
-            track.counts[:half] = track.counts[0::2] + track.counts[1::2]
-            track.sums[half:], track.counts[half:], track.width = 0, 0, 2 * track.width
-        track.sums[place] += [probabilities[name] for name in self.class_names]
-        track.counts[place] += 1
-        track.faces, track.end = track.faces + 1, time
+                self.dropped += 1
+            zeros = np.zeros((MAX_POINTS, len(self.class_names)), np.float32)
+            counts = np.zeros(MAX_POINTS, np.int64)
+            self.tracks[number] = TrackHistory(time, 1 / 30, zeros, counts)
+        self.tracks[number].add(time, [probabilities[name] for name in self.class_names])
 
     def curve(self, number: int) -> tuple[np.ndarray, np.ndarray]:
         """Times ``(points,)`` and mean probabilities ``(points, classes)`` of a track."""
         track = self.tracks[number]
-        seen = np.flatnonzero(track.counts)
-        return track.start + (seen + 0.5) * track.width, track.sums[seen] / track.counts[seen, None]
+        filled = np.flatnonzero(track.counts)
+        times = track.start + (filled + 0.5) * track.width
+        return times, track.sums[filled] / track.counts[filled, None]
 
     def summary(self) -> str:
-        """Who was seen, in words: the longest track and its commonest class."""
+        """The number of faces, and the mean label of the longest track, in a line."""
         if not self.tracks:
             return "no face in any frame"
-        count = len(self.tracks) + self.forgotten
+        count = len(self.tracks) + self.dropped
         longest = max(self.tracks, key=lambda key: self.tracks[key].faces)
         track = self.tracks[longest]
         mean = track.sums.sum(axis=0) / track.faces
-        what = f"{self.class_names[int(mean.argmax())]} {mean.max():.0%} on average"
-        return f"{count} {'face' if count == 1 else 'faces'}, number {longest} in {track.faces:,} frames: {what}"
+        faces = f"{count} {'face' if count == 1 else 'faces'}"
+        label = f"{self.class_names[int(mean.argmax())]} {mean.max():.0%} on average"
+        return f"{faces}, number {longest} in {track.faces:,} frames: {label}"
 
     def draw(self, path: str | Path, title: str) -> None:
-        """The longest tracks, one below the other, as a PNG."""
-        from matplotlib.figure import Figure
-
-        from ferkit.prediction.annotate import colour_of
-
-        shown = sorted(sorted(self.tracks, key=lambda key: -self.tracks[key].faces)[:MOST_SHOWN])
+        """Write a PNG plot of the longest tracks, one below the other."""
+        by_length = sorted(self.tracks, key=lambda key: -self.tracks[key].faces)
+        shown = sorted(by_length[:MAX_SHOWN])
         figure = Figure(figsize=(9, 1.2 + 1.9 * len(shown)), layout="constrained")
         axes = figure.subplots(len(shown), 1, squeeze=False, sharex=True)[:, 0]
         for axis, number in zip(axes, shown, strict=True):
-            times, curves = self.curve(number)
-            # A line is broken where the face was out of sight.
-            gaps = np.flatnonzero(np.diff(times) > 3 * self.tracks[number].width + 0.5) + 1
-            times, curves = np.insert(times, gaps, np.nan), np.insert(curves, gaps, np.nan, axis=0)
-            for name, curve in zip(self.class_names, curves.T, strict=True):
-                colour = [c / 255 for c in colour_of(self.class_names, name)]
-                axis.plot(times, curve, label=name, color=colour, linewidth=1.6)
-            axis.set_ylim(0, 1)
-            axis.set_ylabel(f"face {number}")
-            axis.grid(alpha=0.25)
+            self._draw_track(axis, number)
         axes[0].set_title(title)
         axes[-1].set_xlabel("time in s")
         handles, labels = axes[0].get_legend_handles_labels()
@@ -114,3 +126,16 @@ class Timeline:
         )
         with written_atomically(path) as draft:
             figure.savefig(draft, format="png", dpi=110)
+
+    def _draw_track(self, axis: Axes, number: int) -> None:
+        times, curves = self.curve(number)
+        # A line is interrupted while the face is absent.
+        gaps = np.flatnonzero(np.diff(times) > 3 * self.tracks[number].width + 0.5) + 1
+        times, curves = np.insert(times, gaps, np.nan), np.insert(curves, gaps, np.nan, axis=0)
+        for name, curve in zip(self.class_names, curves.T, strict=True):
+            red, green, blue = class_color(self.class_names, name)
+            color = (red / 255, green / 255, blue / 255)
+            axis.plot(times, curve, label=name, color=color, linewidth=1.6)
+        axis.set_ylim(0, 1)
+        axis.set_ylabel(f"face {number}")
+        axis.grid(alpha=0.25)

@@ -1,19 +1,18 @@
-"""Faces over time.
-
-Who is the same from frame to frame, and what of their probabilities is more than flicker.
-"""
+"""Follows faces from frame to frame and smooths their probabilities over time."""
 
 import dataclasses
 import math
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
 from ferkit.recognition.recognizer import Expression
 
-SMOOTHING_SECONDS = 0.4  # after so long an old frame counts a third of a new one
-FORGET_SECONDS = 1.0  # a face unseen for longer comes back as another
-LEAST_OVERLAP = 0.2
+Box = tuple[float, float, float, float]  # left, top, right, bottom
+
+SMOOTHING_SECONDS = 0.4  # after this time, an old frame has exp(-1) of its weight
+FORGET_SECONDS = 1.0  # a face that is absent for longer gets a new number
+MIN_OVERLAP = 0.2
 
 
 @dataclasses.dataclass
@@ -21,14 +20,14 @@ class Track:
     """A face followed through a video.
 
     Attributes:
-        number: from 1, in the order of appearance.
-        box: where it was seen last.
-        time: when, in s.
+        number: number of the face from 1, in the order of appearance.
+        box: its last box.
+        time: time of that box in seconds.
         probabilities: class name -> smoothed probability.
     """
 
     number: int
-    box: tuple[float, float, float, float]
+    box: Box
     time: float
     probabilities: dict[str, float]
 
@@ -36,67 +35,79 @@ class Track:
 class Tracker:
     """Numbers faces and smooths their probabilities.
 
-    A face goes to the track whose last box overlaps its own most (intersection over union); pairs
-    are taken greedily, the best first. Memory is that of the faces in sight.
+    A face belongs to the track whose last box overlaps its box most (intersection over union).
+    Pairs are matched greedily, the largest overlap first. Only recent faces are kept in memory.
 
     Args:
-        seconds: time constant of the exponential smoothing; 0: none.
+        seconds: time constant of the exponential smoothing; 0: no smoothing.
 
     Example:
         >>> tracker = Tracker()
         >>> for time, expressions in frames:
-        ...     numbered = tracker.follow(expressions, time)
+        ...     tracked = tracker.follow(expressions, time)
     """
 
     def __init__(self, seconds: float = SMOOTHING_SECONDS) -> None:
-        self.seconds, self._tracks, self._count = seconds, [], 0
+        self.seconds = seconds
+        self._tracks: list[Track] = []
+        self._count = 0
 
-    def follow(self, expressions: list[Expression], time: float) -> list[tuple[int, "object"]]:
-        """The faces of the next frame as (number, expression with smoothed probabilities and
-        label), in their order.
+    def follow(
+        self, expressions: Sequence[Expression], time: float
+    ) -> list[tuple[int, Expression]]:
+        """Assign the faces of the next frame to tracks.
 
         Args:
-            expressions: of ``Recognizer.predict``.
-            time: of the frame in s, not before the last one's.
+            expressions: the result of ``Recognizer.predict``.
+            time: time of the frame in seconds, not before that of the last frame.
+
+        Returns:
+            (number, expression with smoothed probabilities and label) of each face, in order.
         """
         self._tracks = [track for track in self._tracks if time - track.time <= FORGET_SECONDS]
         pairs = sorted(
             (
-                (overlap(track.box, one.box), t, e)
+                (overlap(track.box, expression.box), t, e)
                 for t, track in enumerate(self._tracks)
-                for e, one in enumerate(expressions)
+                for e, expression in enumerate(expressions)
             ),
             reverse=True,
         )
-        chosen, taken = {}, set()
+        matches: dict[int, Track] = {}  # index of a face -> its track
+        matched_tracks = set()
         for share, t, e in pairs:
-            if share >= LEAST_OVERLAP and e not in chosen and t not in taken:
-                chosen[e] = self._tracks[t]
-                taken.add(t)
-        return [self._followed(one, chosen.get(e), time) for e, one in enumerate(expressions)]
+            if share >= MIN_OVERLAP and e not in matches and t not in matched_tracks:
+                matches[e] = self._tracks[t]
+                matched_tracks.add(t)
+        return [
+            self._update(expression, matches.get(e), time)
+            for e, expression in enumerate(expressions)
+        ]
 
-    def _followed(
-        self, one: Expression, track: Track | None, time: float
+    def _update(
+        self, expression: Expression, track: Track | None, time: float
     ) -> tuple[int, Expression]:
+        """Add a face to its track, or to a new one if `track` is None."""
         if track is None:
             self._count += 1
-            track = Track(self._count, one.box, time, one.probabilities)
+            track = Track(self._count, expression.box, time, expression.probabilities)
             self._tracks.append(track)
         else:
-            kept = math.exp(-(time - track.time) / self.seconds) if self.seconds else 0.0
-            old, new = track.probabilities, one.probabilities
-            track.probabilities = {name: kept * old[name] + (1 - kept) * new[name] for name in new}
-            track.box, track.time = one.box, time
-        smoothed = track.probabilities
-        return track.number, dataclasses.replace(
-            one, probabilities=dict(smoothed), label=max(smoothed, key=smoothed.get)
-        )
+            weight = math.exp(-(time - track.time) / self.seconds) if self.seconds else 0.0
+            old, new = track.probabilities, expression.probabilities
+            track.probabilities = {
+                name: weight * old[name] + (1 - weight) * new[name] for name in new
+            }
+            track.box, track.time = expression.box, time
+        smoothed = dict(track.probabilities)
+        label = max(smoothed, key=lambda name: smoothed[name])
+        return track.number, dataclasses.replace(expression, probabilities=smoothed, label=label)
 
 
-def overlap(one: tuple[Any, ...], other: tuple[Any, ...]) -> float:
+def overlap(first: Box, second: Box) -> float:
     """Intersection over union of two boxes (left, top, right, bottom)."""
-    one, other = np.asarray(one), np.asarray(other)
-    low, high = np.maximum(one[:2], other[:2]), np.minimum(one[2:], other[2:])
-    shared = np.prod(np.maximum(high - low, 0.0))
-    areas = np.prod(one[2:] - one[:2]) + np.prod(other[2:] - other[:2])
-    return float(shared / max(areas - shared, 1e-9))
+    a, b = np.asarray(first), np.asarray(second)
+    low, high = np.maximum(a[:2], b[:2]), np.minimum(a[2:], b[2:])
+    intersection = np.prod(np.maximum(high - low, 0.0))
+    areas = np.prod(a[2:] - a[:2]) + np.prod(b[2:] - b[:2])
+    return float(intersection / max(areas - intersection, 1e-9))

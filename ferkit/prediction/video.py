@@ -1,24 +1,33 @@
-"""Videos and cameras, frame by frame."""
+"""Reads videos and cameras frame by frame, and writes videos."""
 
 import contextlib
 import dataclasses
-import os
-from collections.abc import Iterator
+import time
+from collections.abc import Generator
 from pathlib import Path
+from types import TracebackType
 from typing import Self
 
+import cv2
 import numpy as np
 
 from ferkit.errors import UserError
 from ferkit.files import written_atomically
+from ferkit.tensorflow_runtime import native_stderr_hidden
 
-MOST_BROKEN = 50  # frames in a row that cannot be decoded, then a video is over
-USUAL_RATE = 25.0
+MAX_BROKEN_IN_A_ROW = 50  # a video ends after this number of frames that cannot be decoded
+DEFAULT_RATE = 25.0  # frames/s
 
 
 @dataclasses.dataclass(frozen=True)
 class Frame:
-    """A frame: its number from 0, its time in s, and uint8 RGB ``(height, width, 3)``."""
+    """A frame of a video.
+
+    Attributes:
+        number: number of the frame, from 0.
+        time: its time in seconds.
+        image: uint8 ``(height, width, 3)``, RGB.
+    """
 
     number: int
     time: float
@@ -26,89 +35,92 @@ class Frame:
 
 
 class Video:
-    """A video file or a camera, read once from beginning to end; memory is that of one frame.
+    """A video file or a camera, read once from beginning to end, with one frame in memory.
 
     Args:
         source: a file, or the number of a camera.
 
     Attributes:
-        rate: frames/s as the file says; 25 where it says none.
-        count: frames as the file says, 0 where it does not know.
-        broken: frames so far that could not be decoded; they are left out.
+        name: the file, or "camera N".
+        rate: frames/s according to the file; 25 if it does not say.
+        count: number of frames according to the file; 0 if unknown, as for a camera.
+        broken: number of frames so far that could not be decoded; they are skipped.
 
     Raises:
-        UserError: no such file or camera, or nothing in it that can be decoded.
+        UserError: no such file or camera, or it cannot be decoded.
     """
 
-    def __init__(self, source: "str | Path | int") -> None:
-        import cv2
-
-        is_camera = isinstance(source, int)
-        self.name = f"camera {source}" if is_camera else str(source)
-        if not is_camera and not Path(source).is_file():
-            raise UserError(f"{source}: no such file.")
-        if not is_camera and Path(source).stat().st_size == 0:
-            raise UserError(f"{source}: empty, 0 bytes; copy it again.")
-        with _quiet_libraries():
-            self._capture = cv2.VideoCapture(source if is_camera else str(source))
+    def __init__(self, source: str | Path | int) -> None:
+        self._is_camera = isinstance(source, int)
+        self.name = f"camera {source}" if isinstance(source, int) else str(source)
+        if not isinstance(source, int):
+            _check_file(Path(source))
+        # FFmpeg writes its messages to the terminal; the user gets a one-line error instead.
+        with native_stderr_hidden(shown_on_failure=False):
+            self._capture = cv2.VideoCapture(source if isinstance(source, int) else str(source))
             opened = self._capture.isOpened()
-            read, self._first = self._capture.read() if opened else (False, None)
-        if not read and is_camera:
-            raise UserError(
-                f"--camera {source}: no camera there, or another program has it; try another number."
-            )
-        if not read:
-            raise UserError(
-                f"{source}: no video that can be decoded; convert it to .mp4 (H.264), for example with ffmpeg."
-            )
-        rate, count = (
-            self._capture.get(cv2.CAP_PROP_FPS),
-            self._capture.get(cv2.CAP_PROP_FRAME_COUNT),
-        )
-        self.rate = float(rate) if np.isfinite(rate) and 0 < rate < 1000 else USUAL_RATE
-        self.count = int(count) if np.isfinite(count) and 0 < count < 1e9 and not is_camera else 0
+            is_read, first_image = self._capture.read() if opened else (False, None)
+        self._first_image: np.ndarray | None = first_image
+        if not is_read and self._is_camera:
+            problem = "no such camera, or another program uses it"
+            raise UserError(f"--camera {source}", problem, "try another number")
+        if not is_read:
+            advice = "convert it to .mp4 (H.264), for example with ffmpeg"
+            raise UserError(str(source), "not a video that can be decoded", advice)
+        rate = self._capture.get(cv2.CAP_PROP_FPS)
+        count = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
+        self.rate = float(rate) if np.isfinite(rate) and 0 < rate < 1000 else DEFAULT_RATE
+        is_known = np.isfinite(count) and 0 < count < 1e9 and not self._is_camera
+        self.count = int(count) if is_known else 0
         self.broken = 0
-        self._is_camera = is_camera
 
-    def frames(self) -> Iterator[Frame]:
+    def frames(self) -> Generator[Frame, None, None]:
         """The frames in order."""
-        import time
-
-        number, failed, began, image = 0, 0, time.monotonic(), self._first
+        number, failed, started, image = 0, 0, time.monotonic(), self._first_image
         while True:
             if image is not None:
                 failed = 0
-                at = time.monotonic() - began if self._is_camera else number / self.rate
-                yield Frame(number, at, np.ascontiguousarray(image[:, :, ::-1]))
+                seconds = time.monotonic() - started if self._is_camera else number / self.rate
+                yield Frame(number, seconds, np.ascontiguousarray(image[:, :, ::-1]))
             else:
                 failed += 1
             number += 1
-            with _quiet_libraries():
-                read, image = self._capture.read()
-            if not read:
+            with native_stderr_hidden(shown_on_failure=False):
+                is_read, image = self._capture.read()
+            if not is_read:
                 image = None
                 at_end = not self.count or number + failed >= self.count
-                if self._is_camera or at_end or failed >= MOST_BROKEN:
+                if self._is_camera or at_end or failed >= MAX_BROKEN_IN_A_ROW:
                     return
                 self.broken += 1
 
     def close(self) -> None:
+        """Release the file or camera."""
         self._capture.release()
 
 
+def _check_file(path: Path) -> None:
+    if not path.is_file():
+        raise UserError(path, "no such file")
+    if path.stat().st_size == 0:
+        raise UserError(path, "empty, 0 bytes", "copy it again")
+
+
 class VideoWriter:
-    """Writes an .mp4 that appears when the block ends well.
+    """Writes an .mp4 file, which appears when the ``with`` block succeeds.
 
     Args:
         path: the file.
         rate: frames/s.
 
     Raises:
-        UserError: it cannot be written.
+        UserError: the file cannot be written.
     """
 
     def __init__(self, path: str | Path, rate: float) -> None:
-        self.path, self._rate, self._writer = Path(path), rate, None
+        self.path, self._rate = Path(path), rate
+        self._writer: cv2.VideoWriter | None = None
+        self._size = (0, 0)
 
     def __enter__(self) -> Self:
         self._stack = contextlib.ExitStack()
@@ -116,42 +128,29 @@ class VideoWriter:
         return self
 
     def write(self, image: np.ndarray) -> None:
-        """The next frame, uint8 RGB; all of one size."""
-        import cv2
-
+        """Write the next frame, uint8 RGB; all frames have the size of the first."""
         if self._writer is None:
-            height, width = image.shape[:2]
-            size = width // 2 * 2, height // 2 * 2  # what the format takes
-            self._size = size
-            self._writer = cv2.VideoWriter(
-                str(self._draft), cv2.VideoWriter_fourcc(*"mp4v"), self._rate, size
-            )
-            if not self._writer.isOpened():
-                raise UserError(
-                    f"{self.path}: OpenCV here cannot write .mp4; leave --annotate out for videos."
-                )
+            self._writer = self._opened(*image.shape[:2])
         width, height = self._size
         self._writer.write(np.ascontiguousarray(image[:height, :width, ::-1]))
 
-    def __exit__(self, kind: None, error: None, trace: None) -> bool:
+    def _opened(self, height: int, width: int) -> cv2.VideoWriter:
+        self._size = width // 2 * 2, height // 2 * 2  # the format requires even sizes
+        codec = cv2.VideoWriter.fourcc(*"mp4v")
+        writer = cv2.VideoWriter(str(self._draft), codec, self._rate, self._size)
+        if not writer.isOpened():
+            problem = "the installed OpenCV cannot write .mp4"
+            raise UserError(self.path, problem, "omit --annotate for videos")
+        return writer
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool | None:
         if self._writer is not None:
             self._writer.release()
         elif kind is None:
             self._draft.touch()
         return self._stack.__exit__(kind, error, trace)
-
-
-@contextlib.contextmanager
-def _quiet_libraries() -> Iterator[None]:
-    """FFmpeg writes what it dislikes straight to the terminal.
-
-    The user gets one line from us instead.
-    """
-    with open(os.devnull, "w") as nowhere:
-        kept = os.dup(2)
-        try:
-            os.dup2(nowhere.fileno(), 2)
-            yield
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)

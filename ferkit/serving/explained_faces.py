@@ -5,7 +5,7 @@ import base64
 import cv2
 import numpy as np
 
-from ferkit.explanation.drawing import heat_colours
+from ferkit.explanation.drawing import heat_colors
 from ferkit.recognition import Face, crop_matrix
 from ferkit.recognition.recognizer import Recognizer
 from ferkit.serving.schema import face_answer
@@ -52,7 +52,7 @@ def heat_picture(values: np.ndarray) -> np.ndarray:
     size = (MAP_PIXELS, MAP_PIXELS)
     resized = cv2.resize(values.astype(np.float64), size, interpolation=cv2.INTER_LINEAR)
     heat = np.clip(resized, 0, 1)
-    picture = np.dstack([heat_colours(heat)[:, :, ::-1], 255 * MAX_OPACITY * heat**0.7])
+    picture = np.dstack([heat_colors(heat)[:, :, ::-1], 255 * MAX_OPACITY * heat**0.7])
     return picture.round().astype(np.uint8)
 
 

@@ -1,4 +1,7 @@
-"""predict: inputs, rows, pictures and videos. Faces are found by a stand-in, so that drawn pictures do."""
+"""`predict`: inputs, rows, pictures and videos.
+
+A fake detector finds white squares, so that drawn pictures are enough.
+"""
 
 import csv
 import json
@@ -12,7 +15,7 @@ from deep_emotion import DeepEmotion
 from ferkit.cli import main
 from ferkit.prediction.inputs import found_files
 from ferkit.prediction.rows import RowWriter, empty_row
-from ferkit.prediction.timeline import MOST_POINTS, Timeline
+from ferkit.prediction.timeline import MAX_POINTS, Timeline
 from ferkit.prediction.tracking import Tracker, overlap
 from ferkit.prediction.video import Video
 from ferkit.recognition import Face
@@ -23,7 +26,7 @@ NAMES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 
 
 class BrightSquares:
-    """A detector of white areas: as many faces as there are."""
+    """A detector for which each white area is a face."""
 
     name = "bright"
 
@@ -64,7 +67,7 @@ def save(path, *boxes, **options):
 
 def write_video(path, frames, rate=20):
     writer = cv2.VideoWriter(
-        str(path), cv2.VideoWriter_fourcc(*"mp4v"), rate, frames[0].shape[1::-1]
+        str(path), cv2.VideoWriter.fourcc(*"mp4v"), rate, frames[0].shape[1::-1]
     )
     for frame in frames:
         writer.write(frame[:, :, ::-1])
@@ -72,16 +75,13 @@ def write_video(path, frames, rate=20):
     return str(path)
 
 
-# ---- photos ----
-
-
 def test_every_input_has_its_rows(here, weights, capsys):
-    one = save(here / "one.png", (30, 30, 40))
+    first = save(here / "one.png", (30, 30, 40))
     save(here / "in/two.jpg", (10, 20, 30), (90, 40, 50))
     save(here / "in/deeper/none.png")
     (here / "broken.jpg").write_bytes(b"nothing")
-    words = [
-        one,
+    arguments = [
+        first,
         "--image",
         "in",
         "broken.jpg",
@@ -93,10 +93,10 @@ def test_every_input_has_its_rows(here, weights, capsys):
         "--json",
         "f.json",
     ]
-    assert main(["predict", *words, "--annotate", "marked"]) == 1
+    assert main(["predict", *arguments, "--annotate", "marked"]) == 1
     rows = json.loads((here / "f.json").read_text())
     assert [(row["source"], row["status"], row["face"]) for row in rows] == [
-        (one, "ok", 1),
+        (first, "ok", 1),
         ("in/deeper/none.png", "no_face", None),
         ("in/two.jpg", "ok", 1),
         ("in/two.jpg", "ok", 2),
@@ -113,7 +113,7 @@ def test_every_input_has_its_rows(here, weights, capsys):
     assert float(table[0]["happy"]) == rows[0]["probabilities"]["happy"]
     assert (table[3]["left"], table[3]["right"]) == ("90.0", "140.0")
     shown = capsys.readouterr().out
-    assert "broken.jpg: unreadable: no photo in a format that can be read (7 bytes)." in shown
+    assert "broken.jpg: unreadable: not a photo in a supported format (7 bytes)." in shown
     assert "in/deeper/none.png: no face found" in shown
     assert "5 inputs: 3 faces, 1 without a face, 2 unreadable." in " ".join(shown.split())
     assert {path.name for path in (here / "marked").iterdir()} == {"one.png", "none.png", "two.jpg"}
@@ -122,35 +122,35 @@ def test_every_input_has_its_rows(here, weights, capsys):
     assert (marked != picture((30, 30, 40))).any()
 
 
-def test_a_crop_needs_no_detector_and_equals_the_model_on_its_pixels(tmp_path, weights):
+def test_a_crop_needs_no_detector_and_is_predicted_as_it_is(tmp_path, weights):
     pixels = np.random.default_rng(0).integers(0, 256, (48, 48), np.uint8)
     recognizer = recognizers.Recognizer(weights, detector="none")
     (found,) = recognizer.predict(pixels)
     logits = np.asarray(recognizer.model(pixels[None, :, :, None].astype("float32")), np.float64)[0]
     expected = np.exp(logits) / np.exp(logits).sum()
     np.testing.assert_allclose(list(found.probabilities.values()), expected, atol=0.01)
-    # The crop of a whole photo is the photo: nothing is blurred on the way.
+    # The crop of a full photo is the photo: it is not blurred.
     photo = np.repeat(pixels[:, :, None], 3, axis=2)
     np.testing.assert_array_equal(
         recognizer.crop(photo, recognizer.detector(photo)[0])[:, :, 0], pixels
     )
 
 
-def test_many_photos_are_predicted_as_each_alone(weights, monkeypatch):
+def test_a_batch_of_photos_is_predicted_like_single_photos(weights, monkeypatch):
     monkeypatch.setattr("ferkit.recognition.recognizer.make_detector", lambda *_: BrightSquares())
     recognizer = recognizers.Recognizer(weights)
     photos = [picture((10, 10, 30)), picture(), picture((10, 10, 50), (80, 20, 40))]
     together = recognizer.predict_many(photos)
     assert [len(found) for found in together] == [1, 0, 2]
     for photo, found in zip(photos, together, strict=True):
-        for own, other in zip(recognizer.predict(photo), found, strict=True):
+        for alone, batched in zip(recognizer.predict(photo), found, strict=True):
             np.testing.assert_allclose(
-                list(own.probabilities.values()), list(other.probabilities.values()), atol=1e-5
+                list(alone.probabilities.values()), list(batched.probabilities.values()), atol=1e-5
             )
     assert recognizer.predict_many([]) == []
 
 
-def test_photos_of_one_name_do_not_overwrite_each_other(here, weights):
+def test_photos_with_the_same_name_do_not_overwrite_each_other(here, weights):
     for folder in ("a", "b"):
         save(here / folder / "same.png", (30, 30, 40))
     assert main(["predict", "a", "b", "--weights", weights, "--annotate", "m"]) == 0
@@ -158,21 +158,28 @@ def test_photos_of_one_name_do_not_overwrite_each_other(here, weights):
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("arguments", "message"),
     [
         ([], "give photos, folders or videos, or --camera N"),
         (["x.png", "--camera", "0"], "give photos, folders or videos, or --camera N"),
-        (["empty"], "empty: no photo or video in this folder or below"),
-        (["*.webp"], "*.webp: nothing matches this pattern"),
+        (
+            ["empty"],
+            "empty: no photo or video in this folder or its subfolders; add files with these",
+        ),
+        (["*.webp"], "*.webp: no file matches this pattern; check the pattern."),
         (["x.png", "--weights", "gone.keras"], "gone.keras: no such file"),
-        (["--camera", "77"], "--camera 77: no camera there"),
+        (
+            ["--camera", "77"],
+            "--camera 77: no such camera, or another program uses it; try another number.",
+        ),
         (["x.png", "--run", "nowhere"], "nowhere: contains no run (no recipe.json)"),
     ],
 )
-def test_what_cannot_begin_is_one_line(words, told, here, weights, capsys):
+def test_what_cannot_start_is_one_line(arguments, message, here, weights, capsys):
     (here / "empty").mkdir()
-    given = [] if "--run" in words or "--weights" in words else ["--weights", weights]
-    assert told in fails(["predict", *words, *given], capsys)
+    has_model = "--run" in arguments or "--weights" in arguments
+    model = [] if has_model else ["--weights", weights]
+    assert message in fails(["predict", *arguments, *model], capsys)
 
 
 def test_files_are_found_once_and_in_order(tmp_path):
@@ -189,24 +196,21 @@ def test_files_are_found_once_and_in_order(tmp_path):
     ] == ["d.webp"]
 
 
-def test_rows_that_were_not_finished_leave_no_file(tmp_path):
-    def stopped():
+def test_interrupted_rows_leave_no_file(tmp_path):
+    def write_and_fail():
         with RowWriter(tmp_path / "r.csv", tmp_path / "r.json", NAMES) as rows:
             rows.write(empty_row("x", "no_face"))
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
-        stopped()
+        write_and_fail()
     assert list(tmp_path.iterdir()) == []
     with RowWriter(None, tmp_path / "r.json", NAMES):
         pass
     assert json.loads((tmp_path / "r.json").read_text()) == []
 
 
-# ---- videos ----
-
-
-def test_a_video_has_rows_for_each_frame_a_film_and_a_plot(here, weights, capsys):
+def test_a_video_has_rows_for_each_frame_an_annotated_video_and_a_plot(here, weights, capsys):
     frames = [picture((20 + k, 30, 40)) if k != 5 else picture() for k in range(12)]
     path = write_video(here / "talk.mp4", frames)
     assert main(["predict", path, "--weights", weights, "--json", "t.json", "--annotate", "m"]) == 0
@@ -215,9 +219,9 @@ def test_a_video_has_rows_for_each_frame_a_film_and_a_plot(here, weights, capsys
     assert [row["status"] for row in rows] == ["ok"] * 5 + ["no_face"] + ["ok"] * 6
     assert {row["face"] for row in rows} == {1, None}
     assert rows[4]["time"] == pytest.approx(0.2)
-    film = list(Video(here / "m/talk.mp4").frames())
-    assert len(film) == 12
-    assert film[0].image.shape == (120, 160, 3)
+    annotated = list(Video(here / "m/talk.mp4").frames())
+    assert len(annotated) == 12
+    assert annotated[0].image.shape == (120, 160, 3)
     assert Image.open(here / "m/talk.png").size[0] > 500
     shown = capsys.readouterr().out
     assert "talk.mp4: 12 frames, " in shown
@@ -225,11 +229,11 @@ def test_a_video_has_rows_for_each_frame_a_film_and_a_plot(here, weights, capsys
 
 
 @pytest.mark.parametrize("content", [b"", b"no film" * 100, "half"])
-def test_films_that_cannot_be_read_are_rows(content, here, weights, capsys):
-    whole = write_video(here / "whole.mp4", [picture((20, 30, 40))] * 6)
+def test_videos_that_cannot_be_read_are_rows(content, here, weights, capsys):
+    complete = write_video(here / "whole.mp4", [picture((20, 30, 40))] * 6)
     data = (here / "whole.mp4").read_bytes()[:300] if content == "half" else content
     (here / "bad.mp4").write_bytes(data)
-    assert main(["predict", "bad.mp4", whole, "--weights", weights, "--json", "b.json"]) == 1
+    assert main(["predict", "bad.mp4", complete, "--weights", weights, "--json", "b.json"]) == 1
     rows = json.loads((here / "b.json").read_text())
     assert (rows[0]["source"], rows[0]["status"]) == ("bad.mp4", "unreadable")
     assert len(rows) == 7
@@ -244,13 +248,11 @@ def test_a_video_can_be_stopped_after_some_seconds(here, weights):
     assert len(json.loads((here / "s.json").read_text())) == 11
 
 
-# ---- tracking and time ----
-
-
 def expression(box, happy=1.0):
     rest = (1 - happy) / 6
-    named = {name: happy if name == "happy" else rest for name in NAMES}
-    return recognizers.Expression(max(named, key=named.get), named, box, 0.9)
+    probabilities = {name: happy if name == "happy" else rest for name in NAMES}
+    label = max(probabilities, key=probabilities.get)
+    return recognizers.Expression(label, probabilities, box, 0.9)
 
 
 def test_overlap_by_hand():
@@ -259,7 +261,7 @@ def test_overlap_by_hand():
     assert overlap((0, 0, 2, 2), (0, 0, 2, 2)) == pytest.approx(1)
 
 
-def test_faces_keep_their_numbers_when_they_change_places_in_the_list():
+def test_faces_keep_their_numbers_when_their_order_changes():
     tracker = Tracker()
     left, right = expression((0, 0, 10, 10)), expression((50, 0, 60, 10))
     assert [number for number, _ in tracker.follow([left, right], 0.0)] == [1, 2]
@@ -268,9 +270,8 @@ def test_faces_keep_their_numbers_when_they_change_places_in_the_list():
         3,
         1,
     ]
-    assert [number for number, _ in tracker.follow([right], 0.9)] == [
-        2
-    ]  # out of sight for less than a second
+    # absent for less than a second
+    assert [number for number, _ in tracker.follow([right], 0.9)] == [2]
     assert [number for number, _ in tracker.follow([left], 5.0)] == [4]
 
 
@@ -282,17 +283,17 @@ def test_smoothing_is_exponential_in_time_and_can_be_off():
     assert sum(smooth.probabilities.values()) == pytest.approx(1)
     raw = Tracker(seconds=0)
     raw.follow([expression(box, 1.0)], 0.0)
-    ((_, one),) = raw.follow([expression(box, 0.1)], 0.1)
-    assert one.probabilities["happy"] == pytest.approx(0.1)
+    ((_, unsmoothed),) = raw.follow([expression(box, 0.1)], 0.1)
+    assert unsmoothed.probabilities["happy"] == pytest.approx(0.1)
 
 
-def test_a_timeline_of_hours_stays_small_and_true():
+def test_a_timeline_of_hours_stays_small_and_correct():
     timeline = Timeline(NAMES)
     for second in range(3 * 3600):
         happy = 1.0 if second < 5400 else 0.0
         timeline.add(1, float(second), expression((0, 0, 1, 1), happy).probabilities)
     times, curves = timeline.curve(1)
-    assert len(times) <= MOST_POINTS
+    assert len(times) <= MAX_POINTS
     assert times[-1] == pytest.approx(3 * 3600, rel=0.01)
     middle = np.searchsorted(times, 5400)
     assert curves[: middle - 1, 3].min() == 1.0
@@ -300,6 +301,6 @@ def test_a_timeline_of_hours_stays_small_and_true():
     assert timeline.tracks[1].counts.sum() == 3 * 3600
     for number in range(2, 600):
         timeline.add(number, 0.0, expression((0, 0, 1, 1)).probabilities)
-    assert len(timeline.tracks) == Timeline.MOST_TRACKS
+    assert len(timeline.tracks) == Timeline.MAX_TRACKS
     assert 1 in timeline.tracks
     assert timeline.summary().startswith("599 faces, number 1 in 10,800 frames")

@@ -1,6 +1,6 @@
 """Detection and alignment.
 
-The astronaut is found and upright, cats and cups are not, and crops land where they should.
+The face of the astronaut is found and aligned; a cat and a cup are not faces.
 """
 
 from pathlib import Path
@@ -69,10 +69,7 @@ def test_tiny_photos_have_no_face(yunet, photo):
 
 @pytest.mark.parametrize("angle", [-35, 0, 20, 90, 180])
 def test_alignment_turns_faces_upright(angle):
-    """A made-up face.
-
-    Its landmarks as the training faces have them, then turned, scaled and moved.
-    """
+    """An artificial face: the landmarks of the training faces, rotated, scaled and moved."""
     turn = np.array(
         [
             [np.cos(np.radians(angle)), -np.sin(np.radians(angle))],
@@ -100,27 +97,30 @@ def test_without_landmarks_the_box_decides_and_margin_widens(astronaut):
     assert np.abs(wide[28:84, 28:84].astype(int) - shrunk.astype(int)).mean() < 12
 
 
-def test_outside_the_photo_its_edge_is_repeated():
+def test_the_edge_is_repeated_outside_the_photo():
     photo = np.full((20, 20, 3), 50, np.uint8)
     photo[:, -1] = 200
     crop = cut_face(photo, Face((10, 0, 30, 20), 1.0), 20)
     assert (crop[:, 12:] == 200).all()
 
 
-def test_shrinking_averages_instead_of_picking():
+def test_reduction_averages_pixels():
     photo = np.zeros((960, 960, 3), np.uint8)
-    photo[::2] = 255  # stripes of one pixel: gray from far away
+    photo[::2] = 255  # stripes of one pixel: gray when it is reduced
     crop = cut_face(photo, Face((0, 0, 960, 960), 1.0), 48)
     assert np.abs(crop[2:-2, 2:-2].astype(int) - 127).max() < 8
 
 
 def test_similarity_by_hand():
     points = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
-    wanted = points @ np.array([[0.0, 2.0], [-2.0, 0.0]]) + [3, 4]  # a quarter turn, twice as large
-    np.testing.assert_allclose(similarity(points, wanted), [[0, -2, 3], [2, 0, 4]], atol=1e-12)
+    targets = points @ np.array([[0.0, 2.0], [-2.0, 0.0]]) + [
+        3,
+        4,
+    ]  # rotated by 90 degrees, twice as large
+    np.testing.assert_allclose(similarity(points, targets), [[0, -2, 3], [2, 0, 4]], atol=1e-12)
 
 
-def test_detectors_that_cannot_be_had_are_one_line(tmp_path):
+def test_unavailable_detectors_are_one_line(tmp_path):
     with pytest.raises(UserError, match="--detector haar: unknown; choose from auto, yunet, none"):
         make_detector("haar")
     with pytest.raises(UserError, match=r"gone.onnx: no such file"):

@@ -1,7 +1,4 @@
-"""Recognition needs no TensorFlow.
-
-A process in which it cannot be imported detects and crops faces.
-"""
+"""Recognition needs no TensorFlow: it works in a process that cannot import TensorFlow."""
 
 import subprocess
 import sys
@@ -28,6 +25,6 @@ print(recognition.cut_face(photo, face, 48).shape, recognition.make_detector("yu
 """
 
 
-def test_faces_are_detected_and_cropped_where_tensorflow_cannot_be_imported():
-    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True)
-    assert done.stdout == "(48, 48, 3) []\n", done.stderr
+def test_faces_are_detected_and_cropped_without_tensorflow():
+    result = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True)
+    assert result.stdout == "(48, 48, 3) []\n", result.stderr

@@ -1,6 +1,7 @@
-"""Photos of every kind become the same upright RGB picture; what is no photo is one line."""
+"""Photos of every format become the same upright RGB array; other files are a one-line error."""
 
 import io
+import zlib
 
 import numpy as np
 import pytest
@@ -30,7 +31,7 @@ def test_lossless_formats_are_read_alike(kind, tmp_path):
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_exif_rotation_is_undone(orientation):
-    # How a camera that writes this flag has turned the upright picture: Pillow's Transpose.
+    # How a camera that writes this value has rotated the picture, in Pillow's Transpose.
     turned = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}.get(orientation)
     upright = Image.fromarray(RED_BESIDE_BLUE)
     stored = upright if turned is None else upright.transpose(Image.Transpose(turned))
@@ -65,7 +66,7 @@ def test_cmyk_palette_and_transparency():
         read_photo(encoded(Image.fromarray(RED_BESIDE_BLUE).convert("P"))), RED_BESIDE_BLUE
     )
     clear = np.dstack([RED_BESIDE_BLUE, np.full((8, 16), 255, np.uint8)])
-    clear[0], clear[1, :, 3] = 0, 102  # the first line is transparent, the second two fifths opaque
+    clear[0], clear[1, :, 3] = 0, 102  # the first row is transparent, the second 40 % opaque
     photo = read_photo(encoded(Image.fromarray(clear)))
     assert (photo[0] == 127).all()
     assert photo[1, 0].tolist() == pytest.approx(
@@ -76,7 +77,7 @@ def test_cmyk_palette_and_transparency():
 
 
 @pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP"])
-def test_of_an_animation_the_first_picture_counts(kind):
+def test_the_first_frame_of_an_animation_is_used(kind):
     first, second = Image.fromarray(RED_BESIDE_BLUE), Image.fromarray(255 - RED_BESIDE_BLUE)
     options = {"lossless": True} if kind == "WEBP" else {}
     content = encoded(first, kind, save_all=True, append_images=[second], **options)
@@ -99,17 +100,15 @@ def bomb():
     """A PNG that claims 60,000 x 60,000 pixels in a few bytes."""
     small = bytearray(encoded(Image.new("L", (4, 4))))
     small[16:24] = (60_000).to_bytes(4, "big") * 2
-    import zlib
-
     small[29:33] = zlib.crc32(bytes(small[12:29])).to_bytes(4, "big")
     return bytes(small)
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         (b"", "empty, 0 bytes"),
-        (b"hello, no photo at all", r"no photo in a format that can be read \(22 bytes\)"),
+        (b"hello, no photo at all", r"not a photo in a supported format \(22 bytes\)"),
         (
             encoded(
                 Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)),
@@ -123,15 +122,15 @@ def bomb():
             )[:900],
             "damaged",
         ),
-        (bomb(), "more than 120 million pixels; make it smaller"),
+        (bomb(), "more than 120 million pixels; reduce its size"),
         (np.zeros((0, 5, 3), np.uint8), "an array of shape"),
         (np.zeros((5, 5, 2), np.uint8), "an array of shape"),
         (np.full((5, 5), 200.0), r"expected values in \[0, 1\]"),
         (np.zeros((5, 5), np.int64), "an array of int64"),
     ],
 )
-def test_what_is_no_photo_is_one_line(content, told):
-    with pytest.raises(PhotoError, match=told) as raised:
+def test_what_is_not_a_photo_is_one_line(content, message):
+    with pytest.raises(PhotoError, match=message) as raised:
         read_photo(content)
     assert "\n" not in str(raised.value)
 
