@@ -46,11 +46,11 @@ def test_a_run_folder_holds_what_a_number_needs(here):
         ),
         (
             ["--optimizer", "adamw"],
-            "--optimizer adamw: is adam with --weight_decay, and that is 0; give one",
+            "--optimizer adamw: adam with --weight_decay, which is 0; give one",
         ),
         (
             ["--weight_decay", "0.1", "--l2", "0.1"],
-            "--weight_decay 0.1 and --l2 0.1: two kinds of the same decay",
+            "--weight_decay 0.1 and --l2 0.1: two kinds of weight decay",
         ),
         (
             ["--vote_weight", "1"],
@@ -75,7 +75,7 @@ def test_wrong_training_values_are_one_line(words, message, here, capsys):
 
 
 def test_training_without_a_dataset_says_how_to_get_one(here, capsys, tmp_path):
-    assert "main.py -s True -d" in fails(["-t", "True", "-d", str(tmp_path)], capsys)
+    assert "main.py setup -d" in fails(["-t", "True", "-d", str(tmp_path)], capsys)
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(here, capsys, monkeypatch):

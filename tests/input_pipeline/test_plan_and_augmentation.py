@@ -272,7 +272,7 @@ def test_a_last_batch_too_small_for_the_replicas_is_left_out(drop_below, counts,
 def test_too_few_rows_for_the_replicas_is_an_error(count, batch_size, toy_split):
     with pytest.raises(
         UserError,
-        match=f"--batch_size {batch_size}: 3 rows a batch, fewer than the 4 .* fewer replicas",
+        match=f"--batch_size {batch_size}: 3 rows per batch; each of the replicas needs one of at least 4; train on fewer replicas",
     ):
         training_batches(
             toy_split(count=count), Recipe(batch_size=batch_size), (48, 48, 1), drop_below=4

@@ -26,18 +26,18 @@ from ferkit.training.optimizers import learning_rate
         ),
         (
             {"optimizer": "lion"},
-            "--optimizer lion: not a choice; choose from adam, adamw, sgd, momentum",
+            "--optimizer lion: not a valid choice; choose from adam, adamw, sgd, momentum",
         ),
         ({"batch_size": "many"}, "--batch_size 'many': expected int"),
         ({"flip": 1}, "--flip 1: expected bool"),
-        ({"model": "vgg"}, "--model vgg: unknown model; known: deep_emotion"),
+        ({"model": "vgg"}, "--model vgg: unknown model; choose from deep_emotion"),
         (
             {"model_options": {"heads": 4}},
             "--heads: not an option of model deep_emotion; it has: variant",
         ),
         (
             {"model_options": {"variant": "huge"}},
-            "--variant huge: not a choice; choose from paper, input_warp",
+            "--variant huge: not a valid choice; choose from paper, input_warp",
         ),
     ],
 )
@@ -83,7 +83,7 @@ def test_unknown_recipe_and_unknown_field_are_named():
         named_recipe("deep_emotion", "fast")
     with pytest.raises(
         UserError,
-        match="unknown field 'learnig_rate', nearest known: learning_rate; mend or remove it",
+        match="unknown field 'learnig_rate', nearest known: learning_rate; fix or remove it",
     ):
         Recipe.from_dict({"model": "deep_emotion", "learnig_rate": 0.5})
     with pytest.raises(

@@ -84,7 +84,11 @@ def losses(model_name, strategy, count, steps, **changes):
         bias.assign(bias.numpy() + np.array([-0.11, 0.013, 0.023, 0.017, -0.13, 0.031], np.float32))
     step = TrainingStep(model, recipe, devices)
     batches = training_batches(
-        split, recipe, (48, 48, 1), (devices.worker, devices.workers), step.min_rows
+        split,
+        recipe,
+        (48, 48, 1),
+        worker=(devices.worker, devices.workers),
+        drop_below=step.min_rows,
     )
     totals, rows = tf.zeros(step.totals_size, tf.float64), []
     while len(rows) < steps:

@@ -160,6 +160,6 @@ def test_out_of_memory_suggests_parts_of_a_batch(error, tmp_path, toy_split):
     stop_after(first, 1, lambda: (_ for _ in ()).throw(kind))
     with pytest.raises(
         UserError,
-        match=r"out of memory with --batch_size 32; .* Try --accumulate_steps 2: .* 16 images at a time",
+        match=r"out of memory with --batch_size 32; saved files remain; try --accumulate_steps 2: .* 16 images at a time",
     ):
         first.fit()

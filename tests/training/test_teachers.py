@@ -93,7 +93,7 @@ def test_a_teacher_of_other_classes_or_none_is_one_line(teachers, toy_split):
     ):
         teacher_probabilities(split, teachers[0][0])
     with pytest.raises(
-        UserError, match=r"gone.keras: no such file; give a .keras file, or one of: "
+        UserError, match=r"gone.keras: no such file; give a .keras file, or shipped weights: "
     ):
         teacher_probabilities(split, "gone.keras")
     with pytest.raises(UserError, match=r"--weights gone: no such weights"):
@@ -139,6 +139,6 @@ def test_weights_for_other_images_are_refused_with_the_flags_that_fit(teachers):
     recipe = Recipe(init_from=teachers[0][0], model_options={"variant": "paper"})
     with pytest.raises(
         UserError,
-        match=r"takes images of 48x48x1, .* gives it 64x64x3; add --image_size 48 --channels 1\.$",
+        match=r"its input is 48x48x1, and this training uses 64x64x3; add --image_size 48 --channels 1\.$",
     ):
         load_initial_weights(build_model(recipe, (64, 64, 3), NAMES), recipe)

@@ -220,7 +220,7 @@ def test_without_any_whole_checkpoint_it_says_so(tmp_path, toy_split):
         file.write_bytes(b"")
     with pytest.raises(
         UserError,
-        match=r"state-000002-00000000.npz: damaged, and so is every other .*Start a new run",
+        match=r"state-000002-00000000.npz: damaged, like every other checkpoint, so the run cannot be resumed; start a new run",
     ):
         trainer(path, toy_split, RECIPE.replace(epochs=2)).fit()
 
@@ -228,7 +228,7 @@ def test_without_any_whole_checkpoint_it_says_so(tmp_path, toy_split):
 def test_a_backup_of_another_network_is_refused(tmp_path, toy_split):
     path = tmp_path / "other"
     trainer(path, toy_split, RECIPE.replace(epochs=1)).fit()
-    with pytest.raises(UserError, match="holds other weights than this model and optimizer have"):
+    with pytest.raises(UserError, match="its weights are not those of this model and optimizer"):
         trainer(path, toy_split, RECIPE.replace(variant="paper")).fit()
 
 
@@ -246,7 +246,7 @@ def test_what_is_no_number_stops_with_advice_and_keeps_what_was_saved(layer, tmp
     kernel.assign(np.full(kernel.shape, np.nan))
     with pytest.raises(
         UserError,
-        match=r"became NaN.* in epoch 2.*the last good checkpoint stays .*\(this run: 0.003",
+        match=r"became NaN.* in epoch 2.*the last good checkpoint remains in .*\(this run: 0.003",
     ):
         broken.fit()
     assert (path / "best.keras").read_bytes() == saved
@@ -261,7 +261,7 @@ def test_the_watch_speaks_on_collapse_once_and_on_recovery():
     assert watch.after_epoch(0, fine) == []
     assert watch.after_epoch(1, collapsed) == []  # one epoch may be chance
     said = watch.after_epoch(2, collapsed)
-    assert "'happy' to 99%" in said[0]
+    assert "'happy' for 99%" in said[0]
     assert "--learning_rate 0.0006" in said[1]
     assert watch.after_epoch(3, collapsed) == []
     assert watch.after_epoch(4, fine) == ["The model answers with more than one class again."]
@@ -278,7 +278,7 @@ def test_a_dataset_of_one_class_is_no_collapse():
 
 def test_a_run_folder_is_never_overwritten(tmp_path, toy_split):
     RunFolder.create(tmp_path / "run", RECIPE, {})
-    with pytest.raises(UserError, match="holds a run already; add --resume"):
+    with pytest.raises(UserError, match="already contains a run; add --resume"):
         RunFolder.create(tmp_path / "run", RECIPE, {})
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "me.jpg").write_text("")
