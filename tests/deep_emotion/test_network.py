@@ -10,7 +10,7 @@ import tensorflow as tf
 from deep_emotion import DeepEmotion
 from deep_emotion.keyed_dropout import KeyedDropout, keyed_uniform
 from deep_emotion.normalization import FusedBatchNormalization
-from deep_emotion.reparameterized import BranchedConv2D, BranchedDense
+from deep_emotion.reparameterized import ReparameterizedConv2D, ReparameterizedDense
 from deep_emotion.transformer import BoundedTheta
 from ferkit.models.multiply_adds import multiply_adds
 from ferkit.models.saved_model import load_model
@@ -141,7 +141,7 @@ def drawn_statistics(layer, rng):
 @pytest.mark.parametrize("padding", ["valid", "same"])
 def test_a_branched_convolution_is_the_sum_of_its_normalized_branches(branches, padding, rng):
     x = rng.normal(size=(4, 9, 8, 2)).astype("float32")
-    layer = BranchedConv2D(10, 3, branches, padding, kernel_initializer="he_normal")
+    layer = ReparameterizedConv2D(10, 3, branches, padding, kernel_initializer="he_normal")
     layer.build(x.shape)
     drawn_statistics(layer, rng)
     kernel, bias = layer.folded()
@@ -158,7 +158,7 @@ def test_a_branched_convolution_is_the_sum_of_its_normalized_branches(branches, 
 @pytest.mark.parametrize("branches", [1, 2])
 def test_a_branched_dense_layer_is_the_sum_of_its_normalized_branches(branches, rng):
     x = rng.normal(size=(6, 12)).astype("float32")
-    layer = BranchedDense(5, branches)
+    layer = ReparameterizedDense(5, branches)
     layer.build(x.shape)
     drawn_statistics(layer, rng)
 
@@ -176,7 +176,7 @@ def test_branches_are_normalized_by_their_batch_in_training_and_by_what_they_kep
     rng,
 ):
     x = rng.normal(3.0, 2.0, size=(64, 9, 9, 2)).astype("float32")
-    layer = BranchedConv2D(10, branches=2)
+    layer = ReparameterizedConv2D(10, branches=2)
     shown = np.asarray(layer(x, training=True))
     np.testing.assert_allclose(shown.mean(axis=(0, 1, 2)), 0.0, atol=1e-4)
     for _ in range(200):
