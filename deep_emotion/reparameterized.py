@@ -104,7 +104,6 @@ class ReparameterizedLayer(layers.Layer):
         return x
 
 
-# The registered name is the class's name in version 0.1, so that old .keras files load.
 @keras.saving.register_keras_serializable(package="deep_emotion", name="BranchedConv2D")
 class ReparameterizedConv2D(ReparameterizedLayer):
     """A convolution of stride 1 that trains as a sum of batch-normalized branches.
@@ -161,3 +160,9 @@ class ReparameterizedDense(ReparameterizedLayer):
 
     def _vectors(self, x: keras.KerasTensor) -> keras.KerasTensor:
         return x[:, 0, 0]
+
+
+# Keras names the weights in a .keras file after the class. These are the class names of version
+# 0.1, like the registered names, so that its files load.
+ReparameterizedConv2D.__name__ = "BranchedConv2D"
+ReparameterizedDense.__name__ = "BranchedDense"

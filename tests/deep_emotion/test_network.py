@@ -324,3 +324,12 @@ def test_row_keys_reach_the_model_and_leave_it(rng):
     np.testing.assert_allclose(logits([1, 2, 3, 4]), logits([1, 2, 3, 4]), atol=1e-5)
     assert np.abs(logits([1, 2, 3, 4]) - logits([9, 8, 7, 6])).max() > 1e-3
     assert model.get_layer("dropout").row_keys is None
+
+
+@pytest.mark.parametrize(
+    ("layer_class", "name"),
+    [(ReparameterizedConv2D, "BranchedConv2D"), (ReparameterizedDense, "BranchedDense")],
+)
+def test_reparameterized_layers_are_stored_under_the_names_of_version_0_1(layer_class, name):
+    assert keras.saving.get_registered_name(layer_class) == f"deep_emotion>{name}"
+    assert layer_class.__name__ == name  # the name of its weights in a .keras file
