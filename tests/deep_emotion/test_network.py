@@ -91,10 +91,10 @@ def test_fused_normalization_is_keras_own_but_for_an_unbiased_moving_variance(rn
         gradients = tape.gradient(outputs, [inputs, layer.gamma.value, layer.beta.value], upstream)
         moving = [layer.moving_mean.numpy(), layer.moving_variance.numpy()]
         results.append([outputs, *gradients, layer(inputs), *moving])
-    fused, own = results
+    fused, plain = results
     count = 8 * 5 * 5
-    own[-1] = 0.9 + (own[-1] - 0.9) * count / (count - 1)
-    for index, (received, expected) in enumerate(zip(fused, own, strict=True)):
+    plain[-1] = 0.9 + (plain[-1] - 0.9) * count / (count - 1)
+    for index, (received, expected) in enumerate(zip(fused, plain, strict=True)):
         np.testing.assert_allclose(
             received, expected, rtol=2e-4, atol=0.02 if index == 4 else 2e-5, err_msg=str(index)
         )
@@ -115,22 +115,22 @@ def test_fused_normalization_in_half_precision_has_whole_statistics(rng):
 
 
 def normalized_sum(layer, branches, x, kind):
-    """What a branched layer computes, put together from Keras's own layers: sum of normalized branches."""
+    """The output of a reparameterized layer, computed with Keras's layers: sum of branches."""
     total = 0.0
     for branch in range(branches):
-        own = slice(branch * layer.units, (branch + 1) * layer.units)
+        outputs = slice(branch * layer.units, (branch + 1) * layer.units)
         plain = kind(use_bias=False)
         plain.build(x.shape)
-        plain.kernel.assign(layer.kernel[..., own])
+        plain.kernel.assign(layer.kernel[..., outputs])
         norm = keras.layers.BatchNormalization(epsilon=1e-5)
         norm.build((*[None] * (x.ndim - 1), layer.units))
-        norm.set_weights([weight.numpy()[own] for weight in layer.normalization.weights])
+        norm.set_weights([weight.numpy()[outputs] for weight in layer.normalization.weights])
         total += norm(plain(x))
     return total
 
 
 def drawn_statistics(layer, rng):
-    """Scales, offsets and moving statistics as no training starts with."""
+    """Random scales, offsets and moving statistics, unlike the initial ones."""
     shape = layer.normalization.gamma.shape
     layer.normalization.set_weights(
         [rng.normal(1, 0.5, shape), *rng.normal(size=(2, *shape)), rng.uniform(0.5, 2, shape)]
@@ -260,7 +260,7 @@ def test_wrong_arguments_say_what_was_received(arguments, message):
 
 @pytest.mark.parametrize("sampler", ["xla", "tensorflow", "keras"])
 def test_the_port_equals_pytorch(sampler):
-    """Logits and gradients against golden values that tests/golden/make_deep_emotion.py wrote with PyTorch."""
+    """PyTorch's logits and gradients, which tests/golden/make_deep_emotion.py wrote."""
     model = DeepEmotion("input_warp", sampler=sampler)
     drawn, statistics = weights()
     for name, (kernel, bias) in drawn.items():
