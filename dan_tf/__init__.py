@@ -1,8 +1,10 @@
-"""DAN (arXiv 2109.07270) for Keras 3. Names are imported when first used: ``import dan_tf`` is quick."""
+"""DAN (arXiv 2109.07270) for Keras 3.
+
+Names are imported on first use, so that ``import dan_tf`` is quick.
+"""
 
 import importlib
-
-import keras
+from typing import Any
 
 _HOMES = {
     "DAN": "network",
@@ -24,7 +26,7 @@ _HOMES = {
 __all__ = sorted(_HOMES)
 
 
-def __getattr__(name: str) -> type[keras.Model]:
+def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'dan_tf' has no attribute {name!r}")
     return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)

@@ -1,5 +1,10 @@
 """DAN (Wen, Lin, Wang, Xu; arXiv 2109.07270), with a choice of backbones."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import layers, ops
 
@@ -13,58 +18,68 @@ CLASSES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 
 @keras.saving.register_keras_serializable(package="dan_tf")
 class DAN(keras.Model):
-    """Distract your attention: several cross-attention heads on one feature map, fused, classified and normalized.
+    """Distract your attention: cross-attention heads on one feature map, fused and classified.
 
-    The model goes from pixels to logits and holds nothing else: the losses beside cross-entropy, with their centers, live in
-    ``DANTraining``, which ``for_training()`` makes.
+    The model goes from pixels to logits. The losses besides cross-entropy and their centers are in
+    ``DANTraining``, which ``for_training()`` returns.
 
     Deviations from the reference code, each with its reason:
 
-    - ConvNeXt in place of ResNet-18, as this project is for; ``backbone="resnet18"`` is the original.
-    - No bias where a batch norm follows: it would be taken away again, and never get a gradient.
-    - The heads' inner width follows the backbone's, a third of its channels: 256 on ConvNeXt-Tiny's 768, as the reference has on
-      512. Small backbones are not outweighed. ``head_width`` sets it.
+    - ConvNeXt instead of ResNet-18: that is the purpose of this port.
+      ``backbone="resnet18"`` is the original backbone.
+    - No bias before a batch norm: the batch norm would cancel it, and it would never get a
+      gradient.
+    - The heads' inner width follows the backbone's: a third of its channels. That is 256 on the 768
+      channels of ConvNeXt-Tiny; the reference has 256 on 512. The heads are then not larger than a
+      small backbone. ``head_width`` sets it.
 
     Args:
         backbone: one of ``backbone.BACKBONES``.
         class_names: names of the outputs, in order; two or more.
         image_size: height and width of the input in pixels.
-        channels: 1 for gray, 3 for colour.
-        num_heads: attention heads; 0 puts a plain dense layer on the pooled features, for comparison.
-        head_width: channels inside a head's spatial attention; 0 is a third of the backbone's, in steps of 8.
+        channels: 1 for gray, 3 for color.
+        num_heads: count of attention heads; with 0, a plain dense layer on the pooled features, for
+            comparison.
+        head_width: channels inside a head's spatial attention; 0 is a third of the backbone's, in
+            steps of 8.
         stem_stride: 4, 2 or 1, see ``backbone.build_backbone``.
         drop_path: rate of stochastic depth in the last block of a ConvNeXt.
-        layer_scale: first value of a ConvNeXt's layer scale.
-        affinity_weight, center_weight, partition_weight: what each loss term counts beside cross-entropy; 0 leaves it out.
-        backbone_weights: "none", "imagenet" or a file: what ``load_first_weights()`` loads. Building a model loads nothing.
+        layer_scale: initial value of a ConvNeXt's layer scale.
+        affinity_weight, center_weight, partition_weight: weight of each loss term relative to
+            cross-entropy; 0 leaves it out.
+        backbone_weights: "none", "imagenet" or a file, which ``load_first_weights()`` loads.
+            Building a model loads nothing.
 
     Input shape:
         ``(batch, image_size, image_size, channels)``, pixels in [0, 255].
+
     Output shape:
         ``(batch, classes)``, logits.
+
     Example:
         >>> model = DAN("convnext_atto", image_size=48, channels=1, stem_stride=2)
         >>> logits = model(images)
+
     Reference: arXiv 2109.07270, figure 2.
     """
 
     def __init__(
         self,
-        backbone="convnext_tiny",
-        class_names=CLASSES,
-        image_size=224,
-        channels=3,
-        num_heads=4,
-        head_width=0,
-        stem_stride=4,
-        drop_path=0.0,
-        layer_scale=1e-6,
-        affinity_weight=1.0,
-        center_weight=0.0,
-        partition_weight=1.0,
-        backbone_weights="none",
-        **kwargs,
-    ):
+        backbone: str = "convnext_tiny",
+        class_names: Sequence[str] = CLASSES,
+        image_size: int = 224,
+        channels: int = 3,
+        num_heads: int = 4,
+        head_width: int = 0,
+        stem_stride: int = 4,
+        drop_path: float = 0.0,
+        layer_scale: float = 1e-6,
+        affinity_weight: float = 1.0,
+        center_weight: float = 0.0,
+        partition_weight: float = 1.0,
+        backbone_weights: str = "none",
+        **kwargs: Any,
+    ) -> None:
         weights = {
             "affinity_weight": affinity_weight,
             "center_weight": center_weight,
@@ -85,59 +100,62 @@ class DAN(keras.Model):
         self.image_size, self.channels = image_size, channels
         self.num_heads, self.head_width, self.stem_stride = num_heads, head_width, stem_stride
         self.drop_path, self.layer_scale = drop_path, layer_scale
-        self.affinity_weight, self.center_weight, self.partition_weight = (
-            affinity_weight,
-            center_weight,
-            partition_weight,
-        )
+        self.affinity_weight, self.center_weight = affinity_weight, center_weight
+        self.partition_weight = partition_weight
         self.backbone_weights = backbone_weights
 
-    def load_first_weights(self):
-        """Loads the backbone's weights that ``backbone_weights`` names: once, before training.
+    def load_first_weights(self) -> None:
+        """Load the weights that ``backbone_weights`` names; call it once, before training.
 
         Raises:
-            ValueError: they cannot be had, or do not fit.
+            ValueError: the weights cannot be fetched or read, or do not fit.
         """
         load_backbone_weights(self.get_layer("backbone"), self.backbone, self.backbone_weights)
 
-    def for_training(self):
-        """A model around this one, sharing its weights, with all outputs and losses; see ``DANTraining``."""
+    def for_training(self) -> DANTraining:
+        """A model that shares this model's weights and has all outputs and losses."""
         return DANTraining(self)
 
-    def get_config(self):
-        config = {
+    def get_config(self) -> dict[str, Any]:
+        """Arguments of the constructor."""
+        return {
             "name": self.name,
             "backbone": self.backbone,
             "class_names": list(self.class_names),
+            "image_size": self.image_size,
+            "channels": self.channels,
+            "num_heads": self.num_heads,
+            "head_width": self.head_width,
+            "stem_stride": self.stem_stride,
+            "drop_path": self.drop_path,
+            "layer_scale": self.layer_scale,
+            "affinity_weight": self.affinity_weight,
+            "center_weight": self.center_weight,
+            "partition_weight": self.partition_weight,
+            "backbone_weights": self.backbone_weights,
         }
-        names = (
-            "image_size",
-            "channels",
-            "num_heads",
-            "head_width",
-            "stem_stride",
-            "drop_path",
-            "layer_scale",
-        )
-        names += ("affinity_weight", "center_weight", "partition_weight", "backbone_weights")
-        return config | {name: getattr(self, name) for name in names}
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
+    ) -> DAN:
+        """The inverse of ``get_config``."""
         return cls(**config)
 
 
 class DANTraining(keras.Model):
-    """A DAN with what its training needs: features and heads among the outputs, and the losses with their centers.
+    """A DAN for training: features and heads among the outputs, and the losses with their centers.
 
-    Works with ``compile`` and ``fit`` on integer labels (the loss is this model's own), or in a loop of one's own with
-    ``extra_losses``. Save the DAN itself, not this.
+    Use it with ``compile`` and ``fit`` on integer labels (the model has its own loss), or in a
+    custom loop with ``extra_losses``. Save the DAN itself, not this model.
 
     Call arguments:
         pixels: ``(batch, image_size, image_size, channels)``.
+
     Returns:
-        A dictionary: "logits" ``(batch, classes)``, "features" ``(batch, channels)``, averaged over the map, and with heads
-        "heads" ``(batch, heads, channels)``.
+        A dictionary: "logits" ``(batch, classes)``, "features" ``(batch, channels)``, averaged over
+        the map, and with heads "heads" ``(batch, heads, channels)``.
+
     Example:
         >>> training = model.for_training()
         >>> training.compile(optimizer="adam")
@@ -145,7 +163,7 @@ class DANTraining(keras.Model):
         >>> model.save("dan.keras")
     """
 
-    def __init__(self, dan, **kwargs):
+    def __init__(self, dan: DAN, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         feature_map = dan.get_layer("head0" if dan.num_heads else "pooled").input
         outputs = {
@@ -156,8 +174,8 @@ class DANTraining(keras.Model):
             outputs["heads"] = dan.get_layer("fusion").output
         self.graph = keras.Model(dan.inputs, outputs, name="graph")
         size = len(dan.class_names), outputs["features"].shape[-1]
-        # name -> (weight, loss, which output it looks at)
-        self.terms = {}
+        # name -> (weight, loss, name of the output that it is computed from)
+        self.terms: dict[str, tuple[float, keras.losses.Loss, str]] = {}
         if dan.affinity_weight:
             self.terms["affinity"] = (dan.affinity_weight, AffinityLoss(*size), "features")
         if dan.center_weight:
@@ -173,29 +191,45 @@ class DANTraining(keras.Model):
             for _, loss, _ in self.terms.values()
             for variable in getattr(loss, "variables", [])
         ]
-        self.built = True  # all of it exists
+        self.built = True  # all layers and variables exist
 
-    def call(self, pixels, training=False):
+    def call(
+        self, pixels: keras.KerasTensor, training: bool = False
+    ) -> dict[str, keras.KerasTensor]:
+        """All outputs by name."""
         return self.graph(pixels, training=training)
 
-    def extra_losses(self, labels, outputs):
-        """What the loss terms beside cross-entropy come to, weighted: a dictionary of scalars by name.
+    def extra_losses(
+        self, labels: keras.KerasTensor, outputs: dict[str, keras.KerasTensor]
+    ) -> dict[str, keras.KerasTensor]:
+        """The weighted loss terms besides cross-entropy: a dictionary of scalars by name.
 
         Args:
             labels: ``(batch,)``, integers.
-            outputs: what calling this model returned.
+            outputs: the result of calling this model.
         """
         return {
             name: weight * loss(labels, outputs[output])
             for name, (weight, loss, output) in self.terms.items()
         }
 
-    def after_step(self, labels, outputs):
-        """Moves the centers of the plain center loss by their own rule; to be called once a step, behind the gradients."""
+    def after_step(self, labels: keras.KerasTensor, outputs: dict[str, keras.KerasTensor]) -> None:
+        """Update the centers of the center loss; call it once per step, after the gradients."""
         if "center" in self.terms:
             self.terms["center"][1].update_centers(labels, outputs["features"])
 
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: keras.KerasTensor | None = None,
+        training: bool = True,
+    ) -> keras.KerasTensor:
+        """Cross-entropy plus all loss terms, for ``fit``.
+
+        In training it also updates the centers of the center loss.
+        """
         cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(
             y, y_pred["logits"], sample_weight
         )
@@ -204,12 +238,19 @@ class DANTraining(keras.Model):
             self.after_step(y, y_pred)
         return total
 
-    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+    def compute_metrics(
+        self,
+        x: Any,
+        y: keras.KerasTensor,
+        y_pred: dict[str, keras.KerasTensor],
+        sample_weight: keras.KerasTensor | None = None,
+    ) -> dict[str, Any]:
+        """Metrics of the logits, for ``fit``."""
         return super().compute_metrics(x, y, y_pred["logits"], sample_weight)
 
 
-def _attend(features, num_heads, head_width):
-    """The fused heads, summed: ``(batch, channels)``."""
+def _attend(features: keras.KerasTensor, num_heads: int, head_width: int) -> keras.KerasTensor:
+    """The sum of the fused heads: ``(batch, channels)``."""
     channels = features.shape[-1]
     spatial_width = head_width or max(8, channels // 3 // 8 * 8)
     channel_width = max(8, channels // 24)
@@ -220,8 +261,8 @@ def _attend(features, num_heads, head_width):
     return SumOfHeads(name="sum_of_heads")(HeadFusion(name="fusion")(heads))
 
 
-def _classify(fused, classes, num_heads):
-    """Logits: dense and batch norm as in the reference; a plain dense layer where there are no heads."""
+def _classify(fused: keras.KerasTensor, classes: int, num_heads: int) -> keras.KerasTensor:
+    """Logits: dense and batch norm as in the reference; without heads a plain dense layer."""
     if not num_heads:
         return layers.Dense(classes, name="logits")(fused)
     logits = layers.Dense(classes, use_bias=False, name="dense")(fused)
@@ -230,16 +271,25 @@ def _classify(fused, classes, num_heads):
 
 @keras.saving.register_keras_serializable(package="dan_tf")
 class SumOfHeads(layers.Layer):
-    """``(batch, heads, channels)`` -> ``(batch, channels)``."""
+    """Sum over heads: ``(batch, heads, channels)`` -> ``(batch, channels)``."""
 
-    def call(self, heads):
+    def call(self, heads: keras.KerasTensor) -> keras.KerasTensor:
+        """The sum."""
         return ops.sum(heads, axis=1)
 
 
-def _check(class_names, num_heads, head_width, drop_path, weights):
+def _check(
+    class_names: Sequence[str],
+    num_heads: int,
+    head_width: int,
+    drop_path: float,
+    weights: dict[str, float],
+) -> None:
+    """Raise ValueError for arguments that are out of range."""
     if len(class_names) < 2:
         raise ValueError(
-            f"Expected `class_names` to have two or more. Received: class_names={tuple(class_names)}"
+            "Expected `class_names` to have two or more. "
+            f"Received: class_names={tuple(class_names)}"
         )
     if num_heads < 0 or head_width < 0:
         raise ValueError(

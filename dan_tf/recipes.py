@@ -1,10 +1,11 @@
-"""How DAN is trained: plain data, validated by whoever trains. Imports nothing, so that --help is quick.
+"""How DAN is trained: plain data, which the trainer validates.
 
-Field names are those of the trainer's recipe; ``model_options`` go to the ``DAN`` constructor.
+Imports nothing, so that --help is quick. Field names are those of the trainer's recipe;
+``model_options`` go to the ``DAN`` constructor.
 """
 
 DEFAULT = "fer2013"
-# The recipe for datasets of these kinds, where none is named.
+# Kind of dataset -> its default recipe, if it is not DEFAULT.
 FOR_DATASET = {"affectnet": "affectnet", "rafdb": "rafdb"}
 
 BACKBONES = (
@@ -14,8 +15,6 @@ BACKBONES = (
     "convnext_pico",
     "convnext_nano",
     "convnext_tiny",
-)
-BACKBONES += (
     "convnext_small",
     "convnext_base",
     "resnet18",
@@ -25,7 +24,7 @@ BACKBONES += (
 
 # What a user may set besides the training fields: name -> (type, choices or None, help).
 OPTIONS = {
-    "backbone": (str, BACKBONES, "the network below the heads"),
+    "backbone": (str, BACKBONES, "the network that computes the feature map"),
     "backbone_weights": (
         str,
         None,
@@ -34,7 +33,7 @@ OPTIONS = {
     "stem_stride": (
         int,
         (4, 2, 1),
-        "steps of the first convolution; 2 and 1 keep a larger map, at 4 and 16 times the cost",
+        "stride of the first convolution; 2 and 1 keep a larger map, at 4 and 16 times the cost",
     ),
     "num_heads": (int, None, "attention heads; 0: a plain dense layer instead"),
     "head_width": (int, None, "channels inside a head; 0: a third of the backbone's"),
@@ -43,13 +42,14 @@ OPTIONS = {
         None,
         "stochastic depth of a ConvNeXt's last block, 0 up to (not including) 1",
     ),
-    "layer_scale": (float, None, "first value of a ConvNeXt's layer scale"),
+    "layer_scale": (float, None, "initial value of a ConvNeXt's layer scale"),
     "affinity_weight": (float, None, "weight of the affinity loss, the paper's center loss"),
     "center_weight": (float, None, "weight of the plain center loss"),
     "partition_weight": (float, None, "weight of the partition loss"),
 }
 
-# Parts that can be taken away to see what they are worth: name -> options without it. PLAIN is the backbone with nothing of DAN.
+# Parts that `compare` removes to measure their effect: name -> options without it. PLAIN is the
+# backbone without any part of DAN.
 ABLATIONS = {
     "heads": {"num_heads": 0, "partition_weight": 0.0},
     "partition": {"partition_weight": 0.0},
@@ -66,11 +66,14 @@ _REFERENCE = {
 }
 
 RECIPES = {
-    # The reference's AffectNet training (its code): Adam at 1e-4, x0.6 an epoch, 40 epochs by default (after which the rate is
-    # 2e-13: training ends much earlier), batch 256, inverse class frequency; flip; with p 0.7 rotation 20, scale 0.8 to 1, shift
-    # 0.2; random erasing of 2 to 33 %, p 0.5. Deviations: ConvNeXt-Tiny with ImageNet weights for ResNet-18 with MS-Celeb-1M's;
-    # what a warp brings in repeats the edge, where the reference has black; erased places become one random gray, not black.
-    # Not trained here: AffectNet cannot be had without its owners' leave.
+    # The reference's AffectNet training (its code): Adam at 1e-4, x0.6 per epoch, 40 epochs by
+    # default (the rate is then 2e-13: training ends much earlier), batch 256, inverse class
+    # frequency; flip; with p 0.7 rotation 20, scale 0.8 to 1, shift 0.2; random erasing of 2 to
+    # 33 %, p 0.5.
+    # Deviations: ConvNeXt-Tiny with ImageNet weights instead of ResNet-18 with MS-Celeb-1M's; a
+    # warp repeats the edge outside the image, where the reference has black; an erased rectangle
+    # becomes one random gray, not black.
+    # Not trained in this project: AffectNet requires its owners' permission.
     "affectnet": {
         "model_options": _REFERENCE,
         "image_size": 224,
@@ -91,9 +94,11 @@ RECIPES = {
         "erase": 0.5,
         "erase_max_area": 0.33,
     },
-    # The reference's RAF-DB training: SGD at 0.1, momentum 0.9, L2 1e-4 in the gradient, x0.1 every 10 of 40 epochs, batch 256,
-    # flip; with p 0.2 rotation 20 and a crop after padding by 32 of 224; erasing of 2 to 25 %, p 0.5. Deviations as above, and a
-    # tenth of the rate with one epoch of warm-up, since 0.1 is a rate for batch-normalized networks. Not trained here.
+    # The reference's RAF-DB training: SGD at 0.1, momentum 0.9, L2 1e-4 in the gradient, x0.1 every
+    # 10 of 40 epochs, batch 256, flip; with p 0.2 rotation 20 and a crop after padding by 32 of
+    # 224; erasing of 2 to 25 %, p 0.5.
+    # Deviations as above, and a tenth of the rate with one epoch of warm-up, since 0.1 is a rate
+    # for batch-normalized networks. Not trained in this project.
     "rafdb": {
         "model_options": _REFERENCE,
         "image_size": 224,
@@ -113,9 +118,10 @@ RECIPES = {
         "shift": 0.143,
         "erase": 0.5,
     },
-    # Small gray faces on a CPU, from scratch: ours. 40 epochs should take two hours on two cores. Batch, rate and layer scale
-    # were chosen on PublicTest, seed 0, by runs of three epochs at stem stride 4: batch 128 at 0.002 with layer scale 0.1
-    # 38.0 %, batch 64 at 0.001 with layer scale 1 39.7 %.
+    # Designed for this project: small gray faces on a CPU, from scratch. 40 epochs should take two
+    # hours on two cores. Batch, rate and layer scale were chosen on PublicTest, seed 0, with runs
+    # of three epochs at stem stride 4: batch 128 at 0.002 with layer scale 0.1 reached 38.0 %,
+    # batch 64 at 0.001 with layer scale 1 reached 39.7 %.
     "fer2013": {
         "model_options": {
             "backbone": "convnext_atto",
@@ -137,8 +143,9 @@ RECIPES = {
         "shift": 0.08,
         "zoom": 0.1,
     },
-    # The same, on a backbone of ours whose stem is made of 3x3 convolutions, with FER+ votes as extra supervision: 0.6 of the
-    # target. Every trial stands in benchmarks/accuracy/trials.csv.
+    # The same on this project's backbone, whose stem consists of 3x3 convolutions, with FER+ votes
+    # as extra supervision with a weight of 0.6 in the target. All trials are in
+    # benchmarks/accuracy/trials.csv.
     "best": {
         "model_options": {
             "backbone": "convnext_face",
@@ -163,7 +170,8 @@ RECIPES = {
         "shift": 0.06,
         "zoom": 0.1,
     },
-    # FER2013 enlarged to 224 pixels for a pretrained ConvNeXt-Tiny: for a GPU. Not trained here: no GPU, no way to the weights.
+    # FER2013 enlarged to 224 pixels for a pretrained ConvNeXt-Tiny, for a GPU. Not trained in this
+    # project: neither a GPU nor the pretrained weights were available.
     "fer2013-imagenet": {
         "model_options": {**_REFERENCE, "drop_path": 0.1},
         "image_size": 224,

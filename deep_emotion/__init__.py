@@ -1,9 +1,10 @@
-"""Deep-Emotion (arXiv 1902.01019) for Keras 3. Names are imported when first used: ``import deep_emotion`` is quick."""
+"""Deep-Emotion (arXiv 1902.01019) for Keras 3.
+
+Names are imported on first use, so that ``import deep_emotion`` is quick.
+"""
 
 import importlib
-from collections.abc import Callable
-
-import keras
+from typing import Any
 
 _HOMES = {
     "DeepEmotion": "network",
@@ -18,7 +19,7 @@ _HOMES = {
 __all__ = sorted(_HOMES)
 
 
-def __getattr__(name: str) -> Callable | type[keras.Model]:
+def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'deep_emotion' has no attribute {name!r}")
     return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)

@@ -1,42 +1,56 @@
-"""What an explanation of a ``DeepEmotion`` needs: its last map, with a gradient, and where on the face a place of it lies."""
+"""Last feature map of a ``DeepEmotion``, with gradients, and its position on the face."""
+
+from collections.abc import Callable
 
 import keras
 import numpy as np
 from keras import ops
 
 
-def feature_tap(model):
-    """A function from pixels ``(n, height, width, channels)`` to ({"features": map}, logits), through which gradients flow.
+def feature_tap(
+    model: keras.Model,
+) -> Callable[[keras.KerasTensor], tuple[dict[str, keras.KerasTensor], keras.KerasTensor]]:
+    """A function from pixels to (feature maps by name, logits) through which gradients flow.
 
-    The map is the last one with places: of "paper" that before the transformer, which lies on the face as it is; of the others,
-    which warp the face first, that before the average or the dense layers.
+    The only map is "features", the last one with spatial positions. For "paper" it is the input of
+    the transformer, which has the geometry of the face. The other variants warp the face first;
+    their map is the input of the pooling or dense layers.
+
+    Args:
+        model: a ``DeepEmotion``.
+
+    Returns:
+        A function of pixels ``(n, height, width, channels)``.
     """
     inner = keras.Model(model.inputs, [_last_map(model), model.outputs[0]])
 
-    def run(pixels):
+    def run(pixels: keras.KerasTensor) -> tuple[dict[str, keras.KerasTensor], keras.KerasTensor]:
         features, logits = inner(pixels, training=False)
         return {"features": features}, logits
 
     return run
 
 
-def feature_extractor(model):
-    """A model from what the features are made of (the face, or the warped and scaled face) to the last map; its middle gray."""
+def feature_extractor(model: keras.Model) -> tuple[keras.Model, float]:
+    """A model from the input of the feature extractor to the last map, and its middle gray.
+
+    That input is the face for "paper", and the warped and scaled face for the other variants.
+    """
     if model.variant == "paper":
         return keras.Model(model.inputs, _last_map(model)), 127.5
     return keras.Model(model.get_layer("transformer").output, _last_map(model)), 0.0
 
 
-def map_to_face(model, pixels, maps: np.ndarray) -> np.ndarray:
-    """Maps of what the features are made of, moved to where that lies on the face: the transformer's warp undone.
+def map_to_face(model: keras.Model, pixels: np.ndarray, maps: np.ndarray) -> np.ndarray:
+    """Move maps from the warped face to the original face: the inverse of the transformer's warp.
 
     Args:
         model: a ``DeepEmotion``.
         pixels: ``(n, height, width, channels)``.
-        maps: float ``(n, height, width)``.
+        maps: float ``(n, height, width)``, in the geometry of the feature extractor's input.
 
     Returns:
-        float, the same shape; 0 where the transformer did not look.
+        float, the same shape; 0 where the transformer does not sample the face.
     """
     if model.variant == "paper":
         return maps
@@ -46,32 +60,27 @@ def map_to_face(model, pixels, maps: np.ndarray) -> np.ndarray:
     ).reshape(-1, 2, 3)
     height, width = maps.shape[1:]
     y, x = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
-    places = np.stack([x.ravel(), y.ravel()])
+    positions = np.stack([x.ravel(), y.ravel()])
     moved = []
     for values, matrix in zip(maps, matrices, strict=True):
-        # theta maps a place of the warped face to the place of the face that it shows.
-        u, v = np.linalg.pinv(matrix[:, :2].astype(float)) @ (places - matrix[:, 2:])
-        moved.append(
-            _read(values, (u + 1) / 2 * (width - 1), (v + 1) / 2 * (height - 1)).reshape(
-                height, width
-            )
-        )
+        # theta maps a position in the warped face to the position that it is sampled from.
+        u, v = np.linalg.pinv(matrix[:, :2].astype(float)) @ (positions - matrix[:, 2:])
+        read = _read(values, (u + 1) / 2 * (width - 1), (v + 1) / 2 * (height - 1))
+        moved.append(read.reshape(height, width))
     return np.stack(moved) if moved else maps
 
 
-def _last_map(model):
+def _last_map(model: keras.Model) -> keras.KerasTensor:
     transformer = model.get_layer("transformer")
     return transformer.input[0] if model.variant == "paper" else model.get_layer("features").input
 
 
-def _read(values, x, y):
-    """Bilinear reading at pixels (x, y); 0 outside."""
+def _read(values: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Bilinear interpolation at pixels (x, y); 0 outside the map."""
     padded = np.pad(values, 1)
     x, y = np.clip(x + 1, 0, padded.shape[1] - 1), np.clip(y + 1, 0, padded.shape[0] - 1)
-    left, top = (
-        np.minimum(x.astype(int), padded.shape[1] - 2),
-        np.minimum(y.astype(int), padded.shape[0] - 2),
-    )
+    left = np.minimum(x.astype(int), padded.shape[1] - 2)
+    top = np.minimum(y.astype(int), padded.shape[0] - 2)
     a, b = x - left, y - top
     upper = padded[top, left] * (1 - a) + padded[top, left + 1] * a
     lower = padded[top + 1, left] * (1 - a) + padded[top + 1, left + 1] * a

@@ -1,13 +1,15 @@
-"""The spatial transformer as fused TensorFlow functions with hand-written gradients, compiled by XLA.
+"""The spatial transformer as fused TensorFlow functions with hand-written gradients (XLA).
 
-Why it is fast on a CPU: four shifted copies of the image lie packed side by side, so that one gather reads all
-neighbours of a point; XLA fuses the packing, the coordinates, the gather and the blend; the forward pass keeps the slopes
-along x and y, so that the gradient to theta is a product and a few sums. The convolutions around it stay outside XLA, whose
-own are slower than oneDNN's.
+Why it is fast on a CPU: four shifted copies of the image are packed along the channels, so that
+one gather reads all neighbors of a point. XLA fuses the packing, the coordinates, the gather and
+the interpolation. The forward pass keeps the slopes along x and y, so that the gradient to theta
+is a product and a few sums. The convolutions around it stay outside XLA, whose convolutions are
+slower than oneDNN's.
 """
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -19,13 +21,13 @@ def transform(
     out_size: tuple[int, int],
     compiled: bool = True,
 ) -> tf.Tensor:
-    """Warp by affine theta; see ``transformer.spatial_transform`` for conventions.
+    """Warp by affine theta; see ``transformer.spatial_transform`` for the conventions.
 
     Args:
-        image: float32 tensor ``(batch, height, width, channels)``, all but batch known.
+        image: float32 tensor ``(batch, height, width, channels)``; only batch may be unknown.
         theta: float32 tensor ``(batch, 6)``.
         out_size: ``(out_height, out_width)`` in pixels.
-        compiled: compile with XLA; without, the same function runs op by op.
+        compiled: compile with XLA; if False, the same function runs operation by operation.
 
     Returns:
         float32 tensor ``(batch, out_height, out_width, channels)``.
@@ -35,24 +37,23 @@ def transform(
 
 
 @functools.cache
-def _differentiable(out_size: tuple[int, int], compiled: bool) -> Callable:
-    def build(function):
-        function = functools.partial(function, out_size=out_size)
-        return tf.function(function, jit_compile=True, autograph=False) if compiled else function
+def _differentiable(out_size: tuple[int, int], compiled: bool) -> Callable[..., tf.Tensor]:
+    def build(function: Callable[..., Any]) -> Callable[..., Any]:
+        sized = functools.partial(function, out_size=out_size)
+        return tf.function(sized, jit_compile=True, autograph=False) if compiled else sized
 
-    cell_index, forward, gradient_to_image = (
-        build(_cell_index),
-        build(_forward),
-        build(_gradient_to_image),
-    )
+    cell_index, forward = build(_cell_index), build(_forward)
+    gradient_to_image = build(_gradient_to_image)
 
     @tf.custom_gradient
-    def warp(image, theta):
-        # The index apart: within one function XLA would work it out anew for each of the four neighbours.
+    def warp(
+        image: tf.Tensor, theta: tf.Tensor
+    ) -> tuple[tf.Tensor, Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]]:
+        # The index has its own function: inside `forward` XLA would compute it once per neighbor.
         warped, slope_x, slope_y = forward(image, theta, cell_index(image, theta))
 
-        def gradient(upstream):
-            # Two functions, so that a graph which needs no gradient to the image prunes that one.
+        def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            # Separate functions, so that a graph without gradient to the image can prune that one.
             to_image = gradient_to_image(image, theta, upstream)
             return to_image, _gradient_to_theta(slope_x, slope_y, upstream, image.shape, out_size)
 
@@ -64,7 +65,11 @@ def _differentiable(out_size: tuple[int, int], compiled: bool) -> Callable:
 def _grid(
     shape: tf.TensorShape, out_size: tuple[int, int]
 ) -> tuple[float, float, tf.Tensor, tf.Tensor]:
-    """Centre (x, y) of the input and the output's offsets from it, in input pixels: u (out_width,), v (out_height,)."""
+    """Center of the input and offsets of the output's points from it, in input pixels.
+
+    Returns:
+        ``(center_x, center_y, u, v)`` with u ``(out_width,)`` and v ``(out_height,)``.
+    """
     height, width = shape[1], shape[2]
     out_height, out_width = out_size
     u = (tf.range(out_width, dtype=tf.float32) - (out_width - 1) / 2.0) * (
@@ -79,15 +84,21 @@ def _grid(
 def _cells(
     shape: tf.TensorShape, theta: tf.Tensor, out_size: tuple[int, int]
 ) -> tuple[tf.Tensor, ...]:
-    """For each output point its cell, its place within it, and whether it may move: all (batch, out_height, out_width)."""
+    """For each output point its cell, its position in the cell, and whether it is inside.
+
+    Returns:
+        ``(cell, right, bottom, inside_x, inside_y)``, each ``(batch, out_height, out_width)``.
+        Outside the image the gradient to the coordinate is zero.
+    """
     height, width = shape[1], shape[2]
-    centre_x, centre_y, u, v = _grid(shape, out_size)
+    center_x, center_y, u, v = _grid(shape, out_size)
     u, v = u[None, None, :], v[None, :, None]
     t = [tf.reshape(theta[:, i], [-1, 1, 1]) for i in range(6)]
-    x = centre_x + t[0] * u + t[1] * (v * (centre_x / max(centre_y, 0.5))) + t[2] * centre_x
-    y = centre_y + t[3] * (u * (centre_y / max(centre_x, 0.5))) + t[4] * v + t[5] * centre_y
+    x = center_x + t[0] * u + t[1] * (v * (center_x / max(center_y, 0.5))) + t[2] * center_x
+    y = center_y + t[3] * (u * (center_y / max(center_x, 0.5))) + t[4] * v + t[5] * center_y
     inside_x, inside_y = (x > -1.0) & (x < width), (y > -1.0) & (y < height)
-    # One pixel outside is all zero border already; NaN is sent there too, where it stays visible in the share.
+    # One pixel outside everything is zero border already. NaN is clipped to there too, and stays
+    # visible in the position within the cell.
     x, y = tf.clip_by_value(x, -1.0, float(width)), tf.clip_by_value(y, -1.0, float(height))
     left, top = tf.minimum(tf.floor(x), width - 1.0), tf.minimum(tf.floor(y), height - 1.0)
     cell = tf.cast((top + 1.0) * (width + 1) + (left + 1.0), tf.int32)
@@ -95,12 +106,14 @@ def _cells(
 
 
 def _cell_index(image: tf.Tensor, theta: tf.Tensor, out_size: tuple[int, int]) -> tf.Tensor:
+    """Only the cells of ``_cells``."""
     return _cells(image.shape, theta, out_size)[0]
 
 
 def _forward(
     image: tf.Tensor, theta: tf.Tensor, cell: tf.Tensor, out_size: tuple[int, int]
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """The warped image and its slopes along x and y, which the gradient to theta needs."""
     height, width, channels = image.shape[1:]
     points = out_size[0] * out_size[1]
     padded = tf.pad(image, [[0, 0], [1, 1], [1, 1], [0, 0]])
@@ -128,10 +141,10 @@ def _gradient_to_theta(
     shape: tf.TensorShape,
     out_size: tuple[int, int],
 ) -> tf.Tensor:
-    centre_x, centre_y, u, v = _grid(shape, out_size)
+    center_x, center_y, u, v = _grid(shape, out_size)
 
-    def moments(slope):
-        """Sums of the upstream slope times u, v and 1: three tensors (batch,)."""
+    def moments(slope: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Sums of slope times upstream gradient times u, v and 1: three tensors (batch,)."""
         pull = (
             tf.reduce_sum(slope * upstream, axis=3)
             if shape[3] > 1
@@ -146,9 +159,9 @@ def _gradient_to_theta(
 
     x_u, x_v, x_1 = moments(slope_x)
     y_u, y_v, y_1 = moments(slope_y)
-    aspect_x, aspect_y = centre_x / max(centre_y, 0.5), centre_y / max(centre_x, 0.5)
+    aspect_x, aspect_y = center_x / max(center_y, 0.5), center_y / max(center_x, 0.5)
     return tf.stack(
-        [x_u, x_v * aspect_x, x_1 * centre_x, y_u * aspect_y, y_v, y_1 * centre_y], axis=1
+        [x_u, x_v * aspect_x, x_1 * center_x, y_u * aspect_y, y_v, y_1 * center_y], axis=1
     )
 
 
@@ -158,13 +171,13 @@ def _gradient_to_image(
     height, width, channels = image.shape[1:]
     cell, right, bottom, _, _ = _cells(image.shape, theta, out_size)
     right, bottom = right[..., None], bottom[..., None]
-    shares = [
+    weights = [
         (1 - right) * (1 - bottom),
         right * (1 - bottom),
         (1 - right) * bottom,
         right * bottom,
     ]
-    packed = tf.stack([upstream * share for share in shares], axis=3)
+    packed = tf.stack([upstream * weight for weight in weights], axis=3)
     cells, batch = (height + 1) * (width + 1), tf.shape(image)[0]
     index = cell + tf.reshape(tf.range(batch) * cells, [-1, 1, 1])
     summed = tf.math.unsorted_segment_sum(

@@ -1,10 +1,15 @@
-"""Deep-Emotion (Minaee, Minaei, Abdolrashidi; arXiv 1902.01019; Sensors 2021, 21, 3046), in three variants."""
+"""Deep-Emotion (Minaee, Minaei, Abdolrashidi; arXiv 1902.01019; Sensors 2021, 21, 3046)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 from keras import initializers, layers
 
 from .keyed_dropout import KeyedDropout
-from .reparameterized import BranchedConv2D, BranchedDense, BranchedLayer
+from .reparameterized import ReparameterizedConv2D, ReparameterizedDense, ReparameterizedLayer
 from .residual import residual_features
 from .transformer import IDENTITY_THETA, BoundedTheta, SpatialTransformer
 
@@ -14,58 +19,68 @@ FER_CLASSES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"
 
 @keras.saving.register_keras_serializable(package="deep_emotion")
 class DeepEmotion(keras.Model):
-    """A small convolutional net whose spatial transformer learns where to look.
+    """A small convolutional network whose spatial transformer learns which part of the face to use.
 
-    ``variant="paper"`` is the figure: the localization network sees the image, the warp acts on the FEATURE MAP behind
-    the dropout, and there is no batch normalization; 47,657 parameters. ``variant="input_warp"`` is the well-known
-    PyTorch port: the warp acts on the IMAGE, localization kernels are 7x7 and 5x5, and the last convolution is batch
-    normalized; 66,897 parameters, 20 of them moving statistics.
+    It has three variants:
 
-    ``variant="residual"`` is ours: as "input_warp", with residual blocks of dense 3x3 convolutions behind the warp, batch
-    normalization throughout, a theta that is bounded, and a single dense layer on the averaged map; 776,199 parameters for seven
-    classes.
+    - "paper" is the paper's figure. The localization network gets the image, the warp acts on the
+      FEATURE MAP after the dropout, and there is no batch normalization. 47,657 parameters.
+    - "input_warp" is the well-known PyTorch port. The warp acts on the IMAGE, localization kernels
+      are 7x7 and 5x5, and the last convolution is batch normalized. 66,897 parameters, 20 of them
+      moving statistics.
+    - "residual" was designed for this project. It is "input_warp" with residual blocks of dense 3x3
+      convolutions after the warp, batch normalization throughout, a bounded theta, and a single
+      dense layer on the averaged map. 776,199 parameters for seven classes.
 
     Assumptions and deviations, each with its reason:
 
-    - Pixels 0..255 are scaled to -1..1 inside, so that the zero outside the image is mid-gray. The paper names no scaling.
-    - The localization convolutions of "paper" pad (same) and pool by 4 twice: the figure's 90 inputs to the dense layer are
-      3x3x10, which poolings by 2 cannot give from 48 pixels (valid convolutions would leave 10x10x10).
-    - The last localization layer starts at zero kernel and identity bias. The paper draws all weights from a Gaussian; around
-      zero that theta would sample a single pixel.
-    - "input_warp" draws its weights as PyTorch does by default, uniform within 1/sqrt(fan_in), but biases start at zero.
+    - Pixels 0..255 are scaled to -1..1 inside the model, so that the zero outside the image is
+      mid-gray. The paper names no scaling.
+    - The localization convolutions of "paper" pad (same) and pool by 4 twice. The figure's 90
+      inputs to the dense layer are 3x3x10, which pooling by 2 cannot give from 48 pixels (valid
+      convolutions would leave 10x10x10).
+    - The last localization layer starts at zero kernel and identity bias. The paper draws all
+      weights from a Gaussian; near zero, that theta would sample a single pixel.
+    - "input_warp" draws its weights as PyTorch does by default, uniform within 1/sqrt(fan_in), but
+      biases start at zero.
     - Dropout is off at evaluation. The port leaves it on.
 
     Args:
         variant: "paper", "input_warp" or "residual".
         class_names: names of the outputs, in order.
         image_size: height and width of the input in pixels.
-        channels: 1 for gray, 3 for colour.
+        channels: 1 for gray, 3 for color.
         dropout: rate before the dense layers, in [0, 1). The paper gives none; 0.5 is the port's.
-        fc_penalty: lambda of the paper's loss, cross-entropy + lambda * ||w_fc||^2 over the two last dense layers.
+        fc_penalty: lambda of the paper's loss, cross-entropy + lambda * ||w_fc||^2 over the last
+            two dense layers.
         sampler: see ``transformer.spatial_transform``.
-        branches: "paper" only. 0: the figure's layers. n above 0: every layer but those of theta and of the logits trains as the
-            sum of n, batch normalized each; ``folded`` makes the figure's net of it, number for number.
+        branches: "paper" only. With 0, the layers of the figure. With n above 0, every layer except
+            those of theta and of the logits trains as a sum of n batch-normalized branches;
+            ``folded`` returns the figure's network with the same outputs.
 
     Input shape:
         ``(batch, image_size, image_size, channels)``, pixels in [0, 255].
+
     Output shape:
         ``(batch, classes)``, logits.
+
     Example:
         >>> logits = DeepEmotion("input_warp")(images)
+
     Reference: arXiv 1902.01019, figure 2 and section 3.
     """
 
     def __init__(
         self,
         variant: str = "paper",
-        class_names: list[str] | tuple[str, ...] = FER_CLASSES,
+        class_names: Sequence[str] = FER_CLASSES,
         image_size: int = 48,
         channels: int = 1,
         dropout: float = 0.5,
         fc_penalty: float = 0.0,
         sampler: str = "auto",
         branches: int = 0,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         if variant not in VARIANTS:
             raise ValueError(
@@ -83,8 +98,8 @@ class DeepEmotion(keras.Model):
             )
         if branches < 0 or (branches and variant != "paper"):
             raise ValueError(
-                f"Expected `branches` to be at least 0, and 0 for any `variant` but 'paper'. Received: branches={branches}, "
-                f"variant={variant!r}"
+                "Expected `branches` to be at least 0, and 0 for any `variant` except 'paper'. "
+                f"Received: branches={branches}, variant={variant!r}"
             )
         build = {
             "paper": _paper_graph,
@@ -93,20 +108,17 @@ class DeepEmotion(keras.Model):
         }[variant]
         inputs = keras.Input((image_size, image_size, channels), name="pixels")
         scaled = layers.Rescaling(1 / 127.5, offset=-1.0, name="scale")(inputs)
-        more = {"branches": branches} if variant == "paper" else {}
-        features = build(scaled, dropout, sampler, **more)
-        logits = _classifier(features, len(class_names), variant, fc_penalty, **more)
+        options = {"branches": branches} if variant == "paper" else {}
+        features = build(scaled, dropout, sampler, **options)
+        logits = _classifier(features, len(class_names), variant, fc_penalty, **options)
         super().__init__(inputs=inputs, outputs=logits, **kwargs)
         self.variant, self.class_names = variant, tuple(class_names)
         self.image_size, self.channels = image_size, channels
-        self.dropout, self.fc_penalty, self.sampler, self.branches = (
-            dropout,
-            fc_penalty,
-            sampler,
-            branches,
-        )
+        self.dropout, self.fc_penalty = dropout, fc_penalty
+        self.sampler, self.branches = sampler, branches
 
-    def get_config(self) -> dict[str, str | list[str] | float]:
+    def get_config(self) -> dict[str, Any]:
+        """Arguments of the constructor."""
         return {
             "name": self.name,
             "variant": self.variant,
@@ -121,25 +133,31 @@ class DeepEmotion(keras.Model):
 
     @classmethod
     def from_config(
-        cls, config: dict[str, str | list[str] | float], custom_objects: None = None
-    ) -> keras.Model:
+        cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
+    ) -> DeepEmotion:
+        """The inverse of ``get_config``."""
         return cls(**config)
 
-    def folded(self) -> keras.Model:
-        """This model with every sum of branches folded into one plain layer: the same numbers, outside training."""
+    def folded(self) -> DeepEmotion:
+        """The model with each sum of branches folded into one plain layer: the same outputs."""
         if not self.branches:
             return self
         model = DeepEmotion.from_config({**self.get_config(), "branches": 0})
         for layer in self.layers:
             if layer.weights:
                 weights = (
-                    layer.folded() if isinstance(layer, BranchedLayer) else layer.get_weights()
+                    layer.folded()
+                    if isinstance(layer, ReparameterizedLayer)
+                    else layer.get_weights()
                 )
                 model.get_layer(layer.name).set_weights(weights)
         return model
 
-    def for_export(self) -> keras.Model:
-        """This model with a sampler of plain operations, for other runtimes and batches of any size: XLA compiles each anew."""
+    def for_export(self) -> DeepEmotion:
+        """The folded model with a sampler of plain operations, for other runtimes.
+
+        It also serves batches of changing size, for each of which XLA would compile again.
+        """
         folded = self.folded()
         if self.sampler not in ("auto", "xla"):
             return folded
@@ -162,17 +180,19 @@ def _convolution(
     name: str,
     padding: str = "valid",
     branches: int = 0,
-) -> layers.Conv2D:
+) -> layers.Layer:
     settings = {"padding": padding, "kernel_initializer": _initializer(variant), "name": name}
     if branches:
-        return BranchedConv2D(filters, kernel_size, branches, **settings)
+        return ReparameterizedConv2D(filters, kernel_size, branches, **settings)
     return layers.Conv2D(filters, kernel_size, **settings)
 
 
-def _dense(units: int, variant: str, name: str, branches: int = 0, **settings) -> layers.Dense:
+def _dense(units: int, variant: str, name: str, branches: int = 0, **settings: Any) -> layers.Layer:
     settings |= {"kernel_initializer": _initializer(variant), "name": name}
     return (
-        BranchedDense(units, branches, **settings) if branches else layers.Dense(units, **settings)
+        ReparameterizedDense(units, branches, **settings)
+        if branches
+        else layers.Dense(units, **settings)
     )
 
 
@@ -192,14 +212,18 @@ def _theta(localized: keras.KerasTensor, variant: str, branches: int = 0) -> ker
 class IdentityTheta(initializers.Initializer):
     """A bias that makes theta the identity transform."""
 
-    def __call__(self, shape: tuple[int], dtype: str | None = None) -> keras.KerasTensor:
+    def __call__(self, shape: tuple[int, ...], dtype: str | None = None) -> keras.KerasTensor:
+        """The six numbers of the identity transform."""
         return keras.ops.convert_to_tensor(IDENTITY_THETA, dtype=dtype)
 
 
 def _features(
     images: keras.KerasTensor, variant: str, normalize: bool, branches: int = 0
 ) -> keras.KerasTensor:
-    """The figure's feature extractor: two blocks of conv 3x3 -> ReLU -> conv 3x3 -> max-pool 2 -> ReLU, all valid."""
+    """The figure's feature extractor, with valid convolutions.
+
+    Two blocks of convolution 3x3 -> ReLU -> convolution 3x3 -> max-pooling 2 -> ReLU.
+    """
     x = images
     for block in (1, 2):
         first, second = 2 * block - 1, 2 * block
@@ -217,13 +241,13 @@ def _paper_graph(
     x = _features(images, "paper", normalize=False, branches=branches)
     shape = x.shape[1:]
     x = layers.Reshape(shape)(KeyedDropout(dropout, name="dropout")(layers.Flatten()(x)))
-    where = images
+    localized = images
     for index, filters in enumerate((8, 10), start=1):
-        where = _convolution(filters, 3, "paper", f"localization_conv{index}", "same", branches)(
-            where
-        )
-        where = layers.ReLU()(layers.MaxPooling2D(4)(where))
-    x = SpatialTransformer(sampler, name="transformer")([x, _theta(where, "paper", branches)])
+        localized = _convolution(
+            filters, 3, "paper", f"localization_conv{index}", "same", branches
+        )(localized)
+        localized = layers.ReLU()(layers.MaxPooling2D(4)(localized))
+    x = SpatialTransformer(sampler, name="transformer")([x, _theta(localized, "paper", branches)])
     return layers.Flatten(name="features")(x)
 
 
@@ -238,20 +262,25 @@ def _residual_graph(images: keras.KerasTensor, dropout: float, sampler: str) -> 
 
 
 def _warped(images: keras.KerasTensor, sampler: str, variant: str) -> keras.KerasTensor:
-    """The image as the transformer sees fit, by the port's localization network."""
-    where = images
+    """The image, warped by the theta of the port's localization network."""
+    localized = images
     for index, (filters, kernel_size) in enumerate(((8, 7), (10, 5)), start=1):
-        where = _convolution(filters, kernel_size, "input_warp", f"localization_conv{index}")(where)
-        where = layers.ReLU()(layers.MaxPooling2D(2)(where))
-    return SpatialTransformer(sampler, name="transformer")([images, _theta(where, variant)])
+        localized = _convolution(filters, kernel_size, "input_warp", f"localization_conv{index}")(
+            localized
+        )
+        localized = layers.ReLU()(layers.MaxPooling2D(2)(localized))
+    return SpatialTransformer(sampler, name="transformer")([images, _theta(localized, variant)])
 
 
 def _classifier(
     features: keras.KerasTensor, classes: int, variant: str, fc_penalty: float, branches: int = 0
 ) -> keras.KerasTensor:
-    """Dense 50 -> ReLU -> dense classes, with the paper's penalty on both kernels; "residual" has the last one alone."""
+    """Dense 50 -> ReLU -> dense classes, with the paper's penalty on both kernels.
 
-    def dense(units, name, branches=0):
+    "residual" has only the last layer.
+    """
+
+    def dense(units: int, name: str, branches: int = 0) -> layers.Layer:
         penalty = keras.regularizers.L2(fc_penalty) if fc_penalty else None
         return _dense(units, variant, name, branches, kernel_regularizer=penalty)
 

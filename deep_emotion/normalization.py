@@ -1,22 +1,31 @@
-"""Batch normalization by TensorFlow's fused kernel also in half precision, where Keras's layer computes in float32."""
+"""Batch normalization with TensorFlow's fused kernel, also in half precision.
+
+Keras's layer computes in float32 instead.
+"""
 
 import keras
-import tensorflow as tf
 from keras import ops
 
 
 @keras.saving.register_keras_serializable(package="deep_emotion")
 class FusedBatchNormalization(keras.layers.BatchNormalization):
-    """Keras's layer; a training step on TensorFlow takes one fused pass, in the precision of its inputs.
+    """Keras's layer, whose training step on TensorFlow is one fused pass in the inputs' precision.
 
-    Its statistics are float32 either way, and the moving variance is unbiased, as the kernel gives it. Over several replicas,
-    where statistics must be shared, and on other backends it is Keras's layer.
+    Statistics are float32 in both cases. The moving variance is unbiased, as the kernel returns
+    it. With synchronized statistics over several replicas, and on other backends, it is Keras's
+    layer.
 
     Input shape, output shape:
         ``(batch, height, width, channels)``.
     """
 
-    def call(self, inputs: tf.Tensor, training: bool | None = None, mask: None = None) -> tf.Tensor:
+    def call(
+        self,
+        inputs: keras.KerasTensor,
+        training: bool | None = None,
+        mask: keras.KerasTensor | None = None,
+    ) -> keras.KerasTensor:
+        """Normalize; in training also update the moving statistics."""
         if (
             not training
             or not self.trainable
@@ -24,7 +33,7 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
             or keras.backend.backend() != "tensorflow"
         ):
             return super().call(inputs, training=training, mask=mask)
-        import tensorflow as tf
+        import tensorflow as tf  # late: other backends may not have it
 
         scale, offset = ops.convert_to_tensor(self.gamma), ops.convert_to_tensor(self.beta)
         result = tf.raw_ops.FusedBatchNormV3(

@@ -1,6 +1,7 @@
-"""How Deep-Emotion is trained: plain data, validated by whoever trains. Imports nothing, so that --help is quick.
+"""How Deep-Emotion is trained: plain data, which the trainer validates.
 
-Field names are those of the trainer's recipe; ``model_options`` go to the ``DeepEmotion`` constructor.
+Imports nothing, so that --help is quick. Field names are those of the trainer's recipe;
+``model_options`` go to the ``DeepEmotion`` constructor.
 """
 
 DEFAULT = "paper"
@@ -10,7 +11,8 @@ OPTIONS = {
     "variant": (
         str,
         ("paper", "input_warp", "residual"),
-        "what the transformer warps: the feature map (paper) or the image; residual is ours",
+        "what the transformer warps: the feature map (paper) or the image; "
+        "residual was designed for this project",
     ),
     "dropout": (float, None, "rate before the dense layers, 0 up to (not including) 1"),
     "fc_penalty": (
@@ -21,7 +23,8 @@ OPTIONS = {
     "branches": (
         int,
         None,
-        "paper's net: every hidden layer trains as the sum of so many, batch normalized, and is kept as one; 0: plain",
+        "paper's network: every hidden layer trains as a sum of N batch-normalized branches, "
+        "and is saved as one layer; 0: plain layers",
     ),
     "sampler": (
         str,
@@ -30,20 +33,23 @@ OPTIONS = {
     ),
 }
 
-# No other default for any dataset, and no parts that `compare` could take away.
+# DEFAULT is the recipe for every dataset, and there are no parts that `compare` could remove.
 FOR_DATASET: dict[str, str] = {}
 ABLATIONS: dict[str, dict] = {}
 PLAIN: dict[str, object] = {}
 
 RECIPES = {
-    # arXiv 1902.01019, section 3. From the text: 500 epochs from scratch, Gaussian weights of std 0.05, Adam at 0.005 with
-    # weight decay, a penalty on the last two dense layers, flips, small rotations and small distortions, minority classes
-    # oversampled. Assumed, since the paper is silent: batch 128 (the port's), rotation 10 degrees, distortion = shear 0.1 and
-    # zoom 0.1. The optimizer's "weight decay" is read as the penalty on the dense layers: no second one is added.
-    # Chosen on PublicTest, seed 0, one run each: lambda, which the paper tuned on validation data and does not print (1e-3,
-    # 1e-4, 1e-5: best of 10 epochs 43.5, 47.2, 44.4 %, with dropout 0.5); the dropout rate (0.5: 48.5 % after 36 epochs;
-    # 0.2: 48.9 % after 4). A deviation: the learning rate rises over the first epoch. Without that, dropout 0.2 and seed 0
-    # stayed collapsed to one class for the four epochs we watched.
+    # arXiv 1902.01019, section 3. From the text: 500 epochs from scratch, Gaussian weights with
+    # standard deviation 0.05, Adam at 0.005 with weight decay, a penalty on the last two dense
+    # layers, flips, small rotations and small distortions, minority classes oversampled.
+    # Assumed, since the paper does not say: batch 128 (the port's), rotation 10 degrees,
+    # distortion = shear 0.1 and zoom 0.1. The optimizer's "weight decay" is interpreted as the
+    # penalty on the dense layers: no second one is added.
+    # Chosen on PublicTest, seed 0, one run each: lambda, which the paper tuned on validation data
+    # and does not print (1e-3, 1e-4, 1e-5: best of 10 epochs 43.5, 47.2, 44.4 %, with dropout
+    # 0.5); the dropout rate (0.5: 48.5 % after 36 epochs; 0.2: 48.9 % after 4).
+    # A deviation: the learning rate rises over the first epoch. Without that, training with
+    # dropout 0.2 and seed 0 predicted a single class during the four epochs that were run.
     "paper": {
         "model_options": {"variant": "paper", "dropout": 0.2, "fc_penalty": 1e-4},
         "epochs": 500,
@@ -57,8 +63,8 @@ RECIPES = {
         "shear": 0.1,
         "zoom": 0.1,
     },
-    # The best-known PyTorch port: the image is warped, batch normalization, no penalty, no oversampling, and nothing but a
-    # flip to augment; 100 epochs.
+    # The best-known PyTorch port: the image is warped, batch normalization, no penalty, no
+    # oversampling, only flips as augmentation; 100 epochs.
     "input_warp": {
         "model_options": {"variant": "input_warp", "dropout": 0.5, "fc_penalty": 0.0},
         "epochs": 100,
@@ -68,8 +74,9 @@ RECIPES = {
         "sampling": "shuffle",
         "flip": True,
     },
-    # The figure's net by all that training has come to: batch normalization while it trains, folded away afterwards, and the
-    # answers of the weights that ship, which learned from FER+ votes too. Every trial stands in benchmarks/accuracy/trials.csv.
+    # The figure's network with modern training: batch normalization that is folded into the layers
+    # afterwards, and distillation from the shipped weights, which were also trained on FER+ votes.
+    # All trials are in benchmarks/accuracy/trials.csv.
     "paper_best": {
         "model_options": {"variant": "paper", "branches": 1, "dropout": 0.0, "fc_penalty": 0.0},
         "epochs": 60,
@@ -87,8 +94,9 @@ RECIPES = {
         "shift": 0.05,
         "zoom": 0.08,
     },
-    # Ours: the port's transformer with a residual net behind it, and what training has come to since. FER+ votes are extra
-    # supervision: 0.6 of the target. Every trial stands in benchmarks/accuracy/trials.csv.
+    # Designed for this project: the port's transformer followed by a residual network, with modern
+    # training. FER+ votes are extra supervision with a weight of 0.6 in the target. All trials are
+    # in benchmarks/accuracy/trials.csv.
     "best": {
         "model_options": {"variant": "residual", "dropout": 0.2, "fc_penalty": 0.0},
         "epochs": 42,

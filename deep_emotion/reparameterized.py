@@ -1,32 +1,37 @@
-"""Layers that are several while a net trains: a sum of linear branches, batch normalized each, that fold into one plain layer.
+"""Structural reparameterization: layers that train as a sum of branches and fold into one layer.
 
-A convolution or dense layer without an activation, and batch normalization with fixed statistics behind it, are together one
-such layer with other weights; so is a sum of them. A net can so train with what makes training easy, and be the plain net
-afterwards, number for number (Ding et al., RepVGG, arXiv 2101.03697, section 3.3).
+A branch is a convolution or dense layer without an activation, followed by batch normalization.
+With fixed statistics a branch equals one such layer with other weights, and so does a sum of
+branches. A network can therefore train with branches and batch normalization, and afterwards be
+the plain network with the same outputs (Ding et al., RepVGG, arXiv 2101.03697, section 3.3).
 """
+
+from typing import Any
 
 import keras
 from keras import layers, ops
 
 from .normalization import FusedBatchNormalization
 
-LANES = (
-    16  # oneDNN normalizes a multiple of so many channels in bfloat16 15 to 20 times as fast as ten
-)
+# In bfloat16, oneDNN normalizes a multiple of 16 channels 15 to 20 times as fast as 10 channels.
+LANES = 16
 
 
-class BranchedLayer(layers.Layer):
-    """What both kinds share: kernel ``(*window, inputs, LANES * n)``, of which the first ``units * branches`` outputs count."""
+class ReparameterizedLayer(layers.Layer):
+    """Base class of both layers.
+
+    The kernel is ``(*window, inputs, LANES * n)``; its first ``units * branches`` outputs are used.
+    """
 
     def __init__(
         self,
-        units,
-        branches=1,
-        activation=None,
-        kernel_initializer="glorot_uniform",
-        kernel_regularizer=None,
-        **kwargs,
-    ):
+        units: int,
+        branches: int = 1,
+        activation: Any = None,
+        kernel_initializer: Any = "glorot_uniform",
+        kernel_regularizer: Any = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.units, self.branches = units, branches
         self.activation = keras.activations.get(activation)
@@ -36,7 +41,8 @@ class BranchedLayer(layers.Layer):
             momentum=0.95, epsilon=1e-5, name="normalization"
         )
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
+        """Arguments of the constructor."""
         return {
             **super().get_config(),
             "units": self.units,
@@ -46,7 +52,8 @@ class BranchedLayer(layers.Layer):
             "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
         }
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Create the kernel of all branches and their batch normalization."""
         wide = -(-self.units * self.branches // LANES) * LANES
         self.kernel = self.add_weight(
             name="kernel",
@@ -56,25 +63,29 @@ class BranchedLayer(layers.Layer):
         )
         self.normalization.build((None, None, None, wide))
 
-    def call(self, inputs, training=None):
+    def call(self, inputs: keras.KerasTensor, training: bool | None = None) -> keras.KerasTensor:
+        """The branches in training; otherwise the folded layer."""
         if not training:
             kernel, bias = self.folded()
             outputs = self._linear(inputs, ops.cast(kernel, self.compute_dtype)) + ops.cast(
                 bias, self.compute_dtype
             )
         else:
-            shown = self.normalization(self._maps(self._linear(inputs, self.kernel)), training=True)
-            outputs = self._vectors(ops.matmul(shown, ops.cast(self._sum(), self.compute_dtype)))
+            branches = self._maps(self._linear(inputs, self.kernel))
+            normalized = self.normalization(branches, training=True)
+            outputs = self._vectors(
+                ops.matmul(normalized, ops.cast(self._sum(), self.compute_dtype))
+            )
         return self.activation(outputs)
 
-    def _sum(self):
-        """0 and 1, ``(LANES * n, units)``: adds up the branches and drops what is left over."""
-        place = ops.arange(self.kernel.shape[-1])[:, None]
-        counts = place < self.units * self.branches
-        return ops.cast((place % self.units == ops.arange(self.units)) & counts, "float32")
+    def _sum(self) -> keras.KerasTensor:
+        """Zeros and ones, ``(LANES * n, units)``: adds branches and drops the unused outputs."""
+        index = ops.arange(self.kernel.shape[-1])[:, None]
+        used = index < self.units * self.branches
+        return ops.cast((index % self.units == ops.arange(self.units)) & used, "float32")
 
-    def folded(self):
-        """``(kernel, bias)``, float32, of the plain layer that this one is outside training, before the activation."""
+    def folded(self) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+        """``(kernel, bias)``, float32, of the equivalent plain layer, before the activation."""
         norm = self.normalization
         scale = ops.convert_to_tensor(norm.gamma) * ops.rsqrt(
             ops.convert_to_tensor(norm.moving_variance) + norm.epsilon
@@ -84,20 +95,22 @@ class BranchedLayer(layers.Layer):
         kernel = ops.matmul(ops.cast(self.kernel, "float32") * scale, total)
         return kernel, ops.matmul(shift[None], total)[0]
 
-    def _maps(self, x):
+    def _maps(self, x: keras.KerasTensor) -> keras.KerasTensor:
+        """As ``(batch, height, width, channels)``, the input shape of the normalization."""
         return x
 
-    def _vectors(self, x):
+    def _vectors(self, x: keras.KerasTensor) -> keras.KerasTensor:
+        """The inverse of ``_maps``."""
         return x
 
 
-@keras.saving.register_keras_serializable(package="deep_emotion")
-class BranchedConv2D(BranchedLayer):
-    """A convolution of stride 1 that trains as the sum of `branches`, batch normalized each.
+@keras.saving.register_keras_serializable(package="deep_emotion", name="BranchedConv2D")
+class ReparameterizedConv2D(ReparameterizedLayer):
+    """A convolution of stride 1 that trains as a sum of batch-normalized branches.
 
     Args:
-        units: filters.
-        kernel_size: in pixels, both ways.
+        units: count of filters.
+        kernel_size: in pixels, in both directions.
         branches: at least 1.
         padding: "valid" or "same".
 
@@ -105,29 +118,51 @@ class BranchedConv2D(BranchedLayer):
         ``(batch, height, width, inputs)`` -> ``(batch, height', width', units)``.
     """
 
-    def __init__(self, units, kernel_size=3, branches=1, padding="valid", **kwargs):
+    def __init__(
+        self,
+        units: int,
+        kernel_size: int = 3,
+        branches: int = 1,
+        padding: str = "valid",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(units, branches, **kwargs)
         self.kernel_size, self.padding = kernel_size, padding
         self._window = (kernel_size, kernel_size)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
+        """Arguments of the constructor."""
         return {**super().get_config(), "kernel_size": self.kernel_size, "padding": self.padding}
 
-    def _linear(self, x, kernel):
+    def _linear(self, x: keras.KerasTensor, kernel: keras.KerasTensor) -> keras.KerasTensor:
         return ops.conv(x, kernel, padding=self.padding)
 
 
-@keras.saving.register_keras_serializable(package="deep_emotion")
-class BranchedDense(BranchedLayer):
-    """A dense layer that trains as the sum of `branches`, batch normalized each: ``(batch, inputs)`` -> ``(batch, units)``."""
+@keras.saving.register_keras_serializable(package="deep_emotion", name="BranchedDense")
+class ReparameterizedDense(ReparameterizedLayer):
+    """A dense layer that trains as a sum of batch-normalized branches.
 
-    _window = ()
+    Args:
+        units: count of outputs.
+        branches: at least 1.
 
-    def _linear(self, x, kernel):
+    Input shape, output shape:
+        ``(batch, inputs)`` -> ``(batch, units)``.
+    """
+
+    _window: tuple[int, ...] = ()
+
+    def _linear(self, x: keras.KerasTensor, kernel: keras.KerasTensor) -> keras.KerasTensor:
         return ops.matmul(x, kernel)
 
-    def _maps(self, x):
+    def _maps(self, x: keras.KerasTensor) -> keras.KerasTensor:
         return x[:, None, None]
 
-    def _vectors(self, x):
+    def _vectors(self, x: keras.KerasTensor) -> keras.KerasTensor:
         return x[:, 0, 0]
+
+
+# Keras names the weights in a .keras file after the class. These are the class names of version
+# 0.1, like the registered names, so that its files load.
+ReparameterizedConv2D.__name__ = "BranchedConv2D"
+ReparameterizedDense.__name__ = "BranchedDense"

@@ -1,4 +1,7 @@
-"""The residual feature extractor of ``variant="residual"``: what a small budget of multiply-adds is best spent on."""
+"""Residual feature extractor of ``variant="residual"``.
+
+Its widths are where a small budget of multiply-adds gained the most accuracy.
+"""
 
 import keras
 from keras import layers
@@ -11,7 +14,9 @@ WIDTHS = (16, 64, 128, 160)  # channels at 48, 24, 12 and 6 pixels
 def residual_features(
     images: keras.KerasTensor, widths: tuple[int, ...] = WIDTHS
 ) -> keras.KerasTensor:
-    """Stem at full size, then one residual block each at a half, a quarter and an eighth: dense 3x3 convolutions.
+    """Stem at full size, then residual blocks at a half, a quarter and an eighth of it.
+
+    All convolutions of the blocks are dense 3x3.
 
     Args:
         images: ``(batch, height, width, channels)``, scaled to [-1, 1].
@@ -20,7 +25,8 @@ def residual_features(
     Returns:
         ``(batch, height / 8, width / 8, widths[-1])``.
 
-    Reference: He et al., arXiv 1512.03385, with pooling before the shortcut's 1x1 convolution as in arXiv 1812.01187, figure 2.
+    Reference: He et al., arXiv 1512.03385, with pooling before the shortcut's 1x1 convolution as in
+    arXiv 1812.01187, figure 2.
     """
     x = _convolution(images, widths[0], "stem1")
     x = _convolution(x, widths[1], "stem2", strides=2)
@@ -47,7 +53,7 @@ def _convolution(
     strides: int = 1,
     activate: bool = True,
 ) -> keras.KerasTensor:
-    """Convolution, batch normalization and, unless told otherwise, ReLU."""
+    """Convolution, batch normalization and, if `activate`, ReLU."""
     settings = {"padding": "same", "use_bias": False, "kernel_initializer": "he_normal"}
     x = layers.Conv2D(width, kernel_size, strides=strides, name=name, **settings)(x)
     x = FusedBatchNormalization(momentum=0.95, epsilon=1e-5, name=f"{name}_norm")(x)

@@ -1,14 +1,20 @@
-"""Checks that an installation and a model do what they should. Every check can fail, and prints what it found."""
+"""Checks of an installation and of a model.
 
-import importlib
+Every check can fail, and prints what it found.
+"""
+
+import functools
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from ferkit.errors import first_line
+from ferkit.evaluation.metrics import confusion_matrix, per_class
+from ferkit.models.interface import SelfCheck
 from ferkit.models.registry import entry_of_model
 from ferkit.models.saved_model import load_model
 from ferkit.provenance import provenance
@@ -17,7 +23,11 @@ from ferkit.training.step import row_keys
 
 
 def check_installation() -> int:
-    """Versions, and losses against hand-computed values; returns how many checks failed."""
+    """Print versions and check metrics and loss against hand-computed values.
+
+    Returns:
+        Count of failed checks.
+    """
     made = provenance()
     versions = ", ".join(f"{name} {version}" for name, version in made["packages"].items())
     print(f"Python {made['python']}, {versions}, {made['machine']}, commit {made['commit']}")
@@ -31,43 +41,56 @@ def check_installation() -> int:
 
 
 def check_model_file(path: Path, model_name: str | None = None) -> int:
-    """Load a saved model and check it; returns how many checks failed.
+    """Load a saved model and check it.
 
     Args:
         path: a .keras file.
-        model_name: the name of the model that it must hold, or None.
+        model_name: name of the model that the file must contain; None: any.
+
+    Returns:
+        Count of failed checks.
 
     Raises:
-        UserError: the file cannot be loaded, or holds another model.
+        UserError: the file cannot be loaded, or contains another model.
     """
     return check_model(load_model(path, model_name), str(path))
 
 
 def check_model(model: keras.Model, title: str) -> int:
-    """Shapes, gradients, batch independence, reload, and the package's own checks; returns how many failed."""
+    """Run the checks of the model's package and the general ones.
+
+    The general ones check shapes, gradients, batch independence and reloading.
+
+    Args:
+        model: a model of this program.
+        title: printed above the checks.
+
+    Returns:
+        Count of failed checks.
+    """
     print(title)
     entry = entry_of_model(model)
-    own = importlib.import_module(f"{entry.package}.self_checks")
-    checks = [(_title(check), check) for check in own.SELF_CHECKS]
-    checks += [(_title(check), lambda check=check: check(model)) for check in own.MODEL_SELF_CHECKS]
     general = (_shapes, _finite_on_extremes, _batch_independent, _reloads, _gradients)
-    checks += [(_title(check), lambda check=check: check(model)) for check in general]
+    package_checks = entry.self_checks if entry else ()
+    model_checks = (*(entry.model_self_checks if entry else ()), *general)
+    checks = [(_title(check), check) for check in package_checks]
+    checks += [(_title(check), functools.partial(check, model)) for check in model_checks]
     return _run(checks)
 
 
-def _title(check: Callable) -> str:
-    return check.__doc__.splitlines()[0].rstrip(".")
+def _title(check: SelfCheck) -> str:
+    """First line of the check's docstring."""
+    return (check.__doc__ or "check").splitlines()[0].rstrip(".")
 
 
-def _run(checks: list[tuple[str, Callable]]) -> int:
+def _run(checks: Sequence[tuple[str, Callable[[], str]]]) -> int:
     failures = 0
     for name, check in checks:
         try:
             print(f"  ok    {name}: {check()}")
-        except Exception as error:  # a check that breaks has failed, whatever it raised
+        except Exception as error:  # any exception means that the check failed
             failures += 1
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            print(f"  FAIL  {name}: {reason}")
+            print(f"  FAIL  {name}: {first_line(error, limit=10_000)}")
     return failures
 
 
@@ -87,8 +110,6 @@ def _cross_entropy() -> str:
 
 
 def _metrics() -> str:
-    from ferkit.evaluation.metrics import confusion_matrix, per_class
-
     confusion = confusion_matrix(np.array([0, 0, 0, 1]), np.array([0, 0, 1, 1]), 2)
     figures = per_class(confusion, ("a", "b"))
     _expect(
@@ -138,9 +159,7 @@ def _batch_independent(model: keras.Model) -> str:
 
 
 def _reloads(model: keras.Model) -> str:
-    """Saved and loaded again, it gives the same logits."""
-    import keras
-
+    """A saved and reloaded model gives the same logits."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.keras"
         model.save(path)
@@ -152,7 +171,7 @@ def _reloads(model: keras.Model) -> str:
 
 def _gradients(model: keras.Model) -> str:
     """The gradient of the loss reaches every weight."""
-    # On a copy whose zero kernels get small values: behind a kernel of zeros every gradient is zero, rightly.
+    # Zero kernels of the copy get small values: a kernel of zeros stops every gradient before it.
     copy = type(model).from_config(model.get_config())
     copy.set_weights(model.get_weights())
     numbers = np.random.default_rng(1)
@@ -166,10 +185,10 @@ def _gradients(model: keras.Model) -> str:
         loss, _ = objective.losses(labels, objective.outputs(images))
     gradients = tape.gradient(loss, [variable.value for variable in objective.trainable_variables])
     names = [variable.path for variable in objective.trainable_variables]
-    dead = [
+    without_gradient = [
         name
         for name, gradient in zip(names, gradients, strict=True)
         if gradient is None or not np.any(gradient)
     ]
-    _expect(not dead, f"no gradient to {', '.join(dead)}")
+    _expect(not without_gradient, f"no gradient to {', '.join(without_gradient)}")
     return f"all {len(names)} weights"

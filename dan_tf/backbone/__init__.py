@@ -1,4 +1,4 @@
-"""Backbones by name, through one interface: pixels in [0, 255] to a feature map."""
+"""Backbones by name, all from pixels in [0, 255] to a feature map."""
 
 import keras
 
@@ -12,7 +12,7 @@ BACKBONES = (*convnext.SIZES, "resnet18", *applications.MAKERS)
 
 
 def total_stride(stem_stride: int) -> int:
-    """How many pixels of the image one place of the map stands for, along each axis."""
+    """Pixels of the image per position of the map, along each axis."""
     return 8 * stem_stride
 
 
@@ -24,21 +24,22 @@ def build_backbone(
     drop_path: float = 0.0,
     layer_scale: float = 1e-6,
 ) -> keras.Model:
-    """A backbone as a model of its own, named "backbone".
+    """A backbone as a separate model, named "backbone".
 
     Args:
         name: one of ``BACKBONES``.
         image_size: height and width of the input in pixels.
-        channels: 1 for gray, 3 for colour.
+        channels: 1 for gray, 3 for color.
         stem_stride: 4, 2 or 1; the map's side is ``image_size // (8 * stem_stride)``.
-        drop_path: stochastic depth, for the ConvNeXts.
-        layer_scale: first value of the layer scale, for the ConvNeXts.
+        drop_path: rate of stochastic depth, for the ConvNeXts.
+        layer_scale: initial value of the layer scale, for the ConvNeXts.
 
     Returns:
-        ``keras.Model`` from ``(batch, image_size, image_size, channels)`` in [0, 255] to ``(batch, height, width, features)``.
+        ``keras.Model`` from ``(batch, image_size, image_size, channels)`` in [0, 255] to
+        ``(batch, height, width, features)``.
 
     Raises:
-        ValueError: unknown name, an impossible stride, or an image too small for it.
+        ValueError: unknown name, invalid stride, or an image that is too small for the stride.
     """
     if name not in BACKBONES:
         raise ValueError(
@@ -68,6 +69,7 @@ def _check_size(name: str, image_size: int, stem_stride: int) -> None:
         smaller = [stride for stride in STEM_STRIDES if total_stride(stride) <= image_size]
         advice = f", or a stem_stride of {smaller[0]}" if smaller else ""
         raise ValueError(
-            f"{name} with stem_stride={stem_stride} shrinks an image {total_stride(stem_stride)} times, so `image_size` must be "
-            f"at least {least}{advice}. Received: image_size={image_size}"
+            f"{name} with stem_stride={stem_stride} shrinks an image "
+            f"{total_stride(stem_stride)} times, "
+            f"so `image_size` must be at least {least}{advice}. Received: image_size={image_size}"
         )

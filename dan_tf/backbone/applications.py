@@ -1,17 +1,18 @@
-"""Backbones that keras.applications has, behind our interface."""
+"""Backbones from keras.applications."""
 
 import keras
 from keras import layers
 
 MAKERS = {"efficientnetv2-b0": "EfficientNetV2B0", "mobilenetv3-small": "MobileNetV3Small"}
-SMALLEST = 32  # what keras.applications accepts
+SMALLEST = 32  # smallest image size that keras.applications accepts
 
 
-def application(name, pixels, stem_stride=4):
+def application(name: str, pixels: keras.KerasTensor, stem_stride: int = 4) -> keras.KerasTensor:
     """The feature map of a network of keras.applications; gray is repeated to three channels.
 
-    Their stems are fixed, with a total stride of 32. A stem stride of 2 or 1 enlarges the image two or four times in place of it:
-    the map is as large as the other backbones have it, at the same factor in cost.
+    Their stems are fixed, with a total stride of 32. A stem stride of 2 or 1 enlarges the image two
+    or four times instead: the map is as large as that of the other backbones, and the cost grows by
+    the same factor.
 
     Args:
         name: a key of ``MAKERS``.
@@ -26,13 +27,14 @@ def application(name, pixels, stem_stride=4):
     return bare(name, x.shape[1:])(x)
 
 
-def bare(name, shape, weights=None):
+def bare(name: str, shape: tuple[int, ...], weights: str | None = None) -> keras.Model:
     """The network of keras.applications itself, without its top."""
     base = getattr(keras.applications, MAKERS[name])(
         include_top=False, weights=weights, input_shape=shape, name=name
     )
     for layer in base.layers:
-        # MobileNetV3 comes with 0.999: its moving averages would need thousands of steps to leave their first values.
+        # MobileNetV3 has 0.999: its moving averages would need thousands of steps to move away from
+        # their initial values.
         if isinstance(layer, layers.BatchNormalization):
             layer.momentum = min(layer.momentum, 0.99)
     return base

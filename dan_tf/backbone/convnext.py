@@ -1,10 +1,16 @@
-"""ConvNeXt (Liu et al., arXiv 2201.03545) with real depthwise convolutions, stochastic depth and a choice of stem stride."""
+"""ConvNeXt (Liu et al., arXiv 2201.03545).
+
+It has depthwise convolutions, stochastic depth and a choice of stem stride.
+"""
+
+from typing import Any
 
 import keras
 from keras import initializers, layers, ops
 
-# Blocks and channels of the four stages. Tiny, small and base are the paper's; the smaller ones timm's; face is ours, for small
-# images: no block at the largest map, which costs most, but two more convolutions in the stem.
+# Blocks and channels of the four stages. Tiny, small and base are the paper's, the smaller ones are
+# timm's. Face was designed for this project, for small images: no block at the largest map, which
+# costs most, and two more convolutions in the stem.
 SIZES = {
     "convnext_face": ((0, 2, 4, 2), (32, 64, 128, 256)),
     "convnext_atto": ((2, 2, 6, 2), (40, 80, 160, 320)),
@@ -16,10 +22,8 @@ SIZES = {
     "convnext_base": ((3, 3, 27, 3), (128, 256, 512, 1024)),
 }
 EPSILON = 1e-6
-MEAN, STD = (
-    (0.485, 0.456, 0.406),
-    (0.229, 0.224, 0.225),
-)  # of ImageNet, red green blue, pixels in [0, 1]
+# ImageNet's mean and standard deviation: red, green, blue, pixels in [0, 1].
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 GRAY_MEAN, GRAY_STD = sum(MEAN) / 3, sum(STD) / 3
 
 
@@ -32,19 +36,21 @@ def convnext(
 ) -> keras.KerasTensor:
     """The feature map of a ConvNeXt: four stages and a layer norm, no pooling.
 
-    With stem stride 4 the map is a 32nd of the image, as in the paper. With 2 or 1 the stem's 4x4 kernel moves in smaller
-    steps, and every later map is two or four times as large: a 48x48 face keeps 3x3 or 6x6 places to look at, at four or
-    sixteen times the cost.
+    With stem stride 4 the map is a 32nd of the image, as in the paper. With 2 or 1 the stem's 4x4
+    kernel has that stride, and every later map is two or four times as large: a 48x48 face keeps
+    3x3 or 6x6 positions for attention, at four or sixteen times the cost.
 
     Args:
         name: a key of ``SIZES``.
         pixels: Keras tensor ``(batch, height, width, channels)`` in [0, 255], 1 or 3 channels.
         stem_stride: 4, 2 or 1.
-        drop_path: rate of stochastic depth in the last block; it rises linearly from 0 in the first.
+        drop_path: rate of stochastic depth in the last block; it rises linearly from 0 in the
+            first.
         layer_scale: initial value of the layer scale.
 
     Returns:
-        Keras tensor ``(batch, height / (8 stem_stride), width / (8 stem_stride), channels of the last stage)``.
+        Keras tensor ``(batch, height / (8 stem_stride), width / (8 stem_stride), channels of the
+        last stage)``.
 
     Reference: arXiv 2201.03545, figure 4 and section 2.
     """
@@ -77,7 +83,10 @@ def convnext(
 def _stem_of_convolutions(
     x: keras.KerasTensor, stride: int, width: int, channels: int
 ) -> keras.KerasTensor:
-    """Three 3x3 convolutions in place of the stem, its stage without blocks and the step to the next (arXiv 2106.14881)."""
+    """Three 3x3 convolutions (arXiv 2106.14881).
+
+    They replace the stem, its stage without blocks and the downsampling to the next stage.
+    """
     for index, (filters, step) in enumerate(((width, stride), (width, 1), (channels, 2))):
         x = layers.Conv2D(
             filters,
@@ -94,7 +103,10 @@ def _stem_of_convolutions(
 
 
 def imagenet_scale(pixels: keras.KerasTensor) -> keras.KerasTensor:
-    """Pixels in [0, 255] scaled by ImageNet's mean and spread; of its channels' average for gray."""
+    """Pixels in [0, 255], normalized with ImageNet's mean and standard deviation.
+
+    For gray these are averages over ImageNet's color channels.
+    """
     mean, std = (MEAN, STD) if pixels.shape[-1] == 3 else ((GRAY_MEAN,), (GRAY_STD,))
     scale, offset = [1 / (255 * s) for s in std], [-m / s for m, s in zip(mean, std, strict=True)]
     return layers.Rescaling(scale, offset, name="scale")(pixels)
@@ -106,19 +118,20 @@ def _initializer() -> initializers.Initializer:
 
 @keras.saving.register_keras_serializable(package="dan_tf")
 class LayerNormalization(layers.LayerNormalization):
-    """Keras's layer over the last axis, by a faster way in a training step on TensorFlow (``fast_ops``)."""
+    """Keras's layer over the last axis; training steps on TensorFlow use ``fast_ops``."""
 
     def call(self, inputs: keras.KerasTensor, training: bool = False) -> keras.KerasTensor:
+        """Normalize over the last axis."""
         if not (training and _may_be_fast(self)):
             return super().call(inputs)
-        from . import fast_ops
+        from . import fast_ops  # late: needs TensorFlow, other backends may not have it
 
         flat = ops.reshape(inputs, (-1, inputs.shape[-1]))
         flat = fast_ops.layer_norm(flat, self.gamma.value, self.beta.value, self.epsilon)
         return ops.reshape(flat, ops.shape(inputs))
 
 
-def _may_be_fast(layer):
+def _may_be_fast(layer: layers.Layer) -> bool:
     return keras.backend.backend() == "tensorflow" and layer.compute_dtype in (
         "float32",
         "bfloat16",
@@ -129,14 +142,16 @@ def _may_be_fast(layer):
 class ConvNeXtBlock(layers.Layer):
     """``x + drop_path(scale * W2 gelu(W1 norm(depthwise7x7(x))))``.
 
-    On TensorFlow a training step takes a faster way to the same numbers (``fast_ops``): the norm's gain and offset are folded
-    into W1 and the layer scale into W2, which leaves two passes over the widened features where there were seven.
+    On TensorFlow a training step computes the same numbers faster (``fast_ops``): the norm's gain
+    and offset are folded into W1 and the layer scale into W2. This leaves two passes over the
+    widened features instead of seven.
 
-    A loop that wants to be repeatable sets ``row_keys``, integers ``(batch,)``, before it calls the model; then the rows dropped
-    depend on nothing else.
+    For repeatable training, set ``row_keys``, integers ``(batch,)``, before calling the model. The
+    dropped rows then depend only on the keys.
 
     Args:
-        drop_path: share of the rows for which the block is skipped in training; the others are scaled by 1 / (1 - share).
+        drop_path: fraction of the rows for which the block is skipped in training; the others are
+            scaled by 1 / (1 - fraction).
         layer_scale: initial value of the scale.
         fast: "auto" as above, or False for the plain formulas everywhere.
 
@@ -145,7 +160,11 @@ class ConvNeXtBlock(layers.Layer):
     """
 
     def __init__(
-        self, drop_path: float = 0.0, layer_scale: float = 1e-6, fast: str = "auto", **kwargs
+        self,
+        drop_path: float = 0.0,
+        layer_scale: float = 1e-6,
+        fast: str | bool = "auto",
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         if not 0.0 <= drop_path < 1.0:
@@ -154,12 +173,13 @@ class ConvNeXtBlock(layers.Layer):
             )
         self.drop_path, self.layer_scale, self.fast = drop_path, layer_scale, fast
         self.seed_generator = keras.random.SeedGenerator() if drop_path else None
-        self.row_keys = None
+        self.row_keys: keras.KerasTensor | None = None
 
-    def build(self, input_shape: tuple[None, int, int, int]) -> None:
+    def build(self, input_shape: tuple[int | None, int, int, int]) -> None:
+        """Create the weights."""
         channels = input_shape[-1]
 
-        def weight(name, shape, initializer):
+        def weight(name: str, shape: tuple[int, ...], initializer: Any) -> keras.Variable:
             return self.add_weight(name=name, shape=shape, initializer=initializer, autocast=False)
 
         self.depthwise_kernel = weight("depthwise_kernel", (7, 7, channels, 1), _initializer())
@@ -173,10 +193,11 @@ class ConvNeXtBlock(layers.Layer):
         self.scale = weight("scale", (channels,), initializers.Constant(self.layer_scale))
 
     def call(self, inputs: keras.KerasTensor, training: bool = False) -> keras.KerasTensor:
+        """The output of the block."""
         if training and self.fast and _may_be_fast(self):
             return self._fast_call(inputs)
 
-        def cast(weight):
+        def cast(weight: keras.Variable) -> keras.KerasTensor:
             return ops.cast(weight, self.compute_dtype)
 
         x = ops.depthwise_conv(inputs, cast(self.depthwise_kernel), padding="same")
@@ -191,8 +212,8 @@ class ConvNeXtBlock(layers.Layer):
         x = (ops.matmul(x, cast(self.project_kernel)) + cast(self.project_bias)) * cast(self.scale)
         return inputs + self._drop(x, training)
 
-    def _fast_call(self, inputs):
-        from . import fast_ops
+    def _fast_call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
+        from . import fast_ops  # late: needs TensorFlow, other backends may not have it
 
         shape, channels, dtype = ops.shape(inputs), inputs.shape[-1], self.compute_dtype
         x = fast_ops.depthwise(ops.cast(inputs, "float32"), self.depthwise_kernel)
@@ -215,11 +236,13 @@ class ConvNeXtBlock(layers.Layer):
         return x * kept[:, None, None, None]
 
     def compute_output_shape(
-        self, input_shape: tuple[None, int, int, int]
-    ) -> tuple[None, int, int, int]:
+        self, input_shape: tuple[int | None, int, int, int]
+    ) -> tuple[int | None, int, int, int]:
+        """The shape of the input."""
         return input_shape
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
+        """Arguments of the constructor."""
         return {
             **super().get_config(),
             "drop_path": self.drop_path,
@@ -228,8 +251,8 @@ class ConvNeXtBlock(layers.Layer):
         }
 
 
-def keyed_uniform(row_keys):
-    """Uniform numbers in [0, 1), one for each integer key ``(batch,)`` and a function of it alone.
+def keyed_uniform(row_keys: keras.KerasTensor) -> keras.KerasTensor:
+    """Uniform numbers in [0, 1), one per integer key ``(batch,)``, which depends only on the key.
 
     Reference: the 32-bit finalizer of MurmurHash3 (Appleby, public domain).
     """

@@ -1,15 +1,19 @@
-"""The operations that a ConvNeXt spends its time on beside matrix products, made quick on a CPU. Plain TensorFlow.
+"""Faster versions, on a CPU, of a ConvNeXt's operations besides matrix products. Plain TensorFlow.
 
-Each equals a one-line ``keras.ops`` formula, given beside it, and is tested against that formula with all gradients.
+Each equals a one-line ``keras.ops`` formula, given in its docstring, and is tested against that
+formula with all gradients.
 
-- ``depthwise``: oneDNN has a kernel for the filter gradient of depthwise convolutions, but takes it only up to three columns;
-  wider filters go to its general one, which computes 16 x 16 channel pairs to keep the diagonal. So the gradient of a 7x7
-  filter is put together from strips of at most three columns: 23 ms became 10 (8 x 56 x 56 x 96, two cores).
-- ``normalize``, ``layer_norm`` and ``bias_gelu``: chains of element-wise operations. TensorFlow runs them one by one, each
-  through memory; XLA fuses them to one pass.
+- ``depthwise``: oneDNN has a kernel for the filter gradient of depthwise convolutions, but uses
+  it only up to three columns. Wider filters use its general kernel, which computes 16 x 16
+  channel pairs to keep the diagonal. So the gradient of a 7x7 filter is assembled from strips of
+  at most three columns: 10 ms instead of 23 ms (8 x 56 x 56 x 96, two cores).
+- ``normalize``, ``layer_norm`` and ``bias_gelu``: chains of element-wise operations. TensorFlow
+  runs them one by one, each through memory; XLA fuses them into one pass.
 """
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
 
@@ -19,8 +23,10 @@ _ROOT_HALF = math.sqrt(0.5)
 _DENSITY = 1.0 / math.sqrt(2.0 * math.pi)
 
 
-def depthwise(images, kernel):
-    """Depthwise convolution, stride 1, zeros outside. The same as ``keras.ops.depthwise_conv(..., padding="same")``.
+def depthwise(images: tf.Tensor, kernel: tf.Tensor | tf.Variable) -> tf.Tensor:
+    """Depthwise convolution, stride 1, zeros outside.
+
+    The same as ``keras.ops.depthwise_conv(..., padding="same")``.
 
     Args:
         images: float32 ``(batch, height, width, channels)``; height and width known.
@@ -33,8 +39,10 @@ def depthwise(images, kernel):
 
 
 @tf.custom_gradient
-def _depthwise(images, kernel):
-    def gradient(upstream):
+def _depthwise(
+    images: tf.Tensor, kernel: tf.Tensor
+) -> tuple[tf.Tensor, Callable[..., tuple[Any, ...]]]:
+    def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         by_images = tf.raw_ops.DepthwiseConv2dNativeBackpropInput(
             input_sizes=tf.shape(images),
             filter=kernel,
@@ -47,11 +55,16 @@ def _depthwise(images, kernel):
     return tf.nn.depthwise_conv2d(images, kernel, [1, 1, 1, 1], "SAME"), gradient
 
 
-def _filter_gradient(images, kernel, upstream):
-    """Gradient to the kernel from strips of columns: the middle three, and pairs to the left and the right of them."""
+def _filter_gradient(images: tf.Tensor, kernel: tf.Tensor, upstream: tf.Tensor) -> tf.Tensor:
+    """Gradient to the kernel from strips of columns.
+
+    The strips are the middle three columns, and pairs to the left and to the right of them.
+    """
     rows, columns, channels, _ = kernel.shape
 
-    def strip(width, inputs, outputs, before, after):
+    def strip(
+        width: int, inputs: tf.Tensor, outputs: tf.Tensor, before: int, after: int
+    ) -> tf.Tensor:
         return tf.raw_ops.DepthwiseConv2dNativeBackpropFilter(
             input=inputs,
             filter_sizes=[rows, width, channels, 1],
@@ -65,7 +78,8 @@ def _filter_gradient(images, kernel, upstream):
         return strip(1, images, upstream, 0, 0)
     strips = [strip(3, images, upstream, 1, 1)]
     for offset in range(2, columns // 2 + 1, 2):
-        # Taps `offset` and `offset + 1` columns from the middle: what lies further apart than the crop never meets.
+        # Taps `offset` and `offset + 1` columns from the middle. Pixels that the crop removes never
+        # meet these taps.
         size = 2 if offset < columns // 2 else 1
         far, near = size - 1, 0
         strips.insert(0, strip(size, images[:, :, :-offset], upstream[:, :, offset:], far, near))
@@ -73,27 +87,31 @@ def _filter_gradient(images, kernel, upstream):
     return tf.concat(strips, axis=1)
 
 
-def normalize(features, bias, epsilon, dtype="float32"):
+def normalize(
+    features: tf.Tensor, bias: tf.Tensor | tf.Variable, epsilon: float, dtype: str = "float32"
+) -> tf.Tensor:
     """``(x - mean(x)) / sqrt(var(x) + epsilon)`` with ``x = features + bias``, over the last axis.
 
     Args:
         features: float32 ``(rows, channels)``.
         bias: float32 ``(channels,)``.
-        epsilon: float.
-        dtype: of what is returned: "float32" or "bfloat16"; computed in float32.
+        epsilon: added to the variance.
+        dtype: of the result: "float32" or "bfloat16"; computed in float32.
 
     Returns:
         `dtype`, the shape of `features`.
     """
-    # A variable would be taken for one that the function captures, and what is no tensor becomes one.
+    # `custom_gradient` would treat a variable as captured, and converts its arguments to tensors.
     return _differentiable_normalize(
         features, tf.convert_to_tensor(bias), epsilon, tf.zeros((), dtype)
     )
 
 
 @tf.custom_gradient
-def _differentiable_normalize(features, bias, epsilon, like):
-    def gradient(upstream):
+def _differentiable_normalize(
+    features: tf.Tensor, bias: tf.Tensor, epsilon: float, like: tf.Tensor
+) -> tuple[tf.Tensor, Callable[..., tuple[Any, ...]]]:
+    def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, None, None]:
         by_features = _normalize_gradient(features, bias, epsilon, upstream)
         return by_features, column_sums(by_features), None, None
 
@@ -101,38 +119,47 @@ def _differentiable_normalize(features, bias, epsilon, like):
 
 
 @tf.function(jit_compile=True)
-def _normalize(features, bias, epsilon, like):
-    centred, scale = _centre(features, bias, epsilon)
-    return tf.cast(centred * scale, like.dtype)
+def _normalize(features: tf.Tensor, bias: tf.Tensor, epsilon: float, like: tf.Tensor) -> tf.Tensor:
+    centered, scale = _center(features, bias, epsilon)
+    return tf.cast(centered * scale, like.dtype)
 
 
-def _centre(features, bias, epsilon):
+def _center(
+    features: tf.Tensor, bias: tf.Tensor | float, epsilon: float
+) -> tuple[tf.Tensor, tf.Tensor]:
     x = tf.cast(features, tf.float32) + bias
-    centred = x - tf.reduce_mean(x, axis=-1, keepdims=True)
-    return centred, tf.math.rsqrt(
-        tf.reduce_mean(tf.square(centred), axis=-1, keepdims=True) + epsilon
+    centered = x - tf.reduce_mean(x, axis=-1, keepdims=True)
+    return centered, tf.math.rsqrt(
+        tf.reduce_mean(tf.square(centered), axis=-1, keepdims=True) + epsilon
     )
 
 
 @tf.function(jit_compile=True)
-def _normalize_gradient(features, bias, epsilon, upstream):
-    centred, scale = _centre(features, bias, epsilon)
-    return _through_normalization(centred * scale, scale, tf.cast(upstream, tf.float32))
+def _normalize_gradient(
+    features: tf.Tensor, bias: tf.Tensor, epsilon: float, upstream: tf.Tensor
+) -> tf.Tensor:
+    centered, scale = _center(features, bias, epsilon)
+    return _through_normalization(centered * scale, scale, tf.cast(upstream, tf.float32))
 
 
-def _through_normalization(normal, scale, upstream):
-    """Gradient to what became `normal` when it was centred and scaled."""
+def _through_normalization(normal: tf.Tensor, scale: tf.Tensor, upstream: tf.Tensor) -> tf.Tensor:
+    """Gradient to the values that centering and scaling turned into `normal`."""
     inner = tf.reduce_mean(upstream * normal, axis=-1, keepdims=True)
     return scale * (upstream - tf.reduce_mean(upstream, axis=-1, keepdims=True) - normal * inner)
 
 
-def layer_norm(features, gain, offset, epsilon):
+def layer_norm(
+    features: tf.Tensor,
+    gain: tf.Tensor | tf.Variable,
+    offset: tf.Tensor | tf.Variable,
+    epsilon: float,
+) -> tf.Tensor:
     """Layer normalization over the last axis, with gain and offset; computed in float32.
 
     Args:
         features: float32 or bfloat16 ``(rows, channels)``.
         gain, offset: float32 ``(channels,)``.
-        epsilon: float.
+        epsilon: added to the variance.
 
     Returns:
         The dtype and shape of `features`.
@@ -143,8 +170,10 @@ def layer_norm(features, gain, offset, epsilon):
 
 
 @tf.custom_gradient
-def _differentiable_layer_norm(features, gain, offset, epsilon):
-    def gradient(upstream):
+def _differentiable_layer_norm(
+    features: tf.Tensor, gain: tf.Tensor, offset: tf.Tensor, epsilon: float
+) -> tuple[tf.Tensor, Callable[..., tuple[Any, ...]]]:
+    def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, None]:
         by_features, by_gain_of_rows = _layer_norm_gradient(features, gain, epsilon, upstream)
         return (
             by_features,
@@ -157,22 +186,26 @@ def _differentiable_layer_norm(features, gain, offset, epsilon):
 
 
 @tf.function(jit_compile=True)
-def _layer_norm(features, gain, offset, epsilon):
-    centred, scale = _centre(features, 0.0, epsilon)
-    return tf.cast(centred * scale * gain + offset, features.dtype)
+def _layer_norm(
+    features: tf.Tensor, gain: tf.Tensor, offset: tf.Tensor, epsilon: float
+) -> tf.Tensor:
+    centered, scale = _center(features, 0.0, epsilon)
+    return tf.cast(centered * scale * gain + offset, features.dtype)
 
 
 @tf.function(jit_compile=True)
-def _layer_norm_gradient(features, gain, epsilon, upstream):
-    centred, scale = _centre(features, 0.0, epsilon)
-    normal, upstream = centred * scale, tf.cast(upstream, tf.float32)
+def _layer_norm_gradient(
+    features: tf.Tensor, gain: tf.Tensor, epsilon: float, upstream: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    centered, scale = _center(features, 0.0, epsilon)
+    normal, upstream = centered * scale, tf.cast(upstream, tf.float32)
     return tf.cast(
         _through_normalization(normal, scale, upstream * gain), features.dtype
     ), upstream * normal
 
 
-def bias_gelu(features, bias):
-    """``gelu(features + bias)``, the exact one, with the error function; computed in float32.
+def bias_gelu(features: tf.Tensor, bias: tf.Tensor | tf.Variable) -> tf.Tensor:
+    """``gelu(features + bias)``, exact, with the error function; computed in float32.
 
     Args:
         features: float32 or bfloat16 ``(rows, channels)``.
@@ -185,8 +218,10 @@ def bias_gelu(features, bias):
 
 
 @tf.custom_gradient
-def _differentiable_bias_gelu(features, bias):
-    def gradient(upstream):
+def _differentiable_bias_gelu(
+    features: tf.Tensor, bias: tf.Tensor
+) -> tuple[tf.Tensor, Callable[..., tuple[Any, ...]]]:
+    def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         by_features = _bias_gelu_gradient(features, bias, upstream)
         return by_features, tf.cast(column_sums(by_features), tf.float32)
 
@@ -194,13 +229,13 @@ def _differentiable_bias_gelu(features, bias):
 
 
 @tf.function(jit_compile=True)
-def _bias_gelu(features, bias):
+def _bias_gelu(features: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
     x = tf.cast(features, tf.float32) + bias
     return tf.cast(0.5 * x * (1.0 + tf.math.erf(x * _ROOT_HALF)), features.dtype)
 
 
 @tf.function(jit_compile=True)
-def _bias_gelu_gradient(features, bias, upstream):
+def _bias_gelu_gradient(features: tf.Tensor, bias: tf.Tensor, upstream: tf.Tensor) -> tf.Tensor:
     x = tf.cast(features, tf.float32) + bias
     below = 0.5 * (1.0 + tf.math.erf(x * _ROOT_HALF))
     by_features = tf.cast(upstream, tf.float32) * (
@@ -209,6 +244,6 @@ def _bias_gelu_gradient(features, bias, upstream):
     return tf.cast(by_features, features.dtype)
 
 
-def column_sums(matrix):
+def column_sums(matrix: tf.Tensor) -> tf.Tensor:
     """Sum over the rows, as a product with ones: twice as fast as a reduction."""
     return tf.matmul(tf.ones((1, tf.shape(matrix)[0]), matrix.dtype), matrix)[0]

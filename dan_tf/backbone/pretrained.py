@@ -1,4 +1,8 @@
-"""First weights for a backbone: the file that keras.applications publishes for ImageNet, or a file of the user's."""
+"""Pretrained weights of a backbone.
+
+They come from the file that keras.applications publishes for ImageNet, or from a file of the
+user's.
+"""
 
 import os
 import zipfile
@@ -26,14 +30,15 @@ _ADVICE = (
 )
 
 
-def load_backbone_weights(backbone, name, weights):
-    """Sets the weights of a backbone.
+def load_backbone_weights(backbone: keras.Model, name: str, weights: str) -> None:
+    """Set the weights of a backbone.
 
     Args:
         backbone: the ``keras.Model`` from pixels to the feature map.
         name: its name in ``backbone.BACKBONES``.
-        weights: "none" leaves it as it is; "imagenet" fetches the file of keras.applications, once, checked by its hash; else the
-            path of that file (.h5, without top), or of a .keras file of a DAN with the same backbone.
+        weights: "none" changes nothing. "imagenet" fetches the file of keras.applications, once,
+            and checks its hash. Otherwise the path of that file (.h5, without top), or of a .keras
+            file of a DAN with the same backbone.
 
     Raises:
         ValueError: no such weights or file, no network, or a file that does not fit.
@@ -60,8 +65,8 @@ def load_backbone_weights(backbone, name, weights):
         )
 
 
-def _fetch(name):
-    """The path of the ImageNet file in Keras's cache, downloaded if need be."""
+def _fetch(name: str) -> str:
+    """The path of the ImageNet file in Keras's cache, downloaded if necessary."""
     if name not in SHA256:
         known = ", ".join([*SHA256, *applications.MAKERS])
         raise ValueError(
@@ -72,12 +77,12 @@ def _fetch(name):
         return keras.utils.get_file(
             f"{name}_notop.h5", url, cache_subdir="models", file_hash=SHA256[name]
         )
-    except Exception as error:  # urllib's, and Keras's own for a hash that differs
+    except Exception as error:  # urllib's errors, and Keras's for a different hash
         raise ValueError(_not_fetched(name, url, error)) from error
 
 
-def _copy_application(backbone, name):
-    """Keras itself fetches and checks these."""
+def _copy_application(backbone: keras.Model, name: str) -> None:
+    """Copy weights that keras.applications fetches and checks itself."""
     try:
         base = applications.bare(name, (224, 224, 3), weights="imagenet")
     except Exception as error:
@@ -85,28 +90,30 @@ def _copy_application(backbone, name):
     backbone.get_layer(name).set_weights(base.get_weights())
 
 
-def _not_fetched(name, url, error):
+def _not_fetched(name: str, url: str, error: Exception) -> str:
     reason = _lines(error)[-1].split(" -- ")[-1][:160]
     return f"ImageNet weights of {name} cannot be fetched from {url} ({reason}). {_ADVICE}."
 
 
-def _lines(error):
+def _lines(error: Exception) -> list[str]:
     return str(error).strip().splitlines() or [type(error).__name__]
 
 
-def _load(model, path):
+def _load(model: keras.Model, path: str) -> None:
     try:
         model.load_weights(path)
-    except Exception as error:  # h5py's and Keras's, whatever the content leads to
+    except Exception as error:  # the errors of h5py and Keras depend on the content of the file
         raise ValueError(
-            f"backbone_weights {path}: does not fit {model.name} ({_lines(error)[0][:160]}). {_ADVICE}."
+            f"backbone_weights {path}: does not fit {model.name} ({_lines(error)[0][:160]}). "
+            f"{_ADVICE}."
         ) from error
 
 
-def _convnext_source(name, path):
+def _convnext_source(name: str, path: str) -> keras.Model:
     if name not in MAKERS:
         raise ValueError(
-            f"backbone_weights {path}: keras.applications has no {name}; give a .keras file. {_ADVICE}."
+            f"backbone_weights {path}: keras.applications has no {name}; give a .keras file. "
+            f"{_ADVICE}."
         )
     source = getattr(keras.applications, MAKERS[name])(
         include_top=False, weights=None, input_shape=(32, 32, 3)
@@ -115,11 +122,12 @@ def _convnext_source(name, path):
     return source
 
 
-def convert_convnext(source, backbone):
-    """Copies the weights of a keras.applications ConvNeXt (without top) into ours, for colour or gray.
+def convert_convnext(source: keras.Model, backbone: keras.Model) -> None:
+    """Copy the weights of a keras.applications ConvNeXt (without top) into this backbone.
 
-    A gray stem gives what the colour stem gives for a gray picture, exactly: its kernel is the sum over colours, each divided by
-    its own spread, and its bias takes up the difference of the means.
+    For a gray backbone, the stem gives exactly what the color stem gives for a gray picture. Its
+    kernel is the sum over colors, each divided by its own standard deviation, and its bias absorbs
+    the difference of the means.
     """
     arrays = source.get_weights()
     stem_kernel, stem_bias = arrays[0], arrays[1]
@@ -133,13 +141,14 @@ def convert_convnext(source, backbone):
     )
 
 
-def _from_dan(backbone, path):
-    """The backbone's weights of a saved DAN."""
+def _from_dan(backbone: keras.Model, path: str) -> None:
+    """Copy the backbone's weights of a saved DAN."""
     try:
         saved = keras.models.load_model(path, compile=False)
         arrays = saved.get_layer("backbone").get_weights()
         backbone.set_weights(arrays)
     except Exception as error:
         raise ValueError(
-            f"backbone_weights {path}: not a DAN with this backbone ({_lines(error)[0][:160]}). {_ADVICE}."
+            f"backbone_weights {path}: not a DAN with this backbone ({_lines(error)[0][:160]}). "
+            f"{_ADVICE}."
         ) from error

@@ -120,7 +120,7 @@ class ModelPackage:
     @property
     def recipes(self) -> RecipeModule:
         """The module ``recipes``; quick to import."""
-        return self._module("recipes")  # type: ignore[return-value]  # a module as a protocol
+        return self._module("recipes")
 
     @property
     def model_class(self) -> type[keras.Model]:
@@ -130,7 +130,7 @@ class ModelPackage:
     @property
     def explanation(self) -> ExplanationModule:
         """The module ``explanation``; imports Keras."""
-        return self._module("explanation")  # type: ignore[return-value]  # a module as a protocol
+        return self._module("explanation")
 
     @property
     def visualizations(self) -> dict[str, Visualization]:

@@ -1,63 +1,67 @@
-"""Saved models.
-
-Finding the file that the user means, and loading it with every failure in one line.
-"""
+"""Load a saved model of this program, with one-line errors."""
 
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
 
-from ferkit.errors import UserError
+from ferkit.errors import UserError, first_line
 from ferkit.models.registry import entry_of_model, import_custom_objects
 
 
 def load_model(
-    path: str | Path,
-    model: str | None = None,
-    class_names: tuple[str, ...] | list[str] | None = None,
+    path: str | Path, model: str | None = None, class_names: Sequence[str] | None = None
 ) -> keras.Model:
-    """Load a saved model of ours.
+    """Load a saved model of this program.
 
     Args:
         path: a .keras file.
-        model: the model's name it must be of, if given.
-        class_names: the dataset's class names it must have, in order, if given.
+        model: name of the model that the file must contain; None: any.
+        class_names: class names that the model must have, in this order; None: any.
 
     Returns:
         The Keras model.
 
     Raises:
-        UserError: damaged or truncated, no model of ours, another model, or other classes.
+        UserError: the file is damaged or was not made by this program, or contains another model or
+            other classes.
     """
-    import keras
-
     path = Path(path)
     if not zipfile.is_zipfile(path):
         size = path.stat().st_size if path.exists() else 0
         raise UserError(
-            f"{path}: not a whole .keras file (received {size:,} bytes: truncated, or another format); copy it again."
+            path,
+            f"not a complete .keras file (received {size:,} bytes: truncated, or another format)",
+            "copy it again",
         )
     import_custom_objects()
     try:
         loaded = keras.models.load_model(path, compile=False)
-    except Exception as error:  # Keras raises whatever the damaged or foreign content leads to
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+    except Exception as error:  # the type of error depends on the content of a damaged file
         raise UserError(
-            f"{path}: cannot be loaded ({reason}); it is damaged or not a model of this program."
+            path,
+            f"cannot be loaded ({first_line(error)}): damaged, or not a model of this program",
+            "copy it again, or give another file",
         ) from error
     entry = entry_of_model(loaded)
     if entry is None:
         raise UserError(
-            f"{path}: a Keras model, but none of this program's; train one with: python main.py train"
+            path,
+            "a Keras model that was not made by this program",
+            "train a model with: python main.py train",
         )
     if model and entry.name != model:
         raise UserError(
-            f"{path}: holds a {entry.name} model, and --model {model} was asked for; drop --model or take another file."
+            path,
+            f"contains a {entry.name} model, expected --model {model}",
+            "omit --model, or give another file",
         )
     if class_names is not None and tuple(class_names) != tuple(loaded.class_names):
         raise UserError(
-            f"{path}: knows the classes {', '.join(loaded.class_names)}, and the dataset has {', '.join(class_names)}; "
-            "evaluate on a dataset with the same classes in the same order."
+            path,
+            f"the model has the classes {', '.join(loaded.class_names)}, "
+            f"and the dataset has {', '.join(class_names)}",
+            "use a dataset with the same classes in the same order",
         )
     return loaded

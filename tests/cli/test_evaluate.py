@@ -87,7 +87,7 @@ def test_damaged_and_foreign_checkpoints_are_one_line(here, capsys):
 
     whole = (here / "runs/first/best.keras").read_bytes()
     (here / "short.keras").write_bytes(whole[: len(whole) // 2])
-    assert "not a whole .keras file" in fails(
+    assert "not a complete .keras file" in fails(
         ["evaluate", "-d", "data", "--checkpoint", "short.keras"], capsys
     )
     damaged = bytearray(whole)
@@ -100,7 +100,7 @@ def test_damaged_and_foreign_checkpoints_are_one_line(here, capsys):
     keras.Sequential(
         [keras.Input((48, 48, 1)), keras.layers.Flatten(), keras.layers.Dense(7)]
     ).save("foreign.keras")
-    assert "none of this program's" in fails(
+    assert "was not made by this program" in fails(
         ["evaluate", "-d", "data", "--checkpoint", "foreign.keras"], capsys
     )
 
@@ -110,4 +110,4 @@ def test_a_model_with_other_classes_is_refused(here, capsys):
 
     DeepEmotion("input_warp", class_names=("calm", "cross")).save("other.keras")
     message = fails(["evaluate", "-d", "data", "--checkpoint", "other.keras"], capsys)
-    assert "knows the classes calm, cross, and the dataset has angry, disgust" in message
+    assert "the model has the classes calm, cross, and the dataset has angry, disgust" in message

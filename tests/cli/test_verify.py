@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from deep_emotion import DeepEmotion
 from ferkit.cli import main
 
 
@@ -14,13 +15,11 @@ def test_verify_passes_on_new_models_and_on_a_trained_one(here, capsys):
 
 
 def test_verify_fails_on_a_model_that_is_broken(here, capsys):
-    from deep_emotion import DeepEmotion
-
     model = DeepEmotion("input_warp")
     kernel = model.get_layer("dense").kernel
     kernel.assign(np.zeros(kernel.shape))
     bias = model.get_layer("dense").bias
-    bias.assign(np.full(bias.shape, -1e9))  # every ReLU behind it is dead
+    bias.assign(np.full(bias.shape, -1e9))  # every ReLU after it gives 0
     model.save("dead.keras")
     assert main(["verify", "--checkpoint", "dead.keras"]) == 1
     assert (

@@ -1,4 +1,7 @@
-"""DAN against PyTorch (tests/golden/make_dan.py wrote its numbers), keras.applications, hand calculation, and two replicas."""
+"""DAN against PyTorch, keras.applications and hand calculation, and on two replicas.
+
+tests/golden/make_dan.py wrote the numbers of PyTorch.
+"""
 
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
@@ -27,25 +30,27 @@ def golden():
         return dict(arrays)
 
 
-def close(ours, expected, tolerance=1e-5, name=""):
-    """Within `tolerance` of the largest value there: stricter than an absolute one for small gradients, fair to large values."""
+def close(received, expected, tolerance=1e-5, name=""):
+    """Within `tolerance` of the largest expected value.
+
+    That is stricter than an absolute tolerance for small gradients, and fair to large values.
+    """
     largest = np.abs(expected).max()
-    if (
-        largest < 1e-12
-    ):  # zero in double precision: an offset on a map of one pixel, which the next batch norm takes away
+    # Zero in double precision: an offset on a map of one pixel, which the next batch norm cancels.
+    if largest < 1e-12:
         largest = 1.0
     np.testing.assert_allclose(
-        ours, expected, rtol=tolerance, atol=tolerance * largest, err_msg=name
+        received, expected, rtol=tolerance, atol=tolerance * largest, err_msg=name
     )
 
 
 def by_name(layer):
-    """The variables of a layer or model, by the names dan_inputs gives them."""
+    """The variables of a layer or model by the names in dan_inputs."""
     return {variable.path.removeprefix(f"{layer.name}/"): variable for variable in layer.variables}
 
 
 def load(layer, name):
-    """Sets every weight of a layer to those of a case, none left out on either side."""
+    """Set every weight of a layer to that of a case; both must have the same names."""
     arrays = {key: array for key, array in case(name).items() if not key.startswith("inputs")}
     variables = by_name(layer)
     assert set(variables) == set(arrays)
@@ -143,7 +148,7 @@ def test_batch_normalization(name, kind, golden):
 
 @pytest.mark.parametrize("kind", [BatchNormalization, PlainBatchNormalization])
 def test_batch_normalization_of_a_single_value(kind):
-    """PyTorch refuses it. By definition: nothing varies, so the offset is left, and the moving variance takes up 0."""
+    """By definition: the variance is 0, so the output is the offset. PyTorch raises an error."""
     layer = kind()
     layer.build((None, 2))
     layer.set_weights(
@@ -372,7 +377,10 @@ def test_the_gray_stem_equals_the_colour_stem_on_gray_pictures(applications_tiny
 
 
 def loss_step(strategy):
-    """One step on a batch of eight by `strategy`: values and gradients of all terms, summed over replicas, and moved centers."""
+    """One step on a batch of eight by `strategy`, summed over replicas.
+
+    Values and gradients of all terms, and the updated centers.
+    """
     numbers = np.random.RandomState(5)
 
     def drawn(*shape):
@@ -431,7 +439,7 @@ def loss_step(strategy):
 
 
 def loss_step_on_two_replicas_and_on_one():
-    """To be called in a process of its own: devices are set before TensorFlow starts."""
+    """Call it in a new process: devices are set before TensorFlow starts."""
     devices = [tf.config.LogicalDeviceConfiguration()] * 2
     tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], devices)
     strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])

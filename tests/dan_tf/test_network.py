@@ -46,7 +46,8 @@ def test_every_backbone_gives_a_map_by_its_stride(name, size, stem_stride, side)
     assert backbone.output.shape[1:3] == (side, side)
 
 
-# In millions, with a classifier for ImageNet's 1000 classes: arXiv 2201.03545, table 12 for tiny, and timm's for the smaller.
+# In millions, with a classifier for ImageNet's 1000 classes: from arXiv 2201.03545, table 12, for
+# tiny, and from timm for the smaller ones.
 PUBLISHED = {
     "atto": 3.70,
     "femto": 5.22,
@@ -102,8 +103,8 @@ def test_centers_exist_before_training_and_never_in_the_saved_file(small, tmp_pa
 
 def test_the_training_model_shares_every_weight(small):
     training = small.for_training()
-    ours = {id(weight) for weight in small.trainable_weights}
-    assert ours <= {id(weight) for weight in training.trainable_variables}
+    model_weights = {id(weight) for weight in small.trainable_weights}
+    assert model_weights <= {id(weight) for weight in training.trainable_variables}
     outputs = training(images(), training=False)
     np.testing.assert_allclose(outputs["logits"], small(images()), atol=1e-5)
     assert outputs["features"].shape == (4, 320)
@@ -171,7 +172,7 @@ def test_compile_and_fit_learn_with_the_models_own_loss(tmp_path):
     )
 
 
-# ---- stochastic depth ----
+# ---- stochastic depth ---------------------------------------------------------------------------
 
 
 def test_dropped_rows_depend_on_their_keys_alone():
@@ -185,7 +186,7 @@ def test_dropped_rows_depend_on_their_keys_alone():
     np.testing.assert_array_equal(dropped, np.asarray(keyed_uniform(np.arange(64))) < 0.5)
     assert 16 < dropped.sum() < 48
     np.testing.assert_allclose((first - x)[~dropped], 2.0 * (plain - x)[~dropped], atol=1e-5)
-    # In another order, and in another batch, a row is dropped just the same.
+    # The same row is dropped in another order, and in another batch.
     block.row_keys = np.arange(64)[::-1].copy()
     np.testing.assert_array_equal(
         np.abs(block(x, training=True) - x).max(axis=(1, 2, 3)) == 0, dropped[::-1]
@@ -207,7 +208,7 @@ def test_row_keys_reach_the_blocks_of_the_nested_backbone():
     np.testing.assert_array_equal(first, again)
 
 
-# ---- weights of the backbone ----
+# ---- weights of the backbone --------------------------------------------------------------------
 
 
 def test_backbone_weights_from_a_dan_file(tmp_path):
@@ -233,7 +234,7 @@ def test_backbone_weights_from_the_file_of_keras_applications(channels, tmp_path
         include_top=False, weights=None, input_shape=(32, 32, 3)
     )
     published.save_weights(tmp_path / "convnext_tiny_notop.weights.h5")
-    # "imagenet" is the same path behind the download.
+    # "imagenet" uses the same code after the download.
     monkeypatch.setattr(
         keras.utils, "get_file", lambda *a, **k: str(tmp_path / "convnext_tiny_notop.weights.h5")
     )
@@ -257,7 +258,8 @@ def test_published_files_are_pinned_by_hash(monkeypatch):
     monkeypatch.setattr(keras.utils, "get_file", get_file)
     with pytest.raises(
         ValueError,
-        match=r"cannot be fetched from https://.*Name or service not known.*--backbone_weights none",
+        match=r"cannot be fetched from https://.*Name or service not known"
+        r".*--backbone_weights none",
     ):
         DAN(
             "convnext_tiny", image_size=32, num_heads=0, backbone_weights="imagenet"
@@ -291,7 +293,7 @@ def test_backbone_weights_that_cannot_be_had(name, weights, message, small, tmp_
         DAN(name, image_size=32, num_heads=0, backbone_weights=weights).load_first_weights()
 
 
-# ---- arguments that cannot be ----
+# ---- arguments out of range ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -332,7 +334,7 @@ def test_batch_normalization_in_half_precision_keeps_its_statistics_whole(rng):
         np.testing.assert_allclose(received, expected, rtol=1e-5)
 
 
-# ---- bfloat16 and the backbone for small faces ----
+# ---- bfloat16 and the backbone for small faces --------------------------------------------------
 
 
 def block_step(block, inputs):
@@ -363,8 +365,11 @@ def test_a_block_in_bfloat16_is_the_block_up_to_rounding(fast):
     assert half(inputs).dtype == tf.bfloat16
     assert {weight.dtype for weight in half.weights} == {"float32"}
     np.testing.assert_allclose(outputs, expected, atol=0.03 * np.abs(expected).max())
-    for weight, own, wanted in zip(exact.weights, gradients, expected_gradients, strict=True):
-        assert np.abs(own - wanted).max() < 0.05 * np.abs(wanted).max(), weight.name
+    for weight, received, expected in zip(
+        exact.weights, gradients, expected_gradients, strict=True
+    ):
+        difference = np.abs(received - expected).max()
+        assert difference < 0.05 * np.abs(expected).max(), weight.name
 
 
 def test_layer_norm_in_bfloat16_is_computed_in_float32():

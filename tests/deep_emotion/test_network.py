@@ -10,7 +10,7 @@ import tensorflow as tf
 from deep_emotion import DeepEmotion
 from deep_emotion.keyed_dropout import KeyedDropout, keyed_uniform
 from deep_emotion.normalization import FusedBatchNormalization
-from deep_emotion.reparameterized import BranchedConv2D, BranchedDense
+from deep_emotion.reparameterized import ReparameterizedConv2D, ReparameterizedDense
 from deep_emotion.transformer import BoundedTheta
 from ferkit.models.multiply_adds import multiply_adds
 from ferkit.models.saved_model import load_model
@@ -91,10 +91,10 @@ def test_fused_normalization_is_keras_own_but_for_an_unbiased_moving_variance(rn
         gradients = tape.gradient(outputs, [inputs, layer.gamma.value, layer.beta.value], upstream)
         moving = [layer.moving_mean.numpy(), layer.moving_variance.numpy()]
         results.append([outputs, *gradients, layer(inputs), *moving])
-    fused, own = results
+    fused, plain = results
     count = 8 * 5 * 5
-    own[-1] = 0.9 + (own[-1] - 0.9) * count / (count - 1)
-    for index, (received, expected) in enumerate(zip(fused, own, strict=True)):
+    plain[-1] = 0.9 + (plain[-1] - 0.9) * count / (count - 1)
+    for index, (received, expected) in enumerate(zip(fused, plain, strict=True)):
         np.testing.assert_allclose(
             received, expected, rtol=2e-4, atol=0.02 if index == 4 else 2e-5, err_msg=str(index)
         )
@@ -115,22 +115,22 @@ def test_fused_normalization_in_half_precision_has_whole_statistics(rng):
 
 
 def normalized_sum(layer, branches, x, kind):
-    """What a branched layer computes, put together from Keras's own layers: sum of normalized branches."""
+    """The output of a reparameterized layer, computed with Keras's layers: sum of branches."""
     total = 0.0
     for branch in range(branches):
-        own = slice(branch * layer.units, (branch + 1) * layer.units)
+        outputs = slice(branch * layer.units, (branch + 1) * layer.units)
         plain = kind(use_bias=False)
         plain.build(x.shape)
-        plain.kernel.assign(layer.kernel[..., own])
+        plain.kernel.assign(layer.kernel[..., outputs])
         norm = keras.layers.BatchNormalization(epsilon=1e-5)
         norm.build((*[None] * (x.ndim - 1), layer.units))
-        norm.set_weights([weight.numpy()[own] for weight in layer.normalization.weights])
+        norm.set_weights([weight.numpy()[outputs] for weight in layer.normalization.weights])
         total += norm(plain(x))
     return total
 
 
 def drawn_statistics(layer, rng):
-    """Scales, offsets and moving statistics as no training starts with."""
+    """Random scales, offsets and moving statistics, unlike the initial ones."""
     shape = layer.normalization.gamma.shape
     layer.normalization.set_weights(
         [rng.normal(1, 0.5, shape), *rng.normal(size=(2, *shape)), rng.uniform(0.5, 2, shape)]
@@ -141,7 +141,7 @@ def drawn_statistics(layer, rng):
 @pytest.mark.parametrize("padding", ["valid", "same"])
 def test_a_branched_convolution_is_the_sum_of_its_normalized_branches(branches, padding, rng):
     x = rng.normal(size=(4, 9, 8, 2)).astype("float32")
-    layer = BranchedConv2D(10, 3, branches, padding, kernel_initializer="he_normal")
+    layer = ReparameterizedConv2D(10, 3, branches, padding, kernel_initializer="he_normal")
     layer.build(x.shape)
     drawn_statistics(layer, rng)
     kernel, bias = layer.folded()
@@ -158,7 +158,7 @@ def test_a_branched_convolution_is_the_sum_of_its_normalized_branches(branches, 
 @pytest.mark.parametrize("branches", [1, 2])
 def test_a_branched_dense_layer_is_the_sum_of_its_normalized_branches(branches, rng):
     x = rng.normal(size=(6, 12)).astype("float32")
-    layer = BranchedDense(5, branches)
+    layer = ReparameterizedDense(5, branches)
     layer.build(x.shape)
     drawn_statistics(layer, rng)
 
@@ -176,7 +176,7 @@ def test_branches_are_normalized_by_their_batch_in_training_and_by_what_they_kep
     rng,
 ):
     x = rng.normal(3.0, 2.0, size=(64, 9, 9, 2)).astype("float32")
-    layer = BranchedConv2D(10, branches=2)
+    layer = ReparameterizedConv2D(10, branches=2)
     shown = np.asarray(layer(x, training=True))
     np.testing.assert_allclose(shown.mean(axis=(0, 1, 2)), 0.0, atol=1e-4)
     for _ in range(200):
@@ -260,7 +260,7 @@ def test_wrong_arguments_say_what_was_received(arguments, message):
 
 @pytest.mark.parametrize("sampler", ["xla", "tensorflow", "keras"])
 def test_the_port_equals_pytorch(sampler):
-    """Logits and gradients against golden values that tests/golden/make_deep_emotion.py wrote with PyTorch."""
+    """PyTorch's logits and gradients, which tests/golden/make_deep_emotion.py wrote."""
     model = DeepEmotion("input_warp", sampler=sampler)
     drawn, statistics = weights()
     for name, (kernel, bias) in drawn.items():
@@ -324,3 +324,12 @@ def test_row_keys_reach_the_model_and_leave_it(rng):
     np.testing.assert_allclose(logits([1, 2, 3, 4]), logits([1, 2, 3, 4]), atol=1e-5)
     assert np.abs(logits([1, 2, 3, 4]) - logits([9, 8, 7, 6])).max() > 1e-3
     assert model.get_layer("dropout").row_keys is None
+
+
+@pytest.mark.parametrize(
+    ("layer_class", "name"),
+    [(ReparameterizedConv2D, "BranchedConv2D"), (ReparameterizedDense, "BranchedDense")],
+)
+def test_reparameterized_layers_are_stored_under_the_names_of_version_0_1(layer_class, name):
+    assert keras.saving.get_registered_name(layer_class) == f"deep_emotion>{name}"
+    assert layer_class.__name__ == name  # the name of its weights in a .keras file

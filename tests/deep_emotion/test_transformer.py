@@ -1,4 +1,7 @@
-"""The spatial transformer: exact values, gradients against finite differences, and all samplers against each other."""
+"""The spatial transformer: exact values, gradients, and equality of all samplers.
+
+Gradients are compared with finite differences.
+"""
 
 import keras
 import numpy as np
@@ -34,7 +37,7 @@ def test_the_identity_returns_its_input(sampler, shape, rng):
 
 
 def test_the_stn_package_is_another_thing(rng):
-    """What the docs say of it: its identity does not return its input."""
+    """As documented: its identity does not return its input."""
     image = rng.uniform(0, 1, (2, 48, 48, 1)).astype("float32")
     warped = spatial_transform(image, np.array([IDENTITY_THETA] * 2, "float32"), sampler="stn")
     assert np.abs(warped - image).max() > 0.5
@@ -56,7 +59,7 @@ def test_the_stn_package_is_another_thing(rng):
             [1, 0, 0.5, 0, 1, 0],
             [[0.5, 1.5, 1], [10.5, 11.5, 6], [20.5, 21.5, 11]],
         ),  # half a pixel, fading outside
-        ([0, -1, 0, 1, 0, 0], [[2, 12, 22], [1, 11, 21], [0, 10, 20]]),  # a quarter turn
+        ([0, -1, 0, 1, 0, 0], [[2, 12, 22], [1, 11, 21], [0, 10, 20]]),  # rotation by 90 degrees
         (
             [0.5, 0, 0, 0, 0.5, 0],
             [[5.5, 6, 6.5], [10.5, 11, 11.5], [15.5, 16, 16.5]],
@@ -123,7 +126,7 @@ def test_gradients_match_finite_differences(sampler, rng):
 
 
 def _theta_away_from_kinks(rng, height, width, step):
-    """A theta none of whose sampling points lies near a whole coordinate, where the blend has a kink."""
+    """A theta without sampling points near integer coordinates, where interpolation has a kink."""
     for _ in range(2000):
         theta = np.array(IDENTITY_THETA) + rng.normal(0, 0.25, 6)
         coordinates = [

@@ -34,15 +34,15 @@ def test_a_saved_model_gives_the_same_logits(name):
     np.testing.assert_allclose(logits, EXPECTED["logits"][name], atol=2e-4)
 
 
-def test_a_run_resumes_on_its_own_curve(copies, capsys):
+def test_a_run_resumes_with_the_same_history(copies, capsys):
     words = ["train", "-d", str(copies / "dataset"), "--run", str(copies / "run"), "--resume"]
     assert main([*words, "--epochs", "4"]) == 0
     assert "Epochs: 4 instead of the 2" in capsys.readouterr().out
     with (
-        open(copies / "run" / "history.csv", newline="") as ours,
-        open(FILES / "history-after-4.csv", newline="") as theirs,
+        open(copies / "run" / "history.csv", newline="") as resumed,
+        open(FILES / "history-after-4.csv", newline="") as golden,
     ):
-        for row, expected in zip(csv.DictReader(ours), csv.DictReader(theirs), strict=True):
+        for row, expected in zip(csv.DictReader(resumed), csv.DictReader(golden), strict=True):
             for name in set(expected) - {"images_per_second"}:
                 np.testing.assert_allclose(float(row[name]), float(expected[name]), rtol=1e-4)
 

@@ -89,7 +89,7 @@ def test_targets_are_mixed_with_what_the_teacher_says(teachers, toy_split):
 def test_a_teacher_of_other_classes_or_none_is_one_line(teachers, toy_split):
     split = dataclasses.replace(toy_split(count=4), class_names=tuple("abcdefg"))
     with pytest.raises(
-        UserError, match=r"paper.keras: knows the classes angry.* and the dataset has a, b"
+        UserError, match=r"paper.keras: the model has the classes angry.* and the dataset has a, b"
     ):
         teacher_probabilities(split, teachers[0][0])
     with pytest.raises(
