@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from generate_data.errors import DataError
+from generate_data.errors import SET_UP_AGAIN, DataError
 from generate_data.labels import SPLITS
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ COLUMNS = ("path", "label", "split", "source", "source_row", "copy_of", "copy_ki
 MANIFEST, DESCRIPTION = "manifest.csv", "dataset.json"
 WORK_FOLDER = ".setup-"
 FORMAT = 1
-SET_UP_AGAIN = "run set-up again"
 
 
 @dataclasses.dataclass(frozen=True)
