@@ -165,7 +165,8 @@ def _read_label(path: Path) -> str:
     try:
         value = np.load(path, allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:
-        return f"not an array ({str(error).splitlines()[0][:60] if str(error) else type(error).__name__})"
+        reason = str(error).splitlines()[0][:60] if str(error) else type(error).__name__
+        return f"not an array ({reason})"
     if not isinstance(value, np.ndarray) or value.size != 1:
         return f"{getattr(value, 'size', 'several')} values"
     value = value.reshape(())[()]

@@ -1,6 +1,7 @@
-"""The face itself: how each facial action unit moves brows, eyes, nose and mouth.
+"""Draws the face: how each facial action unit moves brows, eyes, nose and mouth.
 
-Drawn in the face coordinates of `canvas`. An action unit's intensity is 0 (absent) to about 1 (extreme).
+All positions are in the face coordinates of `canvas`. The intensity of an action unit is 0 (absent)
+to about 1 (extreme).
 
 Reference: Ekman and Friesen, Facial Action Coding System, 1978, for what each action unit moves.
 """
@@ -16,7 +17,7 @@ _DOME = np.sqrt(1.0 - _CURVE**2)
 
 
 def _outline(identity: Identity, jaw_drop: float, grow: float = 0.0) -> np.ndarray:
-    """Closed outline of the head: a half ellipse above the cheekbones, a superellipse down to the chin."""
+    """Returns the outline of the head: a half ellipse on top, a superellipse down to the chin."""
     angle = np.linspace(0, np.pi, 20)
     cosine, sine = np.cos(angle), np.sin(angle)
     power = 2.0 / identity.jaw
@@ -143,37 +144,37 @@ def _draw_eye(
         * (1 - au[43])
     )
     half = size * 0.135
-    centre_x, centre_y = identity.eye_x, identity.eye_y + 0.02 * au[43]
+    center_x, center_y = identity.eye_x, identity.eye_y + 0.02 * au[43]
     slant = identity.eye_slant - 0.035 * au[1] * au[4]
-    x = centre_x + half * _CURVE
-    tilt = centre_y - slant * _CURVE
+    x = center_x + half * _CURVE
+    tilt = center_y - slant * _CURVE
     upper = tilt - above * _DOME**0.8 - 0.03 * au[1] * au[4] * (1 - _CURVE) * _DOME
     lower = tilt + below * _DOME**0.9
 
     def mirrored(xs: np.ndarray, ys: np.ndarray) -> np.ndarray:
         return np.stack([side * xs, ys], axis=1)
 
-    sketch.soft([[side * centre_x, centre_y - 0.02]], -0.2, 0.13)
+    sketch.soft([[side * center_x, center_y - 0.02]], -0.2, 0.13)
     sketch.fill(
         mirrored(np.concatenate([x, x[::-1]]), np.concatenate([upper, lower[::-1]])),
         min(60 + 0.85 * skin, 235),
     )
     angle = np.linspace(0, 2 * np.pi, 20)
     for radius, tone in ((0.066 * size, identity.iris * 130), (0.034 * size, 8)):
-        iris_x = centre_x + side * gaze[0] + radius * np.cos(angle)
-        iris_y = centre_y - 0.012 + gaze[1] + radius * np.sin(angle)
+        iris_x = center_x + side * gaze[0] + radius * np.cos(angle)
+        iris_y = center_y - 0.012 + gaze[1] + radius * np.sin(angle)
         iris_y = np.clip(iris_y, np.interp(iris_x, x, upper), np.interp(iris_x, x, lower))
         sketch.fill(mirrored(iris_x, iris_y), tone)
     if au[43] < 0.6:
         sketch.ellipse(
-            (side * (centre_x + side * gaze[0]) + 0.02, centre_y - 0.03), (0.014, 0.014), 245
+            (side * (center_x + side * gaze[0]) + 0.02, center_y - 0.03), (0.014, 0.014), 245
         )
     sketch.line(mirrored(x, upper), skin * 0.22, 0.75)
     sketch.line(mirrored(x[3:], lower[3:]), skin * 0.62, 0.3)
     sketch.line(mirrored(x[2:-1], upper[2:-1] - 0.035 * (1 - 0.6 * au[5])), skin * 0.66, 0.3)
     sketch.fold(
-        (side * 0.24, centre_y + 0.1),
-        (side * 0.44, centre_y + 0.1),
+        (side * 0.24, center_y + 0.1),
+        (side * 0.44, center_y + 0.1),
         -0.12 - 0.3 * au[6],
         0.028,
         0.15 * side,
@@ -311,10 +312,10 @@ def _draw_wrinkles(sketch: Sketch, identity: Identity, au: Mapping[int, float]) 
         fold = (
             0.10 * age + 0.42 * au[12] + 0.5 * au[9] + 0.32 * au[10] + 0.1 * au[15] + 0.12 * au[20]
         )
-        outwards = 0.33 + 0.11 * au[12] - 0.03 * au[9]
+        outward = 0.33 + 0.11 * au[12] - 0.03 * au[9]
         sketch.fold(
             (side * 0.15, 0.2 - 0.06 * au[9]),
-            (side * outwards, 0.52 - 0.04 * au[12]),
+            (side * outward, 0.52 - 0.04 * au[12]),
             -depth * fold,
             0.028,
             -0.12 * side,
@@ -329,7 +330,7 @@ def _draw_wrinkles(sketch: Sketch, identity: Identity, au: Mapping[int, float]) 
 
 
 def _draw_beard(sketch: Sketch, identity: Identity, jaw_drop: float) -> None:
-    """Under the mouth, so that lips stay visible in it."""
+    """Draws the beard. It must be drawn before the mouth, so that the lips stay visible."""
     if identity.beard in ("stubble", "full"):
         strength = -0.18 if identity.beard == "stubble" else -0.5 * (1.2 - identity.hair / 210.0)
         t = np.linspace(-1, 1, 13)
@@ -359,12 +360,12 @@ def _draw_glasses(sketch: Sketch, identity: Identity, rng: np.random.Generator) 
         axis=1,
     )
     for side in (-1, 1):
-        centre = np.array([side * identity.eye_x, identity.eye_y + 0.03])
-        sketch.line(ring * radii + centre, tone, width, height=0.12)
+        center = np.array([side * identity.eye_x, identity.eye_y + 0.03])
+        sketch.line(ring * radii + center, tone, width, height=0.12)
         temple = np.array(
             [
-                [side * (identity.eye_x + radii[0]), centre[1] - 0.05],
-                [side * identity.width, centre[1] - 0.05],
+                [side * (identity.eye_x + radii[0]), center[1] - 0.05],
+                [side * identity.width, center[1] - 0.05],
             ]
         )
         sketch.line(temple, tone, width)
@@ -398,9 +399,14 @@ def _draw_occlusion(sketch: Sketch, identity: Identity, rng: np.random.Generator
 
 
 def render(action_units: Mapping[int, float], rng: np.random.Generator) -> np.ndarray:
-    """A face that shows these action units, everything else drawn from `rng`; uint8 of shape (48, 48).
+    """Draws a face that shows these action units.
 
-    `action_units` must hold every unit of `expressions.ACTION_UNITS`, absent ones as 0.
+    Args:
+        action_units: the intensity of every unit of `expressions.ACTION_UNITS`, absent ones as 0.
+        rng: decides everything else.
+
+    Returns:
+        uint8 (48, 48).
     """
     au, identity, pose = action_units, Identity(rng), Pose(rng)
     sketch = Sketch(pose, rng.uniform(10.0, 240.0))
