@@ -52,6 +52,7 @@ def list_rafdb(source: str | Path) -> Listing:
 def _add_listed_images(listing: Listing, file: Path) -> None:
     """Adds the images of a list file, and records its bad lines as problems."""
     aligned = _aligned_folder(listing.root, file)
+    folder = aligned.relative_to(listing.root).as_posix()
     names_on_disk = set(image_names(aligned))
     seen: set[str] = set()
     for number, line in enumerate(_lines(file), 1):
@@ -69,9 +70,8 @@ def _add_listed_images(listing: Listing, file: Path) -> None:
         if image not in names_on_disk:
             listing.add_problem(f"images of {file.name} that do not exist", str(aligned / image))
             continue
-        path = f"{aligned.relative_to(listing.root).as_posix()}/{image}"
         split = name.partition("_")[0].lower()
-        listing.images.append(ListedImage(path, split, RAFDB[int(label) - 1], label))
+        listing.images.append(ListedImage(f"{folder}/{image}", split, RAFDB[int(label) - 1], label))
     unused = len(names_on_disk) - len(listing.images)
     if unused:
         listing.warnings.append(f"{unused} images in {aligned} are not in {file.name}.")

@@ -1,4 +1,4 @@
-"""Sample faces: what a class looks like, the CSV they are written to, and the user's files they must not touch."""
+"""Sample faces: how each class looks, their CSV, and files that they must not replace."""
 
 import csv
 import hashlib
@@ -97,7 +97,7 @@ def test_raised_brows_darken_what_lies_above_them_and_lowered_ones_what_lies_bet
 
 
 def test_pixels_alone_tell_something_of_the_class_but_not_all():
-    """Ridge regression on standardised pixels: above the majority class, well below what a network reaches."""
+    """Ridge regression on pixels is above the majority class and well below a network."""
     labels = sample_labels(1400, seed=1)
     faces = np.stack(
         [draw_face(int(label), np.random.default_rng([1, i, 0])) for i, label in enumerate(labels)]
