@@ -131,7 +131,7 @@ def _files_in(folder: Path) -> set[str]:
 
 
 def _read_table(path: Path) -> "pandas.DataFrame":
-    import pandas
+    import pandas  # here: set-up imports this module and does not need pandas, which loads slowly
 
     try:
         table = pandas.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
