@@ -136,7 +136,7 @@ def write_sample(
         problem = (
             f"count must be at least 1 and seed at least 0, received count={count}, seed={seed}"
         )
-        raise DataError("--sample", problem, "change them")
+        raise DataError("--sample", problem, "give valid numbers")
     folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -200,7 +200,7 @@ def test_killed_between_file_and_marker_the_next_run_goes_on(tmp_path, monkeypat
 
 
 def test_errors_name_what_was_received(tmp_path):
-    with pytest.raises(DataError, match="Received: count=0, seed=0"):
+    with pytest.raises(DataError, match="received count=0, seed=0"):
         write_sample(tmp_path, count=0, progress=False)
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match=r"file: sample faces cannot be written \(File exists\)"):

@@ -123,7 +123,7 @@ def write_class_folders(root: Path, images: np.ndarray, names: list[str]) -> Pat
 
 
 def write_ferplus_csv(path: Path, usages: list[str]) -> Path:
-    """Writes fer2013new.csv; the votes of row i are i%11 for neutral and 10 - i%11 for happiness."""
+    """Writes fer2013new.csv; row i has i%11 votes for neutral and 10 - i%11 for happiness."""
     lines = [
         "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"
     ]
