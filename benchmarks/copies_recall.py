@@ -1,15 +1,15 @@
-"""How well the search for near copies does: what it finds of copies made on purpose, and pairs
-around the line to look at.
+"""Measures the search for near-duplicates: its recall on generated duplicates of real faces.
 
     python benchmarks/copies_recall.py data --sheets /tmp/sheets
 
-Takes a dataset that `main.py setup` wrote. With --sheets, writes two pictures of 72 pairs each:
-those taken as near copies with the lowest scores, and those refused with the highest. They show
-faces of the dataset: keep them to yourself.
+The input is a dataset that `main.py setup` wrote. With --sheets, it also writes two images of 72
+pairs each, for a check by eye: accepted pairs with the lowest scores, and rejected pairs with the
+highest. They show faces of the dataset: do not publish them.
 """
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -26,23 +26,23 @@ from generate_data.manifest import read_manifest
 FACES = 300
 
 
-def shift(image, right, down):
+def shift(image: np.ndarray, right: int, down: int) -> np.ndarray:
     return cv2.warpAffine(
         image, np.float32([[1, 0, right], [0, 1, down]]), (48, 48), borderMode=cv2.BORDER_REPLICATE
     )
 
 
-def jpeg(image, quality):
+def jpeg(image: np.ndarray, quality: int) -> np.ndarray:
     return cv2.imdecode(
         cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_GRAYSCALE
     )
 
 
-def brighten(image, by):
+def brighten(image: np.ndarray, by: int) -> np.ndarray:
     return np.clip(image.astype(int) + by, 0, 255).astype(np.uint8)
 
 
-def crop(image, top, left, size):
+def crop(image: np.ndarray, top: int, left: int, size: int) -> np.ndarray:
     return cv2.resize(image[top : top + size, left : left + size], (48, 48))
 
 
@@ -62,20 +62,22 @@ CHANGES = {
 }
 
 
-def recall(images, change, picked):
-    """Share of the changed faces that are found to copy the face they were made of, among all
-    images.
-    """
+def recall(
+    images: np.ndarray, change: Callable[[np.ndarray], np.ndarray], picked: np.ndarray
+) -> float:
+    """Returns the share of changed faces that the search pairs with their original."""
     made = np.stack([change(images[index]) for index in picked])
     copies = find_copies(np.concatenate([images, made]))
-    found = {(one, other) for one, other in copies.near.tolist()}
-    return np.mean([(index, len(images) + place) in found for place, index in enumerate(picked)])
+    found = {(first, second) for first, second in copies.near.tolist()}
+    pairs = [(index, len(images) + position) for position, index in enumerate(picked)]
+    return float(np.mean([pair in found for pair in pairs]))
 
 
-def sheet(path, images, pairs):
+def write_sheet(path: Path, images: np.ndarray, pairs: np.ndarray) -> None:
+    """Writes one image with all pairs, nine in a row."""
     tiles = [
-        np.pad(np.hstack([images[one], images[other]]), 2, constant_values=255)
-        for one, other in pairs
+        np.pad(np.hstack([images[first], images[second]]), 2, constant_values=255)
+        for first, second in pairs
     ]
     rows = [np.hstack(tiles[start : start + 9]) for start in range(0, len(tiles), 9)]
     cv2.imwrite(
@@ -83,12 +85,13 @@ def sheet(path, images, pairs):
     )
 
 
-def main():
+def main() -> None:
+    """Runs the benchmark and prints the recall for each change."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("data", help="dataset folder")
-    parser.add_argument("--sheets", type=Path, help="folder for the pictures")
+    parser.add_argument("--sheets", type=Path, help="folder for the images of pairs")
     options = parser.parse_args()
     manifest = read_manifest(options.data)
     images = load_images([manifest.folder / path for path in manifest.table["path"]])[..., 0]
@@ -99,14 +102,11 @@ def main():
         scores = check_pairs(images, pairs)
         order = np.argsort(scores)
         line = int((scores < THRESHOLD).sum())
-        sheet(options.sheets / "lowest_taken.png", images, pairs[order[line : line + 72]])
-        sheet(
-            options.sheets / "highest_refused.png", images, pairs[order[max(line - 72, 0) : line]]
-        )
-        print(
-            f"{len(pairs):,} candidate pairs, {len(pairs) - line:,} near copies; pictures in "
-            f"{options.sheets}"
-        )
+        write_sheet(options.sheets / "lowest_accepted.png", images, pairs[order[line : line + 72]])
+        rejected = pairs[order[max(line - 72, 0) : line]]
+        write_sheet(options.sheets / "highest_rejected.png", images, rejected)
+        accepted = len(pairs) - line
+        print(f"{len(pairs):,} candidate pairs, {accepted:,} near-duplicates; {options.sheets}")
     picked = np.random.default_rng(0).choice(len(images), FACES, replace=False)
     print(f"Found among {len(images):,} images, of {FACES} faces each:")
     for name, change in CHANGES.items():

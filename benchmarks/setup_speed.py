@@ -1,13 +1,18 @@
-"""Set-up against a plain pandas and Pillow loop, on the same CSV file.
+"""Compares the speed of set-up with a plain pandas and Pillow loop, on the same CSV file.
 
     python benchmarks/setup_speed.py [train.csv] [--rounds 5]
 
-The loop reads the CSV with pandas, draws an eighth of the rows for validation, and for each row
+The CSV is train.csv of Kaggle's competition: columns emotion and pixels. Files with more columns,
+such as fer2013.csv, also work.
+
+The loop reads the CSV with pandas and draws an eighth of the rows for validation. For each row it
 splits the text, makes an array and saves a PNG with Pillow's defaults. Set-up does more: it checks
-every value and looks for copies. Both run as fresh processes, in turn, imports included. Files are
-removed at the end only: ext4 is slow to make files for some minutes after many were removed, so a
-second benchmark in a row is slower, for both; --folder /dev/shm leaves the disk out of it. Without
-a CSV, one of 28,709 made-up images is used; it has few copies, so less to check than real faces.
+every value and searches for duplicates. Both run alternately as new processes, imports included.
+
+All files are removed at the end. ext4 creates files slowly for some minutes after many were
+removed, so a second benchmark right after the first is slower for both. --folder /dev/shm avoids
+the disk. Without a CSV, the benchmark uses 28,709 generated images. They have few duplicates, so
+less to check than real faces.
 """
 
 import argparse
@@ -22,6 +27,8 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
+
 ROOT = Path(__file__).resolve().parent.parent
 
 PLAIN = """
@@ -31,7 +38,7 @@ import pandas as pd
 from PIL import Image
 
 source, folder = sys.argv[1:]
-table = pd.read_csv(source)
+table = pd.read_csv(source, skipinitialspace=True)
 order = np.random.RandomState(0).permutation(len(table))
 val = order[: len(table) // 8]
 for split, rows in (("val", val), ("train", order[len(table) // 8 :])):
@@ -41,7 +48,7 @@ for split, rows in (("val", val), ("train", order[len(table) // 8 :])):
         Image.fromarray(pixels).save(f"{folder}/{split}/{row}.png")
 """
 
-OURS = """
+SET_UP = """
 import sys
 
 sys.path.insert(0, sys.argv.pop())
@@ -52,9 +59,7 @@ set_up(sys.argv[2], source=sys.argv[1], progress=False)
 
 
 def make_csv(path: Path, rows: int = 28709) -> None:
-    """Writes smooth random images, one in twelve a copy of an earlier one, as a Kaggle CSV."""
-    import numpy as np
-
+    """Writes smooth random images as a Kaggle CSV; one in twelve duplicates an earlier one."""
     random = np.random.default_rng(0)
     with open(path, "w", encoding="ascii") as file:
         file.write("emotion,pixels\n")
@@ -76,7 +81,7 @@ def make_csv(path: Path, rows: int = 28709) -> None:
 
 
 def run(program: str, *arguments: str) -> dict:
-    """Seconds by the clock, processor seconds, and peak memory in MB, of a fresh Python process."""
+    """Returns wall and CPU seconds, and peak memory in MB, of a new Python process."""
     start = time.perf_counter()
     process = subprocess.Popen([sys.executable, "-c", program, *arguments])
     _, status, usage = os.wait4(process.pid, 0)
@@ -97,53 +102,53 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "csv", nargs="?", type=Path, help="train.csv of Kaggle; without it, made-up images"
+        "csv", nargs="?", type=Path, help="train.csv of Kaggle; default: generated images"
     )
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=5, help="runs of each; default: 5")
     parser.add_argument(
-        "--folder", type=Path, help="where both write (default: the system's temporary folder)"
+        "--folder",
+        type=Path,
+        help="the folder for both outputs; default: the system's temporary folder",
     )
-    parser.add_argument("--json", type=Path, help="write the figures to this file too")
+    parser.add_argument("--json", type=Path, help="also write the results to this file")
     options = parser.parse_args()
-    results: dict[str, list[dict]] = {"plain": [], "ours": []}
+    results: dict[str, list[dict]] = {"plain": [], "set-up": []}
     with tempfile.TemporaryDirectory(dir=options.folder) as scratch:
         source = options.csv
         if source is None:
-            source = Path(scratch) / "made-up.csv"
+            source = Path(scratch) / "generated.csv"
             make_csv(source)
-        source.read_bytes()  # both find the file in memory
+        source.read_bytes()  # so that both read it from the page cache
         for number in range(options.rounds):
             results["plain"].append(run(PLAIN, str(source.resolve()), f"{scratch}/plain{number}"))
-            results["ours"].append(
-                run(OURS, str(source.resolve()), f"{scratch}/ours{number}", str(ROOT))
+            results["set-up"].append(
+                run(SET_UP, str(source.resolve()), f"{scratch}/set-up{number}", str(ROOT))
             )
-            plain, ours = results["plain"][-1], results["ours"][-1]
+            plain, set_up = results["plain"][-1], results["set-up"][-1]
             print(
-                f"round {number + 1}: plain {plain['wall']:.2f} s, ours {ours['wall']:.2f} s",
+                f"round {number + 1}: plain {plain['wall']:.2f} s, set-up {set_up['wall']:.2f} s",
                 flush=True,
             )
     report(results, options)
 
 
 def report(results: dict[str, list[dict]], options: argparse.Namespace) -> None:
-    """Prints medians and the ratio of each pair of neighbouring runs."""
+    """Prints medians and the ratio of each round."""
     median = {
         name: {key: statistics.median(run[key] for run in runs) for key in runs[0]}
         for name, runs in results.items()
     }
     ratios = [
-        plain["wall"] / ours["wall"]
-        for plain, ours in zip(results["plain"], results["ours"], strict=True)
+        plain["wall"] / set_up["wall"]
+        for plain, set_up in zip(results["plain"], results["set-up"], strict=True)
     ]
-    print(f"{'':8}{'seconds':>10}{'processor':>12}{'peak MB':>10}")
+    print(f"{'':8}{'seconds':>10}{'CPU seconds':>12}{'peak MB':>10}")
     for name, values in median.items():
         print(f"{name:8}{values['wall']:10.2f}{values['cpu']:12.2f}{values['memory']:10.0f}")
-    print(
-        f"ratio: {statistics.median(ratios):.2f} times as fast (rounds: "
-        f"{', '.join(f'{ratio:.2f}' for ratio in ratios)})"
-    )
-    peak = max(run["memory"] for run in results["ours"])
-    print(f"peak memory of ours in any round: {peak:.0f} MB (to stay below 700)")
+    rounds = ", ".join(f"{ratio:.2f}" for ratio in ratios)
+    print(f"ratio: {statistics.median(ratios):.2f} times as fast (rounds: {rounds})")
+    peak = max(run["memory"] for run in results["set-up"])
+    print(f"peak memory of set-up in any round: {peak:.0f} MB (limit: 700)")
     packages = {
         name: version(name)
         for name in ("numpy", "pandas", "Pillow", "opencv-python-headless", "tqdm")

@@ -3,6 +3,8 @@
 import errno
 from pathlib import Path
 
+SET_UP_AGAIN = "run set-up again"  # the advice for a damaged dataset
+
 
 class OneLineError(Exception):
     """An error that is reported as one line; the command exits with code 2.

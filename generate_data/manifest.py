@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from generate_data.errors import DataError
+from generate_data.errors import SET_UP_AGAIN, DataError
 from generate_data.labels import SPLITS
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ COLUMNS = ("path", "label", "split", "source", "source_row", "copy_of", "copy_ki
 MANIFEST, DESCRIPTION = "manifest.csv", "dataset.json"
 WORK_FOLDER = ".setup-"
 FORMAT = 1
-SET_UP_AGAIN = "run set-up again"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,7 +131,7 @@ def _files_in(folder: Path) -> set[str]:
 
 
 def _read_table(path: Path) -> "pandas.DataFrame":
-    import pandas
+    import pandas  # here: set-up imports this module and does not need pandas, which loads slowly
 
     try:
         table = pandas.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")

@@ -1,5 +1,6 @@
 """Set-up of FER2013: writes a dataset on disk from Kaggle's files, completely or not at all."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +41,7 @@ def set_up(
         folder: the folder of the dataset; also the source if `source` is not given.
         source: a CSV file, an archive, or a folder with such files or with class folders.
         seed: seed of the duplicate search, and of the draw of val if the source has none.
-        skip_bad_rows: drop rows that are no good, in source_path of refusing all.
+        skip_bad_rows: drop invalid rows instead of raising an error.
         ferplus: fer2013new.csv, for the column `votes`.
         progress: show a progress bar on stderr.
 
@@ -55,81 +56,89 @@ def set_up(
     """
     folder = Path(folder)
     source_path = Path(source) if source is not None else folder
+    votes_path = Path(ferplus) if ferplus else None
     with work_folder(folder) as work:
-        if source is not None and source_path.exists():
-            folder.mkdir(parents=True, exist_ok=True)
-        elif not source_path.exists():
+        if not source_path.exists():
             advice = "create it and put Kaggle's FER2013 files there, or use --sample"
             raise DataError(source_path, "no such folder or file", advice)
+        if source is not None:
+            folder.mkdir(parents=True, exist_ok=True)
         refuse_other_dataset(folder, "fer2013")
         remove_leftovers(folder)
         work.mkdir()
         with ProgressBar(progress) as bar:
-            return _set_up(
-                folder,
-                source_path,
-                work,
-                seed,
-                skip_bad_rows,
-                Path(ferplus) if ferplus else None,
-                bar,
-            )
-
-
-def _set_up(
-    folder: Path,
-    source_path: Path,
-    work: Path,
-    seed: int,
-    skip_bad_rows: bool,
-    ferplus: Path | None,
-    bar: ProgressBar,
-) -> dict:
-    images = ImageFolder(folder, work, lambda count: bar.add(count / ROWS * WRITING))
-    try:
-        found = read_source(source_path, lambda share: bar.add(share * READING), images.add)
-        images.check()
-        rows = found.rows
-        raise_on_errors(rows, ", ".join(found.taken), skip_bad_rows)
-        votes = join_votes(rows, ferplus) if ferplus else None
-        copies = find_copies(rows.images, seed, lambda share: bar.add(share * SEARCHING))
-        name = folder_name(found.image_names, rows.images)
-        splits, val_from = _splits(rows, copies, seed)
-        table = _table(
-            rows,
-            splits,
-            val_from,
-            copies,
-            [f"{name}/{image}" for image in found.image_names],
-            votes,
-        )
-        description = {
-            "class_names": list(CLASS_NAMES),
-            "image_size": list(rows.images.shape[1:3]),
-            "channels": 1,
-            "seed": seed,
-            "taken": found.taken,
-            "val_from": val_from,
-            "skipped_rows": len(rows.errors),
-            "splits": count_splits(rows, splits, CLASS_NAMES),
-            "copies": count_copies(rows, splits, copies),
-            "votes": votes is not None,
-        }
-        images.finish(name)
-    finally:
-        images.stop()
-    write_manifest(folder, table, description, work)
-    remove_leftovers(folder, keep=name)
+            images = ImageFolder(folder, work, lambda count: bar.add(count / ROWS * WRITING))
+            try:
+                made = _read_and_split(source_path, votes_path, images, seed, skip_bad_rows, bar)
+                images.finish(made.image_folder)
+            finally:
+                images.stop()
+        write_manifest(folder, made.manifest, made.description, work)
+    remove_leftovers(folder, keep=made.image_folder)
     return {
-        **description,
+        **made.description,
+        **made.facts,
         "folder": str(folder),
         "manifest": str(folder / MANIFEST),
-        "images": name,
+        "images": made.image_folder,
+    }
+
+
+@dataclasses.dataclass(frozen=True)
+class _Dataset:
+    """A dataset before it is written.
+
+    Args:
+        image_folder: the name of the folder of its images.
+        manifest: the content of manifest.csv.
+        description: the content of dataset.json.
+        facts: further facts for the summary.
+    """
+
+    image_folder: str
+    manifest: str
+    description: dict
+    facts: dict
+
+
+def _read_and_split(
+    source: Path,
+    ferplus: Path | None,
+    images: ImageFolder,
+    seed: int,
+    skip_bad_rows: bool,
+    bar: ProgressBar,
+) -> _Dataset:
+    """Reads the source, passes its images to `images`, finds duplicates and draws val."""
+    found = read_source(source, lambda share: bar.add(share * READING), images.add)
+    images.check()
+    rows = found.rows
+    raise_on_errors(rows, ", ".join(found.files), skip_bad_rows)
+    votes = join_votes(rows, ferplus) if ferplus else None
+    copies = find_copies(rows.images, seed, lambda share: bar.add(share * SEARCHING))
+    image_folder = folder_name(found.image_names, rows.images)
+    splits, val_from = _splits(rows, copies, seed)
+    paths = [f"{image_folder}/{name}" for name in found.image_names]
+    description = {
+        "class_names": list(CLASS_NAMES),
+        "image_size": list(rows.images.shape[1:3]),
+        "channels": 1,
+        "seed": seed,
+        "taken": found.files,
+        "val_from": val_from,
+        "skipped_rows": len(rows.errors),
+        "splits": count_splits(rows, splits, CLASS_NAMES),
+        "copies": count_copies(rows, splits, copies),
+        "votes": votes is not None,
+    }
+    facts = {
         "rows": len(rows),
         "ignored": found.ignored,
         "warnings": rows.warnings,
         "skipped": rows.errors[:SHOWN],
     }
+    manifest = _table(rows, splits, val_from, copies, paths, votes)
+    return _Dataset(image_folder, manifest, description, facts)
 
 
 def _splits(rows: Rows, copies: Copies, seed: int) -> tuple[np.ndarray, str]:

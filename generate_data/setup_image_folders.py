@@ -38,8 +38,8 @@ def set_up_image_dataset(
 ) -> dict:
     """Writes dataset.json and manifest.csv for images that stay where they are.
 
-    The source is never changed. If it is killed, the earlier dataset stays, or an unfinished one.
-    The same input and seed give the same bytes.
+    The source is never changed. If set-up is killed, the earlier dataset stays, or an unfinished
+    one. The same input and seed give the same bytes.
 
     Args:
         folder: the folder of the dataset, outside the source.
@@ -70,7 +70,7 @@ def set_up_image_dataset(
             folder.mkdir(parents=True, exist_ok=True)
             remove_leftovers(folder)
             work.mkdir()
-            table, description, facts = _make(listing, dataset, seed, skip_bad_rows, bar)
+            table, description, facts = _scan_and_split(listing, dataset, seed, skip_bad_rows, bar)
         write_manifest(folder, table, description, work)
     return {**description, **facts, "folder": str(folder), "manifest": str(folder / MANIFEST)}
 
@@ -100,18 +100,15 @@ def _list(dataset: str, root: Path, classes: int | None, bar: ProgressBar) -> Li
     return list_rafdb(root) if dataset == "rafdb" else list_folder_tree(root)
 
 
-def _make(
+def _scan_and_split(
     listing: Listing, dataset: str, seed: int, skip: bool, bar: ProgressBar
 ) -> tuple[str, dict, dict]:
-    """Returns the manifest, the content of dataset.json, and further facts for the summary."""
-    used = [
-        (number, image) for number, image in enumerate(listing.images) if image.name is not None
-    ]
-    paths = [str(listing.root / image.path) for _, image in used]
-    scan = scan_images(paths, len(paths) <= MOST, lambda share: bar.add(share * SCANNING))
-    errors = listing.bad_rows() + [fault for fault in scan.faults if fault]
-    good = [index for index, fault in enumerate(scan.faults) if not fault]
-    scan, used = _only(scan, good), [used[index] for index in good]
+    """Scans all images, finds duplicates and draws missing splits.
+
+    Returns:
+        The manifest, the content of dataset.json, and further facts for the summary.
+    """
+    scan, used, errors = _scan(listing, bar)
     rows = _rows(listing, used, scan, errors)
     raise_on_errors(rows, str(listing.root), skip)
     copies, no_near = find_image_copies(scan, seed, lambda share: bar.add(share * SEARCHING))
@@ -134,24 +131,28 @@ def _make(
         "near_copies": no_near,
         "votes": False,
     }
-    facts = {
-        "rows": len(rows),
-        "ignored": [],
-        "warnings": listing.warnings,
-        "skipped": errors[:SHOWN],
-    }
+    warnings = listing.warnings
+    facts = {"rows": len(rows), "ignored": [], "warnings": warnings, "skipped": errors[:SHOWN]}
     return _table(listing, used, rows, splits, val_from, copies), description, facts
 
 
-def _only(scan: Scan, good: list[int]) -> Scan:
-    small = scan.thumbnails[good] if len(scan.thumbnails) else scan.thumbnails
-    return Scan(
-        [""] * len(good),
-        scan.sizes[good],
-        scan.gray[good],
-        [scan.digests[index] for index in good],
-        small,
-    )
+def _scan(
+    listing: Listing, bar: ProgressBar
+) -> tuple[Scan, list[tuple[int, ListedImage]], list[str]]:
+    """Scans the images with a class.
+
+    Returns:
+        The scan of the readable ones, their numbers and entries in the listing, and one line of
+        text for each file with a problem.
+    """
+    used = [
+        (number, image) for number, image in enumerate(listing.images) if image.name is not None
+    ]
+    paths = [str(listing.root / image.path) for _, image in used]
+    scan = scan_images(paths, len(paths) <= MOST, lambda share: bar.add(share * SCANNING))
+    errors = listing.bad_rows() + [fault for fault in scan.faults if fault]
+    good = [index for index, fault in enumerate(scan.faults) if not fault]
+    return scan.select(good), [used[index] for index in good], errors
 
 
 def _rows(
@@ -188,9 +189,8 @@ def _draw_splits(rows: Rows, copies: Copies, seed: int, listing: Listing) -> tup
         splits[chosen] = name
         if len(chosen) < round(len(train) / parts) / 2:
             listing.warnings.append(
-                f"{name} has {len(chosen)} images, far fewer than an eighth: groups of copies stay "
-                "together. "
-                "Put images into folders train, val and test to split them yourself."
+                f"{name} has {len(chosen)} images, far fewer than an eighth: groups of duplicates "
+                "stay together. Put images into folders train, val and test to split them yourself."
             )
     return splits, draws[0][1]
 

@@ -10,8 +10,8 @@ PARTS = 8  # val is an eighth: 3,589 of FER2013's 28,709 rows, as many as Public
 def choose_val(labels: np.ndarray, groups: np.ndarray, seed: int, parts: int = PARTS) -> np.ndarray:
     """Draws an eighth of the rows, every class in proportion.
 
-    It draws complete groups of copies in random order while each of their classes has room left.
-    Single images fill the rest, so the counts are exact unless single images are scarce.
+    It draws complete groups of duplicates in random order while each of their classes has room
+    left. Single images fill the rest, so the counts are exact unless single images are scarce.
 
     Args:
         labels: int (n,) class of each row, 0 or more.

@@ -27,9 +27,9 @@ def count_splits(rows: Rows, splits: np.ndarray, class_names: tuple[str, ...]) -
 
 
 def count_copies(rows: Rows, splits: np.ndarray, copies: Copies) -> list[dict]:
-    """Counts, for each pair of splits, the rows of the first that have a copy in the second.
+    """Counts, for each pair of splits, the rows of the first that have a duplicate in the second.
 
-    Within one split, it counts rows that have an earlier copy.
+    Within one split, it counts rows that have an earlier duplicate.
     """
     names = [name for name in SPLITS if (splits == name).any()]
     counts = []
@@ -52,9 +52,9 @@ def format_summary(summary: dict) -> str:
     Args:
         summary: the return value of `set_up`.
     """
-    lines = [f"Took {' and '.join(summary['taken'])}."]
+    lines = [f"Read {' and '.join(summary['taken'])}."]
     if summary["ignored"]:
-        lines.append(f"Left aside: {', '.join(summary['ignored'])}.")
+        lines.append(f"Not used: {', '.join(summary['ignored'])}.")
     lines += [f"Warning: {warning}" for warning in summary["warnings"]]
     if summary["skipped_rows"]:
         lines.append(f"Dropped {summary['skipped_rows']} bad rows, among them:")
@@ -63,7 +63,7 @@ def format_summary(summary: dict) -> str:
     if summary["val_from"] == "train":
         lines.append(
             f"val is a random eighth of the train rows (seed {summary['seed']}), "
-            "with copies on one side of the line."
+            "with duplicates kept in one split."
         )
     lines += [*copy_table(summary["copies"]), ""]
     if summary["votes"]:
@@ -78,13 +78,13 @@ def format_image_summary(summary: dict) -> str:
     Args:
         summary: the return value of `set_up_image_dataset`.
     """
-    lines = [f"Took {' and '.join(summary['taken'])}, in {summary['source']}."]
+    lines = [f"Read {' and '.join(summary['taken'])}, in {summary['source']}."]
     lines += [f"Warning: {warning}" for warning in summary["warnings"]]
     if summary["skipped_labels"]:
         skipped = ", ".join(
             f"{count:,} {name}" for name, count in summary["skipped_labels"].items()
         )
-        lines.append(f"Left out by label: {skipped}.")
+        lines.append(f"Skipped by label: {skipped}.")
     if summary["skipped_rows"]:
         lines.append(f"Dropped {summary['skipped_rows']:,} bad images, among them:")
         lines += [f"  {line}" for line in summary["skipped"]]
@@ -96,10 +96,10 @@ def format_image_summary(summary: dict) -> str:
         *copy_table(summary["copies"]),
     ]
     if summary["near_copies"]:
-        lines.append(f"Near copies were not looked for: {summary['near_copies']}.")
+        lines.append(f"Near-duplicates were not searched: {summary['near_copies']}.")
     size = summary["image_size"]
     sizes = f"of {size[1]}x{size[0]} pixels" if size else "of several sizes"
-    kind = "gray" if summary["channels"] == 1 else "colour"
+    kind = "gray" if summary["channels"] == 1 else "color"
     lines += [
         "",
         f"The {summary['rows']:,} {kind} images {sizes} stay where they are.",
@@ -109,7 +109,7 @@ def format_image_summary(summary: dict) -> str:
 
 
 def _drawn_splits(summary: dict) -> list[str]:
-    suffix = f"(seed {summary['seed']}), with copies on one side of the line."
+    suffix = f"(seed {summary['seed']}), with duplicates kept in one split."
     if summary["val_from"] == "all":
         return [f"val and test are each a random eighth of all images {suffix}"]
     return (
@@ -136,7 +136,7 @@ def class_table(summary: dict) -> list[str]:
 
 def copy_table(copies: list[dict]) -> list[str]:
     """Formats the table of duplicates between splits and within each split."""
-    lines = [f"{'Rows that copy a photo':32}{'exact':>8}{'near':>8}{'labelled otherwise':>20}"]
+    lines = [f"{'Rows that duplicate a photo':32}{'exact':>8}{'near':>8}{'with another label':>20}"]
     for count in copies:
         same = count["rows"] == count["of"]
         what = (

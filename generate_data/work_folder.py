@@ -1,4 +1,4 @@
-"""The folder in which a set-up keeps what is unfinished."""
+"""The folder for unfinished files of set-up."""
 
 import contextlib
 import os
@@ -12,10 +12,15 @@ from generate_data.manifest import WORK_FOLDER
 
 @contextlib.contextmanager
 def work_folder(folder: Path) -> Iterator[Path]:
-    """A path within a dataset's folder for the block to make; it goes when the block ends, well or not.
+    """Yields a path in a dataset's folder, and removes that folder when the block ends.
+
+    The block creates the folder itself, when it has checked its arguments.
+
+    Args:
+        folder: the dataset's folder.
 
     Raises:
-        DataError: the operating system refused something in the block, in one line.
+        DataError: an OSError occurred in the block; see `explain_os_error`.
     """
     work = folder / f"{WORK_FOLDER}{os.getpid()}"
     try:

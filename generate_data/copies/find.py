@@ -1,14 +1,15 @@
-"""Copies: which images are the same photo, exactly or nearly, and which train row each one copies.
+"""Duplicates: which images are the same photo, and which train row each one duplicates.
 
-docs/copies.md defines both words and says how well the search does.
+docs/copies.md defines exact and near-duplicates and reports how well the search works. The code and
+the manifest call a duplicate of an earlier row a copy, as in the column copy_of.
 """
 
-import contextlib
 import dataclasses
 import hashlib
 from collections.abc import Callable, Iterable
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from generate_data.copies.candidates import candidate_pairs
 from generate_data.copies.check import THRESHOLD, check_pairs
@@ -18,12 +19,14 @@ CANDIDATE_SHARE = 0.5  # of the time that the search takes
 
 @dataclasses.dataclass(frozen=True)
 class Copies:
-    """Which of n images are copies of each other.
+    """Which of n images are duplicates of each other.
 
     Args:
-        first: int64 (n,), the first image with the very same pixels; an image without one is its own.
-        near: int64 (pairs, 2), first images of each pair of near copies, the smaller index first.
-        scores: float32 (pairs,), how alike they are; from `check.THRESHOLD` to 1.
+        first: int64 (n,), the index of the first image with the same pixels; the image's own index
+            if it is the first.
+        near: int64 (pairs, 2), first images of each pair of near-duplicates, the smaller index
+            first.
+        scores: float32 (pairs,), their similarity, from `check.THRESHOLD` to 1.
     """
 
     first: np.ndarray
@@ -31,7 +34,10 @@ class Copies:
     scores: np.ndarray
 
     def groups(self) -> np.ndarray:
-        """int64 (n,): the same number for images that are copies, or copies of copies, of each other."""
+        """Returns int64 (n,): the same number for images of one group of duplicates.
+
+        Images that are linked through other images are in one group.
+        """
         root = self.first.copy()
 
         def find(index: int) -> int:
@@ -50,17 +56,19 @@ class Copies:
     def sources(
         self, targets: np.ndarray, copies: np.ndarray, earlier: bool = False
     ) -> tuple[np.ndarray, np.ndarray]:
-        """For each image of `copies`, the image of `targets` that it copies.
+        """Finds for each image of `copies` the image of `targets` that it duplicates.
 
-        An exact copy goes before a near one; of several exact ones the first counts, of several near ones the most alike.
+        Exact duplicates have priority over near ones. Among several exact ones the first counts,
+        among several near ones the most similar.
 
         Args:
-            targets: bool (n,), the images that may be a source: those of train.
+            targets: bool (n,), the images that may be a source, such as those of train.
             copies: bool (n,), the images to mark.
-            earlier: only a source with a smaller index counts, so that an image and its copy don't mark each other.
+            earlier: accept only a source with a smaller index, so that an image and its duplicate
+                do not mark each other.
 
         Returns:
-            int64 (n,) index of the source, -1 without one; (n,) "exact", "near" or "".
+            int64 (n,) index of the source, -1 without one, and (n,) "exact", "near" or "".
         """
         count = len(self.first)
         exact = np.full(count, count)  # for each first image: the first target with its pixels
@@ -80,42 +88,46 @@ class Copies:
 
     def columns(
         self, splits: np.ndarray, source_rows: list[int], val_from: str = "source"
-    ) -> tuple[list, list[str]]:
-        """copy_of and copy_kind of the manifest: a train row points to an earlier train row, all others to a train row.
+    ) -> tuple[list[int | str], list[str]]:
+        """Returns copy_of and copy_kind of the manifest.
 
-        Where val was drawn from the train rows ("train"), rows outside both may point to either: those who train on all that the
-        source calls training, as our own weights were, have seen val too.
+        A train row points to an earlier train row, all others to a train row. If val was drawn from
+        the train rows, rows outside both may point to either: models that train on all training
+        rows of the source, as the shipped weights did, train on val too.
 
         Args:
             splits: n names of splits.
-            source_rows: what the manifest calls each image.
-            val_from: "source" or "train".
+            source_rows: the number of each image in the manifest.
+            val_from: "train" if val was drawn from the train rows, else "source".
         """
         is_train = splits == "train"
-        learned = is_train | (splits == "val") if val_from == "train" else is_train
-        source, kind = self.sources(learned, ~learned)
+        trained_on = is_train | (splits == "val") if val_from == "train" else is_train
+        source, kind = self.sources(trained_on, ~trained_on)
         for targets, copies, earlier in (
             (is_train, is_train, True),
-            (is_train, learned & ~is_train, False),
+            (is_train, trained_on & ~is_train, False),
         ):
-            own, own_kind = self.sources(targets, copies, earlier)
-            source, kind = np.where(copies, own, source), np.where(copies, own_kind, kind)
-        return [
-            source_rows[index] if index >= 0 else "" for index in source.tolist()
-        ], kind.tolist()
+            found, found_kind = self.sources(targets, copies, earlier)
+            source, kind = np.where(copies, found, source), np.where(copies, found_kind, kind)
+        copy_of = [source_rows[index] if index >= 0 else "" for index in source.tolist()]
+        return copy_of, kind.tolist()
 
     def _near_sources(self, exact: np.ndarray) -> dict[int, list[tuple[float, int]]]:
-        """For each first image, what it nearly is: (minus the score, target), given the target of each first image."""
+        """Lists the near-duplicates of each first image as (-score, target).
+
+        Args:
+            exact: the first target with the pixels of each first image; n without one.
+        """
         near: dict[int, list[tuple[float, int]]] = {}
-        for (one, other), score in zip(self.near.tolist(), self.scores.tolist(), strict=True):
-            for image, copied in ((one, other), (other, one)):
+        for (first, second), score in zip(self.near.tolist(), self.scores.tolist(), strict=True):
+            for image, copied in ((first, second), (second, first)):
                 if exact[copied] < len(exact):
                     near.setdefault(image, []).append((-score, int(exact[copied])))
         return near
 
 
 def first_of_each(digests: Iterable[bytes]) -> np.ndarray:
-    """int64 (n,): for each digest the index of the first one equal to it."""
+    """Returns int64 (n,): for each digest the index of the first equal one."""
     seen: dict[bytes, int] = {}
     return np.array(
         [seen.setdefault(digest, index) for index, digest in enumerate(digests)], dtype=np.int64
@@ -128,13 +140,14 @@ def find_copies(
     progress: Callable[[float], None] = lambda share: None,
     first: np.ndarray | None = None,
 ) -> Copies:
-    """Finds exact copies, by comparing bytes, and near copies among the rest.
+    """Finds exact duplicates by comparing pixels, and near-duplicates among the other images.
 
     Args:
         images: uint8 (n, 48, 48).
-        seed: of the index that makes the search fast; the result hardly depends on it.
+        seed: of the index that makes the search fast; the result depends on it only slightly.
         progress: called with the share of the work done since the last call.
-        first: int64 (n,), as in `Copies`, where `images` are thumbnails and the exact copies are known from what they show.
+        first: int64 (n,), as in `Copies`, if `images` are thumbnails and the exact duplicates are
+            known from the full images.
 
     Example:
         >>> copies = find_copies(images)
@@ -145,19 +158,12 @@ def find_copies(
             hashlib.sha256(image).digest() for image in np.ascontiguousarray(images)
         )
     unique = np.flatnonzero(first == np.arange(len(images)))
-    with _one_blas_thread():
+    # The search has threads already, and its matrices are small: with more threads for each matrix
+    # product, it takes many times as long.
+    with threadpool_limits(1, user_api="blas"):
         pairs = unique[
             candidate_pairs(images, unique, seed, lambda share: progress(share * CANDIDATE_SHARE))
         ]
         scores = check_pairs(images, pairs, lambda share: progress(share * (1 - CANDIDATE_SHARE)))
     near = scores >= THRESHOLD
     return Copies(first, pairs[near], scores[near])
-
-
-def _one_blas_thread() -> contextlib.AbstractContextManager:
-    """One thread for the matrix library: the search has threads already, and its matrices are small."""
-    try:
-        from threadpoolctl import threadpool_limits
-    except ImportError:  # slower, not wrong
-        return contextlib.nullcontext()
-    return threadpool_limits(1, user_api="blas")

@@ -1,4 +1,4 @@
-"""Copies among images of any size: exact ones by their pixels, near ones by thumbnails where that is possible."""
+"""Finds duplicates among images of any size: exact ones by pixels, near ones by thumbnails."""
 
 from collections.abc import Callable
 
@@ -8,15 +8,15 @@ from generate_data.copies.candidates import candidate_pairs
 from generate_data.copies.find import Copies, find_copies, first_of_each
 from generate_data.images.scan import Scan
 
-MOST = 60_000  # images: more take too long to compare with each other
-MOST_PAIRS = 1_000_000  # of images to look at; FER2013 has 14,000
+MOST = 60_000  # images: comparing more with each other takes too long
+MOST_PAIRS = 1_000_000  # candidate pairs to check; FER2013 has 14,000
 SAMPLE = 3000  # images
 
 
 def find_image_copies(
     scan: Scan, seed: int, progress: Callable[[float], None] = lambda share: None
 ) -> tuple[Copies, str]:
-    """Finds copies.
+    """Finds duplicates.
 
     Args:
         scan: of the images, all of them readable.
@@ -24,25 +24,22 @@ def find_image_copies(
         progress: called with the share of the work done since the last call.
 
     Returns:
-        The copies, and why near ones were not looked for; "" when they were.
+        The duplicates, and why the search omitted near-duplicates; "" if it included them.
     """
     first = first_of_each(scan.digests)
     reason = ""
-    if len(scan.thumbnails) < len(
-        first
-    ):  # so many images were there before unreadable ones were dropped
+    # The listing had too many images, even if unreadable ones were dropped since.
+    if len(scan.thumbnails) < len(first):
         reason = f"more than {MOST:,} images"
-    elif _too_alike(scan.thumbnails, seed):
-        reason = (
-            "too many images resemble each other, as the frames of a film or of a drawn figure do"
-        )
+    elif _has_too_many_candidates(scan.thumbnails, seed):
+        reason = "too many images resemble each other, like frames of a film or of a drawn figure"
     if reason:
         return Copies(first, np.zeros((0, 2), np.int64), np.zeros(0, np.float32)), reason
     return find_copies(scan.thumbnails, seed, progress, first), ""
 
 
-def _too_alike(thumbnails: np.ndarray, seed: int) -> bool:
-    """Whether so many pairs would have to be looked at that memory and patience end, judged by a sample."""
+def _has_too_many_candidates(thumbnails: np.ndarray, seed: int) -> bool:
+    """Estimates from a sample whether checking all pairs takes too much memory or time."""
     count = len(thumbnails)
     if count <= SAMPLE:
         return False

@@ -1,4 +1,7 @@
-"""Images on disk as an array that is read when it is asked for: 300,000 of them need no more memory than a batch."""
+"""Images on disk as an array that reads them on access.
+
+A dataset of 300,000 images then needs no more memory than one batch.
+"""
 
 import operator
 import os
@@ -6,21 +9,24 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from generate_data.images.png import read_image
+
+Key = int | slice | Sequence[int] | np.ndarray
 
 
 class ImageFiles:
     """A lazy uint8 array ``(n, size, size, channels)`` of image files of any size.
 
-    Each image is decoded and squashed to a square when it is asked for, by a pool of threads that the object keeps.
-    Several threads may ask at once. The only memory that grows is that of the paths.
+    It decodes each image and resizes it to a square on access, in a pool of threads. Several
+    threads may read at once. Its memory grows only with the number of paths.
 
     Args:
         paths: the files.
         size: height and width to resize to, in pixels.
-        channels: 1 (gray) or 3 (red, green, blue); images of the other kind are converted.
+        channels: 1 (gray) or 3 (red, green, blue); other images are converted.
         workers: threads; None is one for each processor, at most 8.
 
     Raises:
@@ -37,7 +43,7 @@ class ImageFiles:
 
     def __init__(
         self, paths: Sequence[str | Path], size: int, channels: int, workers: int | None = None
-    ):
+    ) -> None:
         if channels not in (1, 3):
             raise ValueError(f"Expected channels 1 or 3. Received: channels={channels}")
         if size < 1:
@@ -45,92 +51,89 @@ class ImageFiles:
         self.paths = [os.fspath(path) for path in paths]
         self.size, self.channels = size, channels
         self.workers = workers or min(8, os.cpu_count() or 1)
-        self._pool = ThreadPoolExecutor(
-            self.workers, thread_name_prefix="images"
-        )  # starts a thread when there is work
+        # The pool starts its threads with its first job.
+        self._pool = ThreadPoolExecutor(self.workers, thread_name_prefix="images")
 
     def __len__(self) -> int:
         return len(self.paths)
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
+        """The number of images, height and width in pixels, and channels."""
         return len(self.paths), self.size, self.size, self.channels
 
-    def __getitem__(self, key: "int | slice | Sequence[int] | np.ndarray") -> np.ndarray:
+    def __getitem__(self, key: Key) -> np.ndarray:
         """Reads images.
 
         Args:
-            key: a slice, integers, or a mask of len(self) booleans, as an array would take; a single integer gives one image
-                without the first dimension.
+            key: a slice, integers, or a mask of len(self) booleans, as for an array. A single
+                integer returns one image, without the first dimension.
 
         Returns:
-            uint8 ``(k, size, size, channels)`` in that order.
+            uint8 ``(k, size, size, channels)`` in the order of the key.
 
         Raises:
-            DataError: naming a file that is missing or cannot be read.
-            IndexError: there is no such row.
+            DataError: a file is missing or cannot be read; the error names it.
+            IndexError: an index is out of range.
         """
-        rows = _rows(key, len(self.paths))
-        images = np.empty((len(rows), *self.shape[1:]), np.uint8)
+        indices = _indices(key, len(self.paths))
+        images = np.empty((len(indices), *self.shape[1:]), np.uint8)
 
-        def load(place: int) -> None:
-            images[place] = read_square(self.paths[rows[place]], self.size, self.channels)
+        def load(position: int) -> None:
+            path = self.paths[indices[position]]
+            images[position] = read_square(path, self.size, self.channels)
 
-        if len(rows) == 1:
+        if len(indices) == 1:
             load(0)
         else:
-            list(self._pool.map(load, range(len(rows))))
-        return images[0] if np.ndim(key) == 0 and not isinstance(key, slice) else images
+            list(self._pool.map(load, range(len(indices))))
+        return images[0] if _is_single(key) else images
 
     def close(self) -> None:
-        """Ends the threads; the object can't be read any more."""
+        """Stops the threads; after that, images cannot be read."""
         self._pool.shutdown(cancel_futures=True)
 
 
-def _rows(key, count: int) -> list[int]:
-    """The row numbers that a key asks for, from 0 on."""
+def _is_single(key: Key) -> bool:
+    return not isinstance(key, slice) and np.asarray(key).ndim == 0
+
+
+def _indices(key: Key, count: int) -> list[int]:
+    """Returns the indices that a key selects, counted from 0."""
     if isinstance(key, slice):
         return list(range(*key.indices(count)))
-    if np.ndim(key) == 0:
-        key = [operator.index(key)]
-    key = np.asarray(key)
-    if not key.size and key.dtype.kind == "f":  # what an empty list becomes
-        key = key.astype(int)
-    if key.ndim != 1 or key.dtype.kind not in "iub":
-        raise IndexError(
-            f"Expected a slice, integers or a mask. Received: {key.dtype} array of shape {key.shape}"
-        )
-    return np.arange(count)[key].tolist()
+    selected = np.asarray([operator.index(key)] if _is_single(key) else key)  # type: ignore[arg-type] # mypy does not see that a single key is an integer
+    if not selected.size and selected.dtype.kind == "f":  # the dtype of an empty list
+        selected = selected.astype(int)
+    if selected.ndim != 1 or selected.dtype.kind not in "iub":
+        received = f"{selected.dtype} array of shape {selected.shape}"
+        raise IndexError(f"Expected a slice, integers or a mask. Received: {received}")
+    return np.arange(count)[selected].tolist()
 
 
 def read_square(path: str | Path, size: int, channels: int) -> np.ndarray:
-    """One image as uint8 (size, size, channels), its sides squashed to a square."""
-    image = fit(convert(read_image(path), channels), size)
+    """Reads one image as uint8 (size, size, channels); its aspect ratio is not kept."""
+    image = resize_to_square(convert_channels(read_image(path), channels), size)
     return image[:, :, None] if image.ndim == 2 else image
 
 
-def convert(image: np.ndarray, channels: int) -> np.ndarray:
-    """A gray (height, width) or RGB (height, width, 3) image as the kind that `channels` asks for."""
-    import cv2
-
+def convert_channels(image: np.ndarray, channels: int) -> np.ndarray:
+    """Converts a gray (height, width) or RGB (height, width, 3) image to 1 or 3 channels."""
     if channels == 1:
         return image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     return image if image.ndim == 3 else cv2.cvtColor(image, cv2.COLOR_GRAY2RGB)
 
 
-def fit(image: np.ndarray, size: int) -> np.ndarray:
-    """Resizes to a square: averages areas where a side shrinks, then interpolates linearly where one grows.
+def resize_to_square(image: np.ndarray, size: int) -> np.ndarray:
+    """Resizes to a square: averages areas where a side shrinks, then enlarges linearly.
 
-    Averaging keeps fine detail from turning into noise. Linear interpolation, as PyTorch resizes, unlike cubic makes no
-    pixel brighter or darker than its neighbours are.
+    Averaging avoids aliasing. Linear interpolation, as in PyTorch, does not overshoot: unlike
+    cubic interpolation, it makes no pixel brighter or darker than its neighbors.
     """
-    import cv2
-
     height, width = image.shape[:2]
     if height > size or width > size:
-        image = cv2.resize(
-            image, (min(width, size), min(height, size)), interpolation=cv2.INTER_AREA
-        )
+        smaller = (min(width, size), min(height, size))
+        image = cv2.resize(image, smaller, interpolation=cv2.INTER_AREA)
     if height < size or width < size:
         image = cv2.resize(image, (size, size), interpolation=cv2.INTER_LINEAR)
     return image

@@ -1,4 +1,7 @@
-"""The image folder of a dataset: written to a work folder, named by a hash, renamed when it is complete."""
+"""The image folder of a dataset: written to a work folder and renamed when it is complete.
+
+Its name contains a hash of its content.
+"""
 
 import hashlib
 import os
@@ -20,7 +23,8 @@ _IMAGE_FOLDER = re.compile(r"images-[0-9a-f]{12}")
 class ImageFolder:
     """Writes images in threads while the caller reads more of them.
 
-    If the dataset's folder already has images, they may be the same. Nothing is written until that is known.
+    If the dataset's folder already has images, they may be the same. Then nothing is written until
+    the comparison is done.
 
     Args:
         folder: the dataset's folder.
@@ -94,7 +98,7 @@ class ImageFolder:
 def folder_name(names: list[str], images: np.ndarray) -> str:
     """The name of the image folder: a hash of file names and pixels."""
     content = hashlib.sha256("\n".join(names).encode())
-    content.update(np.ascontiguousarray(images))
+    content.update(np.ascontiguousarray(images).data)
     return f"images-{content.hexdigest()[:12]}"
 
 

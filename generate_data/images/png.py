@@ -1,4 +1,4 @@
-"""Gray images as PNG files: one written, many read in parallel."""
+"""Image files: writes gray PNG files, and reads one image or many in parallel."""
 
 import contextlib
 import os
@@ -10,41 +10,47 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from generate_data.errors import DataError
+from generate_data.errors import SET_UP_AGAIN, DataError
 
 
 def encode_png(image: np.ndarray) -> bytes:
-    """The bytes of an 8-bit gray PNG of a uint8 (height, width) image.
+    """Returns the bytes of an 8-bit gray PNG of a uint8 (height, width) image.
 
-    Stored without compression: a 48x48 face takes 2.4 KB instead of 1.8 KB, and both fill one 4 KB disk block.
+    The PNG is not compressed: a 48x48 face takes 2.4 KB instead of 1.8 KB, and both fill one 4 KB
+    disk block.
     """
     return cv2.imencode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, 0])[1].tobytes()
 
 
 def read_image(path: str | Path, gray: bool = False) -> np.ndarray:
-    """One image as uint8 (height, width) when it is gray, else (height, width, 3) in RGB order.
+    """Reads one image.
+
+    Args:
+        path: the file.
+        gray: convert the image to gray.
+
+    Returns:
+        uint8 (height, width) if the image is gray, else (height, width, 3) in RGB order.
 
     Raises:
-        DataError: the file is missing, or no image.
+        DataError: the file is missing, or is not an image.
     """
     try:
         data = Path(path).read_bytes()
     except FileNotFoundError:
-        raise DataError(f"{path}: the image is missing. Run set-up again.") from None
+        raise DataError(path, "the image is missing", SET_UP_AGAIN) from None
     except OSError as error:
-        raise DataError(f"{path}: cannot read the image: {error.strerror}.") from None
+        problem = f"cannot read the image ({error.strerror})"
+        raise DataError(path, problem, "check its permissions and the disk") from None
     image = None
     if data:
-        with contextlib.suppress(
-            cv2.error
-        ):  # raised for what claims to be larger than OpenCV takes
-            image = cv2.imdecode(
-                np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE if gray else cv2.IMREAD_ANYCOLOR
-            )
+        mode = cv2.IMREAD_GRAYSCALE if gray else cv2.IMREAD_ANYCOLOR
+        # OpenCV raises an error if the header claims a size above its limit.
+        with contextlib.suppress(cv2.error):
+            image = cv2.imdecode(np.frombuffer(data, np.uint8), mode)
     if image is None:
-        raise DataError(
-            f"{path}: not an image that can be read ({len(data)} bytes). Replace it, or run set-up again."
-        )
+        problem = f"not an image that can be read ({len(data)} bytes)"
+        raise DataError(path, problem, f"replace it, or {SET_UP_AGAIN}")
     return image if image.ndim == 2 else np.ascontiguousarray(image[:, :, ::-1])
 
 
@@ -54,15 +60,16 @@ def load_images(
     """Reads images of one size, in parallel.
 
     Args:
-        paths: the files; all of the size and the number of channels of the first.
+        paths: the files; all have the size and the number of channels of the first.
         workers: threads; None is one for each processor, at most 8.
         progress: show a progress bar on stderr.
 
     Returns:
-        uint8 array (n, height, width, channels), in the order of paths, colour in RGB order; (0, 0, 0, 1) without paths.
+        uint8 array (n, height, width, channels), in the order of paths, color in RGB order;
+        (0, 0, 0, 1) without paths.
 
     Raises:
-        DataError: naming the first file that is missing, no image, or of another size.
+        DataError: a file is missing, is not an image, or has another size; the error names it.
 
     Example:
         >>> from generate_data.manifest import read_manifest
@@ -79,9 +86,8 @@ def load_images(
         for index in range(start, stop):
             image = read_image(paths[index])
             if image.shape != first.shape:
-                raise DataError(
-                    f"{paths[index]}: an image of {_size(image)}, expected {_size(first)} like {paths[0]}. Run set-up again."
-                )
+                problem = f"an image of {_size(image)}, expected {_size(first)} like {paths[0]}"
+                raise DataError(paths[index], problem, SET_UP_AGAIN)
             images[index] = image
         return stop - start
 
@@ -98,4 +104,4 @@ def load_images(
 
 
 def _size(image: np.ndarray) -> str:
-    return f"{image.shape[1]}x{image.shape[0]} ({'gray' if image.ndim == 2 else 'colour'})"
+    return f"{image.shape[1]}x{image.shape[0]} ({'gray' if image.ndim == 2 else 'color'})"

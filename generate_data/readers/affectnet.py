@@ -60,25 +60,10 @@ def list_affectnet(
             unknown.
     """
     root = existing_root(source)
-    folders = subfolders(root)
     listing = Listing(
         root, "affectnet", "AffectNet with annotations", class_names=CLASS_ORDER[:classes]
     )
-    if any(name in SETS for name in folders):
-        labelled = _annotated(
-            listing, {name: folders[name] for name in SETS if name in folders}, progress
-        )
-    elif any(name in FOLDERS and _has_class_folder(path) for name, path in folders.items()):
-        listing.form = "AffectNet as class folders"
-        labelled = _class_folders(listing, folders)
-    else:
-        raise DataError(
-            root,
-            "not AffectNet: neither train_set/images with train_set/annotations (and val_set), "
-            f"nor class folders train/0 to train/7 (and val). It holds {_list_names(folders)}",
-            "give the folder that contains these",
-        )
-    for path, split, label, text in labelled:
+    for path, split, label, text in _labelled_images(listing, progress):
         name, is_expression = affectnet_class(label)
         used = is_expression and name in listing.class_names
         listing.images.append(ListedImage(path, split, name if used else None, text))
@@ -90,6 +75,25 @@ def list_affectnet(
         )
     listing.images.sort(key=lambda image: image.path)
     return listing
+
+
+def _labelled_images(
+    listing: Listing, progress: Callable[[float], None]
+) -> list[tuple[str, str, int, str]]:
+    """Lists (path, split, label, label as text) of each image, in the layout of the folder."""
+    folders = subfolders(listing.root)
+    sets = {name: folders[name] for name in SETS if name in folders}
+    if sets:
+        return _annotated(listing, sets, progress)
+    if any(name in FOLDERS and _has_class_folder(path) for name, path in folders.items()):
+        listing.form = "AffectNet as class folders"
+        return _class_folders(listing, folders)
+    raise DataError(
+        listing.root,
+        "not AffectNet: neither train_set/images with train_set/annotations (and val_set), "
+        f"nor class folders train/0 to train/7 (and val). It holds {_list_names(folders)}",
+        "give the folder that contains these",
+    )
 
 
 def _list_names(folders: dict[str, Path]) -> str:
@@ -107,37 +111,36 @@ def _annotated(
     """Lists (path, split, label, label as text) of each image with an annotation."""
     labelled = []
     for name, folder in sets.items():
-        images = image_names(folder / "images")
-        annotations = _annotation_files(folder)
-        without = {image for image in images if _annotation(image) not in annotations}
-        for image in sorted(without):
-            listing.add_problem(
-                f"images without an annotation (annotations/<id>_exp.npy in {name})",
-                str(folder / "images" / image),
-            )
-        images = [image for image in images if image not in without]
-        unused = sum(file.endswith("_exp.npy") for file in annotations) - len(
-            {_annotation(image) for image in images}
-        )
-        if unused:
-            listing.warnings.append(
-                f"{unused} annotations in {folder / 'annotations'} have no image."
-            )
-        texts = _read_labels(
-            [folder / "annotations" / _annotation(image) for image in images],
-            progress,
-            1 / len(sets),
-        )
-        for image, text in zip(images, texts, strict=True):
+        images = _images_with_annotation(listing, name, folder)
+        annotations = [folder / "annotations" / _annotation(image) for image in images]
+        texts = _read_labels(annotations, progress, 1 / len(sets))
+        for image, annotation, text in zip(images, annotations, texts, strict=True):
             label = _label(text)
             if label is None:
                 kind = f"annotations that are not a label, expected a number from 0 to {LAST}"
-                listing.add_problem(
-                    kind, f"{folder / 'annotations' / _annotation(image)} holds {text!r}"
-                )
+                listing.add_problem(kind, f"{annotation} holds {text!r}")
             else:
                 labelled.append((f"{folder.name}/images/{image}", SETS[name], label, text))
     return labelled
+
+
+def _images_with_annotation(listing: Listing, name: str, folder: Path) -> list[str]:
+    """Lists the images of train_set or val_set that have an annotation file.
+
+    It records images without annotation as problems, and annotations without image as a warning.
+    """
+    images = image_names(folder / "images")
+    annotations = _annotation_files(folder)
+    kind = f"images without an annotation (annotations/<id>_exp.npy in {name})"
+    for image in images:
+        if _annotation(image) not in annotations:
+            listing.add_problem(kind, str(folder / "images" / image))
+    annotated = [image for image in images if _annotation(image) in annotations]
+    used = {_annotation(image) for image in annotated}
+    unused = sum(file.endswith("_exp.npy") for file in annotations) - len(used)
+    if unused:
+        listing.warnings.append(f"{unused} annotations in {folder / 'annotations'} have no image.")
+    return annotated
 
 
 def _annotation_files(folder: Path) -> set[str]:
@@ -165,7 +168,8 @@ def _read_label(path: Path) -> str:
     try:
         value = np.load(path, allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:
-        return f"not an array ({str(error).splitlines()[0][:60] if str(error) else type(error).__name__})"
+        reason = str(error).splitlines()[0][:60] if str(error) else type(error).__name__
+        return f"not an array ({reason})"
     if not isinstance(value, np.ndarray) or value.size != 1:
         return f"{getattr(value, 'size', 'several')} values"
     value = value.reshape(())[()]

@@ -127,7 +127,7 @@ def _read(path: Path, progress: Callable[[int], None]) -> tuple[np.ndarray | Non
     try:
         image = read_image(path, gray=True)
     except DataError as error:
-        return None, error.problem or str(error)
+        return None, error.problem
     if image.shape != (SIZE, SIZE):
         return None, f"an image of {image.shape[1]}x{image.shape[0]}, expected {SIZE}x{SIZE}"
     return image, ""

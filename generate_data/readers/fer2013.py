@@ -9,7 +9,7 @@ import numpy as np
 from generate_data.errors import DataError
 from generate_data.readers.class_folders import find_tree, read_fer_tree
 from generate_data.readers.kaggle_csv import read_csv
-from generate_data.readers.kaggle_layouts import find_csv_files, select_files
+from generate_data.readers.kaggle_layouts import CsvInventory, find_csv_files, select_files
 from generate_data.rows import Rows, join_rows
 
 
@@ -19,21 +19,24 @@ class Source:
 
     Args:
         rows: what was read.
-        taken: names of the files used, or of the folder.
+        files: names of the files that were read, or the folder.
         ignored: names of files with duplicate or unknown content.
         image_names: the name of the PNG file of each row.
     """
 
     rows: Rows
-    taken: list[str]
+    files: list[str]
     ignored: list[str]
     image_names: list[str]
+
+
+Take = Callable[[list[str], np.ndarray], None]
 
 
 def read_source(
     source: Path,
     progress: Callable[[float], None] = lambda share: None,
-    take: Callable[[list[str], np.ndarray], None] = lambda names, images: None,
+    take: Take = lambda names, images: None,
 ) -> Source:
     """Reads FER2013 from a CSV file, an archive, or a folder with such files or with class folders.
 
@@ -49,16 +52,25 @@ def read_source(
         advice = "create it, put Kaggle's FER2013 files there, or use --sample"
         raise DataError(source, "no such file or folder", advice)
     inventory = find_csv_files(source)
-    if (
-        not (inventory.with_usage or inventory.with_labels or inventory.problems)
-        and source.is_dir()
-    ):
-        tree = find_tree(source)
-        if tree is not None:
-            rows = read_fer_tree(tree, lambda count: progress(count / 35887))
-            tree_names = [f"image-{row:05d}.png" for row in rows.source_rows]
-            take(tree_names, rows.images)
-            return Source(rows, [f"{tree} (class folders)"], [], tree_names)
+    has_csv = inventory.with_usage or inventory.with_labels or inventory.problems
+    tree = find_tree(source) if source.is_dir() and not has_csv else None
+    if tree is not None:
+        return _read_tree(tree, progress, take)
+    return _read_csv_files(inventory, source, progress, take)
+
+
+def _read_tree(tree: Path, progress: Callable[[float], None], take: Take) -> Source:
+    """Reads class folders."""
+    rows = read_fer_tree(tree, lambda count: progress(count / 35887))
+    names = [f"image-{row:05d}.png" for row in rows.source_rows]
+    take(names, rows.images)
+    return Source(rows, [f"{tree} (class folders)"], [], names)
+
+
+def _read_csv_files(
+    inventory: CsvInventory, source: Path, progress: Callable[[float], None], take: Take
+) -> Source:
+    """Reads the best CSV files of an inventory."""
     selected = select_files(inventory, source)
     total = sum(file.size for file, _ in selected) or 300_000_000
     parts: list[Rows] = []
@@ -70,12 +82,7 @@ def read_source(
             take(names[-len(rows) :] if len(rows) else [], images)
 
         parts.append(read_csv(file, split, lambda count: progress(count / total), take_rows))
-    taken = [file.name for file, _ in selected]
-    seen = [
-        file.name
-        for file in inventory.with_usage + inventory.with_labels + inventory.without_labels
-    ]
-    ignored = [name for name in seen + inventory.others if name not in taken]
+    files = [file.name for file, _ in selected]
     rows = join_rows(parts)
     rows.warnings += [f"not read: {problem}" for problem in inventory.problems.values()]
-    return Source(rows, taken, ignored, names)
+    return Source(rows, files, [name for name in inventory.names() if name not in files], names)

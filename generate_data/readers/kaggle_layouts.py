@@ -67,6 +67,11 @@ class CsvInventory:
         else:
             self.others.append(file.name)
 
+    def names(self) -> list[str]:
+        """Returns the names of the readable files, preferred files first, then those of others."""
+        readable = self.with_usage + self.with_labels + self.without_labels
+        return [file.name for file in readable] + self.others
+
 
 def find_csv_files(source: Path) -> CsvInventory:
     """Finds the CSV files in a file, or in a folder and the folders in it.
@@ -154,7 +159,7 @@ def _files(folder: Path) -> list[Path]:
         inside = [
             path for path in sorted(folder.iterdir()) if not path.name.startswith((".", "images-"))
         ]
-        deeper = [path for place in inside if place.is_dir() for path in sorted(place.iterdir())]
+        deeper = [path for child in inside if child.is_dir() for path in sorted(child.iterdir())]
     except OSError as error:
         raise unreadable(error.filename or folder, error) from None
     return [path for path in inside + deeper if path.is_file() and not path.name.startswith(".")]

@@ -1,6 +1,7 @@
-"""Pixel texts ("70 80 82 ...") to arrays: many rows at once, with every value checked.
+"""Converts pixel texts ("70 80 82 ...") to arrays: many rows at once, with every value checked.
 
-`parse_lines` reads rows in the usual notation. It refuses any other text, for which `parse_row` says what is wrong.
+`parse_lines` reads rows in the usual notation. It rejects any other text; `parse_row` then reads it
+or explains what is wrong.
 """
 
 import numpy as np
@@ -26,7 +27,10 @@ def parse_lines(raw: bytes) -> tuple[np.ndarray, list[list[bytes]]] | None:
 
 
 def _parse_pixels(texts: list[bytes]) -> np.ndarray | None:
-    """uint8 (texts, 48, 48), or None unless each is 2,304 numbers of 1 to 3 digits, one space apart."""
+    """Returns uint8 (texts, 48, 48), or None if any text has another notation.
+
+    The notation: 2,304 numbers of 1 to 3 digits, with one space between them.
+    """
     raw = np.frombuffer(b" ".join([*texts, b""]), np.uint8)
     is_digit = raw != _SPACE
     ends = np.flatnonzero(~is_digit)
@@ -37,16 +41,20 @@ def _parse_pixels(texts: list[bytes]) -> np.ndarray | None:
     digits = (raw - _ZERO) * is_digit  # spaces become 0, other characters more than 9
     if not len(ends) or lengths.min() < 1 or lengths.max() > 3 or digits.max() > 9:
         return None
-    numbers = digits.astype(np.uint16)  # what the digits up to each position form: the last two,
+    numbers = digits.astype(np.uint16)  # formed by the digits up to each position: first two,
     numbers[1:] += 10 * digits[:-1]
     numbers *= is_digit
-    numbers[1:] = 10 * numbers[:-1] + digits[1:]  # then the last three
+    numbers[1:] = 10 * numbers[:-1] + digits[1:]  # then three
     values = numbers.take(ends - 1)
     return None if values.max() > 255 else values.astype(np.uint8).reshape(-1, SIZE, SIZE)
 
 
 def parse_row(text: bytes) -> tuple[np.ndarray | None, str]:
-    """Reads one row of any notation: (48, 48) uint8 and "", or None and what is wrong with it."""
+    """Reads one row in any notation.
+
+    Returns:
+        uint8 (48, 48) and "", or None and what is wrong with the row.
+    """
     words = text.split()
     if not words:
         return None, "no pixels"

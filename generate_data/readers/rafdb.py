@@ -36,44 +36,22 @@ def list_rafdb(source: str | Path) -> Listing:
         DataError: the folder is missing or has neither layout.
     """
     root = existing_root(source)
-    file = next(
-        (
-            root / folder_name / name
-            for folder_name in LIST_FOLDERS
-            for name in LISTS
-            if (root / folder_name / name).is_file()
-        ),
-        None,
-    )
+    lists = [root / folder / name for folder in LIST_FOLDERS for name in LISTS]
+    file = next((path for path in lists if path.is_file()), None)
+    names = CLASS_ORDER[: len(RAFDB)]
     if file is not None:
-        listing = Listing(
-            root, file.name, f"RAF-DB by {file.name}", class_names=CLASS_ORDER[: len(RAFDB)]
-        )
-        _by_list(listing, file)
+        listing = Listing(root, file.name, f"RAF-DB by {file.name}", class_names=names)
+        _add_listed_images(listing, file)
     else:
-        listing = Listing(
-            root, "rafdb", "RAF-DB as class folders", class_names=CLASS_ORDER[: len(RAFDB)]
-        )
-        _by_folders(listing, _split_root(root))
+        listing = Listing(root, "rafdb", "RAF-DB as class folders", class_names=names)
+        _add_class_folders(listing, _split_root(root))
     listing.images.sort(key=lambda image: image.path)
     return listing
 
 
-def _by_list(listing: Listing, file: Path) -> None:
-    aligned = next(
-        (
-            listing.root / folder_name
-            for folder_name in IMAGE_FOLDERS
-            if (listing.root / folder_name).is_dir()
-        ),
-        None,
-    )
-    if aligned is None:
-        raise DataError(
-            listing.root,
-            f"{file.name} exists without aligned images, looked for in {', '.join(IMAGE_FOLDERS)}",
-            "unpack aligned.zip into one of them",
-        )
+def _add_listed_images(listing: Listing, file: Path) -> None:
+    """Adds the images of a list file, and records its bad lines as problems."""
+    aligned = _aligned_folder(listing.root, file)
     folder = aligned.relative_to(listing.root).as_posix()
     names_on_disk = set(image_names(aligned))
     seen: set[str] = set()
@@ -83,26 +61,42 @@ def _by_list(listing: Listing, file: Path) -> None:
             continue
         fault = _fault(fields, seen)
         if fault:
-            listing.add_problem(
-                f"bad lines in {file.name}", f"line {number}, {line.strip()[:60]!r}: {fault}"
-            )
+            where = f"line {number}, {line.strip()[:60]!r}"
+            listing.add_problem(f"bad lines in {file.name}", f"{where}: {fault}")
             continue
         name, label = fields
         seen.add(name)
-        stem, ending = os.path.splitext(name)
-        image = f"{stem}_aligned{ending}"
-        image = name if image not in names_on_disk and name in names_on_disk else image
+        image = _image_name(name, names_on_disk)
         if image not in names_on_disk:
             listing.add_problem(f"images of {file.name} that do not exist", str(aligned / image))
             continue
-        listing.images.append(
-            ListedImage(
-                f"{folder}/{image}", name.partition("_")[0].lower(), RAFDB[int(label) - 1], label
-            )
-        )
+        split = name.partition("_")[0].lower()
+        listing.images.append(ListedImage(f"{folder}/{image}", split, RAFDB[int(label) - 1], label))
     unused = len(names_on_disk) - len(listing.images)
     if unused:
         listing.warnings.append(f"{unused} images in {aligned} are not in {file.name}.")
+
+
+def _aligned_folder(root: Path, file: Path) -> Path:
+    """Finds the folder of the aligned images that belong to a list file."""
+    for folder in IMAGE_FOLDERS:
+        if (root / folder).is_dir():
+            return root / folder
+    raise DataError(
+        root,
+        f"{file.name} exists without aligned images, looked for in {', '.join(IMAGE_FOLDERS)}",
+        "unpack aligned.zip into one of them",
+    )
+
+
+def _image_name(name: str, names_on_disk: set[str]) -> str:
+    """Returns the file name for a name in the list: train_1.jpg is train_1_aligned.jpg on disk.
+
+    Some copies of the dataset have the names of the list on disk.
+    """
+    stem, ending = os.path.splitext(name)
+    aligned = f"{stem}_aligned{ending}"
+    return name if aligned not in names_on_disk and name in names_on_disk else aligned
 
 
 def _lines(file: Path) -> list[str]:
@@ -141,7 +135,8 @@ def _split_root(root: Path) -> Path:
     )
 
 
-def _by_folders(listing: Listing, split_parent: Path) -> None:
+def _add_class_folders(listing: Listing, split_parent: Path) -> None:
+    """Adds the images of class folders."""
     expected = (
         f"not a class of RAF-DB, expected a folder 1 to {len(RAFDB)} or a name such as {RAFDB[0]}"
     )

@@ -1,13 +1,14 @@
-"""What sample faces are drawn from and on: a person, a posed head, a canvas with anti-aliasing, and a camera.
+"""The parts of a sample face: a person, a head pose, a canvas with anti-aliasing, and a camera.
 
-Polygons are drawn four times too large and averaged down to 48x48; there the image is multiplied by a sum of soft
-blobs (wrinkles, folds, cheeks). Face coordinates: x to the right, y down, in half face heights, the eyes near
-y = -0.15 and the mouth near y = 0.52; points lie on an ellipsoid that is turned by yaw, pitch and roll, so that a
-turned face is foreshortened as a real one is.
+Polygons are drawn four times too large and averaged down to 48x48. That image is then multiplied by
+a sum of soft blobs (wrinkles, folds, cheeks). Face coordinates: x to the right, y down, in half
+face heights, the eyes near y = -0.15 and the mouth near y = 0.52. Points are on an ellipsoid that
+is rotated by yaw, pitch and roll, so that a turned face is foreshortened like a real one.
 """
 
 import cv2
 import numpy as np
+from numpy.typing import ArrayLike
 
 SIZE = 48
 OVERSAMPLING = 4
@@ -22,7 +23,10 @@ _ROWS = np.arange(SIZE, dtype=np.float32) + 0.5
 
 
 class Identity:
-    """What stays when the expression goes: shape, tones (0..255), hair, age; lengths in face coordinates."""
+    """What does not depend on the expression: shape, tones (0 to 255), hair and age.
+
+    Lengths are in face coordinates.
+    """
 
     def __init__(self, rng: np.random.Generator) -> None:
         self.skin = rng.uniform(85.0, 215.0)
@@ -51,7 +55,7 @@ class Identity:
 
 
 class Pose:
-    """Where the head is: turns face coordinates, shape (points, 2), into pixels of the 48x48 image."""
+    """The pose of the head: converts face coordinates (points, 2) to pixels of the 48x48 image."""
 
     def __init__(self, rng: np.random.Generator) -> None:
         yaw, pitch, roll = np.clip(rng.normal(0.0, [0.22, 0.13, 0.11]), -0.55, 0.55)
@@ -61,7 +65,7 @@ class Pose:
         self.rotation = (
             np.array([[np.cos(roll), np.sin(roll)], [-np.sin(roll), np.cos(roll)]]) * self.scale
         )
-        self.centre = np.array([24.0, 25.0]) + np.clip(rng.normal(0.0, 1.4, 2), -3.5, 3.5)
+        self.center = np.array([24.0, 25.0]) + np.clip(rng.normal(0.0, 1.4, 2), -3.5, 3.5)
 
     def place(
         self,
@@ -69,7 +73,16 @@ class Pose:
         height: np.ndarray | float = 0.0,
         on_face: np.ndarray | float = 1.0,
     ) -> np.ndarray:
-        """`height` lifts points off the face (the nose); `on_face=0` puts them in the plane of the outline instead."""
+        """Converts face coordinates to pixels.
+
+        Args:
+            points: (points, 2) face coordinates.
+            height: distance above the face, as for the nose.
+            on_face: 1 for points on the face, 0 for points in the plane of its outline.
+
+        Returns:
+            (points, 2) pixels, x and y.
+        """
         x, y = points[:, 0], points[:, 1]
         depth = (
             height
@@ -80,11 +93,11 @@ class Pose:
         turned = np.empty((len(points), 2))
         turned[:, 0] = x * cos_yaw + depth * sin_yaw
         turned[:, 1] = y * cos_pitch + depth * sin_pitch
-        return turned @ self.rotation + self.centre
+        return turned @ self.rotation + self.center
 
 
 class Sketch:
-    """A large canvas for polygons, and a list of soft blobs that multiply the small image at the end."""
+    """A large canvas for polygons, and a list of soft blobs that `finish` applies to the image."""
 
     def __init__(self, pose: Pose, background: float) -> None:
         self.pose = pose
@@ -97,47 +110,73 @@ class Sketch:
         return np.rint(large).astype(np.int32)
 
     def fill(self, points: np.ndarray, tone: float, **where: float) -> None:
+        """Fills a polygon with a tone from 0 to 255; `where` are arguments of `Pose.place`."""
         tone = float(min(max(tone, 0.0), 255.0))
         cv2.fillPoly(
             self.canvas, [self._fixed(points, **where)], tone, cv2.LINE_AA, _FIXED_POINT_BITS
         )
 
     def line(self, points: np.ndarray, tone: float, width: float, **where: float) -> None:
-        """`width` is in pixels of the small image."""
+        """Draws a line; `width` is in pixels of the small image."""
         thickness = max(1, round(width * OVERSAMPLING))
         tone = float(min(max(tone, 0.0), 255.0))
         fixed = self._fixed(points, **where)
         cv2.polylines(self.canvas, [fixed], False, tone, thickness, cv2.LINE_AA, _FIXED_POINT_BITS)
 
     def ellipse(
-        self, centre: tuple[float, float], radii: tuple[float, float], tone: float, **where: float
+        self, center: tuple[float, float], radii: tuple[float, float], tone: float, **where: float
     ) -> None:
-        self.fill(_CIRCLE * radii + centre, tone, **where)
+        """Fills an ellipse."""
+        self.fill(_CIRCLE * radii + center, tone, **where)
 
     def soft(
-        self, points, strength: float, sigma: float, height: float = 0.0, on_face: float = 1.0
+        self,
+        points: ArrayLike,
+        strength: float,
+        sigma: float,
+        height: float = 0.0,
+        on_face: float = 1.0,
     ) -> None:
-        """Blobs at the points: each adds `strength` to the logarithm of the image, `sigma` in face units."""
+        """Adds Gaussian blobs.
+
+        Args:
+            points: (points, 2) centers, in face coordinates.
+            strength: what each adds to the logarithm of the image.
+            sigma: their standard deviation, in face coordinates.
+            height: see `Pose.place`.
+            on_face: see `Pose.place`.
+        """
         if abs(strength) < 0.01:
             return
-        blob = np.empty((len(points), 6))
-        blob[:, :2], blob[:, 2:] = points, (height, on_face, strength, sigma)
+        centers = np.asarray(points)
+        blob = np.empty((len(centers), 6))
+        blob[:, :2], blob[:, 2:] = centers, (height, on_face, strength, sigma)
         self.blobs.append(blob)
 
-    def fold(self, start, end, strength: float, sigma: float = 0.022, bend: float = 0.0) -> None:
-        """A wrinkle from start to end; `bend` bows it sideways."""
+    def fold(
+        self,
+        start: tuple[float, float],
+        end: tuple[float, float],
+        strength: float,
+        sigma: float = 0.022,
+        bend: float = 0.0,
+    ) -> None:
+        """Adds a wrinkle from start to end; `bend` curves it sideways."""
         if abs(strength) < 0.01:
             return
         (x0, y0), (x1, y1) = start, end
         points = np.empty((len(_STEPS), 2))
         points[:, 0] = x0 + (x1 - x0) * _STEPS + (y0 - y1) * bend * _BOW
         points[:, 1] = y0 + (y1 - y0) * _STEPS + (x1 - x0) * bend * _BOW
-        # Blobs that overlap add up: a short wrinkle would come out blacker than a long one.
+        # Blobs that overlap add up: a short wrinkle would become darker than a long one.
         overlap = min(1.0, 0.06 + abs(x1 - x0) + abs(y1 - y0)) / 0.3
         self.soft(points, strength * min(1.0, 0.35 + 0.65 * overlap), sigma)
 
     def finish(self) -> np.ndarray:
-        """The small image in float32, soft blobs applied: Gaussians are separable, so one product adds them all."""
+        """Returns the small image, float32 (48, 48), with the soft blobs applied.
+
+        Gaussians are separable, so one matrix product adds all of them.
+        """
         small = cv2.resize(self.canvas, (SIZE, SIZE), interpolation=cv2.INTER_AREA).astype(
             np.float32
         )
@@ -153,9 +192,9 @@ class Sketch:
 
 
 def light(image: np.ndarray, pose: Pose, rng: np.random.Generator) -> np.ndarray:
-    """Lambert's shading of an ellipsoid under one lamp; image (48, 48) float32."""
-    x = np.clip((_ROWS - pose.centre[0]) / (pose.scale * 0.95), -1.0, 1.0)[None, :]
-    y = np.clip((_ROWS - pose.centre[1]) / (pose.scale * 1.2), -1.0, 1.0)[:, None]
+    """Applies Lambertian shading of an ellipsoid under one lamp to a float32 (48, 48) image."""
+    x = np.clip((_ROWS - pose.center[0]) / (pose.scale * 0.95), -1.0, 1.0)[None, :]
+    y = np.clip((_ROWS - pose.center[1]) / (pose.scale * 1.2), -1.0, 1.0)[:, None]
     angle, strength = rng.uniform(0, 2 * np.pi), rng.uniform(0.0, 0.65)
     lateral = np.cos(angle) * x + (0.6 * np.sin(angle) - 0.35) * y
     rim = rng.uniform(0.1, 0.35) * (x**2 + 0.5 * y**2)
@@ -163,11 +202,11 @@ def light(image: np.ndarray, pose: Pose, rng: np.random.Generator) -> np.ndarray
 
 
 def photograph(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Exposure, contrast, lost resolution and grain of a web picture; (48, 48) float32 to uint8."""
+    """Simulates a web photo: exposure, contrast, blur and grain; float32 (48, 48) to uint8."""
     blur = rng.choice([0.0, rng.uniform(0.3, 0.6), rng.uniform(0.6, 1.0)], p=[0.35, 0.45, 0.2])
     if blur > 0.0:
         image = cv2.GaussianBlur(image, (5, 5), blur)
-    centre, spread = image.mean(), image.std() + 1e-3
-    image = (image - centre) * (rng.uniform(30.0, 68.0) / spread) ** 0.7 + rng.uniform(80.0, 165.0)
+    center, spread = image.mean(), image.std() + 1e-3
+    image = (image - center) * (rng.uniform(30.0, 68.0) / spread) ** 0.7 + rng.uniform(80.0, 165.0)
     grain = rng.standard_normal(image.shape, dtype=np.float32) * min(rng.gamma(1.5, 2.0), 8.0)
     return np.clip(np.rint(image + grain), 0, 255).astype(np.uint8)

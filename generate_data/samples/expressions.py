@@ -28,8 +28,9 @@ ACTION_UNITS = {
 }
 
 
-# label: variants of the expression, each {action unit: mean intensity}; a variant is drawn with equal chance.
-EXPRESSIONS = {
+# For each label: variants of the expression, each {action unit: mean intensity}. All variants have
+# the same probability.
+EXPRESSIONS: dict[int, list[dict[int, float]]] = {
     0: [  # angry: pressed lips, or a shout
         {4: 0.9, 5: 0.4, 7: 0.6, 23: 0.7, 24: 0.8, 17: 0.3},
         {4: 0.9, 7: 0.7, 23: 0.9, 17: 0.5},
@@ -66,22 +67,34 @@ EXPRESSIONS = {
 
 
 def draw_action_units(expression: int, rng: np.random.Generator) -> dict[int, float]:
-    """Intensities in 0..1.2 of every action unit: the expression's own, some faint or missing, and a few strays."""
+    """Draws the intensity of every action unit, from 0 to 1.2.
+
+    Some units of the expression are faint or missing, and a few unrelated units are added.
+    """
     variants = EXPRESSIONS[expression]
     variant = variants[rng.integers(len(variants))]
     strength = rng.uniform(0.55, 1.15)
     spread, missing, stray = rng.uniform(0.6, 1.3, 50), rng.random(50) < 0.09, rng.random(50) < 0.06
     faint = rng.uniform(0.1, 0.4, 50)
-    missing[2] = missing[
-        1
-    ]  # the frontalis lifts both halves of a brow: an outer raise alone would read as anger
+    # The frontalis raises both halves of a brow: a raised outer half alone would look like anger.
+    missing[2] = missing[1]
     intensities = {}
     for unit in ACTION_UNITS:
-        own = 0.0 if missing[unit] else min(1.2, variant.get(unit, 0.0) * strength * spread[unit])
-        intensities[unit] = float(max(own, faint[unit] if stray[unit] else 0.0))
+        intensity = min(1.2, variant.get(unit, 0.0) * strength * spread[unit])
+        if missing[unit]:
+            intensity = 0.0
+        intensities[unit] = float(max(intensity, faint[unit] if stray[unit] else 0.0))
     return intensities
 
 
 def draw_face(expression: int, rng: np.random.Generator) -> np.ndarray:
-    """One face, uint8 of shape (48, 48), showing class 0 angry, 1 disgust, 2 fear, 3 happy, 4 sad, 5 surprise or 6 neutral."""
+    """Draws one face.
+
+    Args:
+        expression: the class: 0 angry, 1 disgust, 2 fear, 3 happy, 4 sad, 5 surprise, 6 neutral.
+        rng: decides everything else.
+
+    Returns:
+        uint8 (48, 48).
+    """
     return render(draw_action_units(expression, rng), rng)

@@ -18,7 +18,7 @@ def test_the_three_commands(here, capsys, tmp_path):
     data.mkdir()
     (data / "fer2013.csv").write_bytes((here / "data" / "fer2013.csv").read_bytes())
     assert main(["-s", "True", "-d", str(data)]) == 0
-    assert "Took fer2013.csv" in capsys.readouterr().out
+    assert "Read fer2013.csv" in capsys.readouterr().out
     words = ["-hparams", "True", "-e", "1", "-lr", "0.005", "-bs", "32"]
     assert main(["-t", "True", "-d", str(data), *words, "--run", str(tmp_path / "run")]) == 0
     recipe = recipe_of(tmp_path / "run")

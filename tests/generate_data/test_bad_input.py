@@ -1,6 +1,4 @@
-"""Whatever can be wrong with the input gives one DataError that names file and row, and leaves
-nothing behind.
-"""
+"""Bad input: each case raises one DataError that names file and row, and leaves no files."""
 
 import errno
 from pathlib import Path

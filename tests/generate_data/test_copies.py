@@ -141,7 +141,8 @@ def test_groups_join_copies_of_copies():
 
 
 def test_sources_prefer_exact_then_the_most_alike():
-    # 0  1  2  3  4  5 ; 4 is exactly 1, nearly 0; 5 is nearly 0 (0.93) and nearly 2 (0.97)
+    # 4 is an exact duplicate of 1 and nearly 0; 5 is nearly 0 (0.93) and nearly 2 (0.97).
+    #                 0  1  2  3  4  5
     copies = Copies(
         np.array([0, 1, 2, 3, 1, 5]),
         np.array([[0, 1], [0, 5], [2, 5]]),

@@ -157,7 +157,7 @@ def test_whole_competition_download_takes_the_file_with_usage_and_says_so(tmp_pa
         "fer2013.tar.gz",
     }
     text = format_summary(summary)
-    assert text.startswith("Took icml_face_data.csv.")
+    assert text.startswith("Read icml_face_data.csv.")
     assert "example_submission.csv" in text
 
 

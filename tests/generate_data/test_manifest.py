@@ -133,7 +133,8 @@ def test_images_gone(data):
     assert manifest.missing_images() == manifest.table["path"][:3].tolist()
     refuses(
         data,
-        r"manifest.csv: 3 of 20 images are missing, the first: .*icml_face_data-00000.png; run set-up again",
+        r"manifest.csv: 3 of 20 images are missing, "
+        r"the first: .*icml_face_data-00000.png; run set-up again",
     )
 
 

@@ -1,7 +1,4 @@
-"""Sample faces.
-
-What a class looks like, the CSV they are written to, and the user's files they must not touch.
-"""
+"""Sample faces: how each class looks, their CSV, and files that they must not replace."""
 
 import csv
 import hashlib
@@ -100,10 +97,7 @@ def test_raised_brows_darken_what_lies_above_them_and_lowered_ones_what_lies_bet
 
 
 def test_pixels_alone_tell_something_of_the_class_but_not_all():
-    """Ridge regression on standardised pixels.
-
-    Above the majority class, well below what a network reaches.
-    """
+    """Ridge regression on pixels is above the majority class and well below a network."""
     labels = sample_labels(1400, seed=1)
     faces = np.stack(
         [draw_face(int(label), np.random.default_rng([1, i, 0])) for i, label in enumerate(labels)]
@@ -206,7 +200,7 @@ def test_killed_between_file_and_marker_the_next_run_goes_on(tmp_path, monkeypat
 
 
 def test_errors_name_what_was_received(tmp_path):
-    with pytest.raises(DataError, match="Received: count=0, seed=0"):
+    with pytest.raises(DataError, match="received count=0, seed=0"):
         write_sample(tmp_path, count=0, progress=False)
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match=r"file: sample faces cannot be written \(File exists\)"):

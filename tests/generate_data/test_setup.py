@@ -226,7 +226,8 @@ def test_progress_bar_goes_to_stderr(data, capsys):
 
 
 def test_errors_are_imported_without_numpy():
-    program = "import sys, generate_data.errors; print([m for m in ('numpy', 'pandas', 'cv2', 'tqdm') if m in sys.modules])"
+    heavy = ("numpy", "pandas", "cv2", "tqdm")
+    program = f"import sys, generate_data.errors; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=True
     )

@@ -1,22 +1,21 @@
-"""Small files such as Kaggle hands out, made of smooth random images: for tests."""
+"""Small files in the layouts of Kaggle, made of smooth random images, for tests."""
 
 import io
 import tarfile
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 CLASS_NAMES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+Labels = Sequence[int] | np.ndarray | None
 NAMES_OF_USAGE = {"train": "Training", "val": "PublicTest", "test": "PrivateTest"}
 
 
 def smooth_images(count: int, seed: int = 0) -> np.ndarray:
-    """uint8 (count, 48, 48).
-
-    Independent images with broad and fine structure, about as rough as a face.
-    """
+    """Returns uint8 (count, 48, 48): independent images with broad and fine detail."""
     random = np.random.default_rng(seed)
     images = np.empty((count, 48, 48), np.uint8)
     for index in range(count):
@@ -27,15 +26,14 @@ def smooth_images(count: int, seed: int = 0) -> np.ndarray:
 
 
 def pixel_text(image: np.ndarray) -> str:
-    """The pixels of one image as Kaggle writes them."""
+    """Returns the pixels of one image in Kaggle's notation."""
     return " ".join(map(str, image.ravel().tolist()))
 
 
-def rows_of(images: np.ndarray, labels=None, usages=None) -> list[dict[str, str]]:
-    """One dictionary of fields for each image.
-
-    Labels count up through the seven classes unless given.
-    """
+def rows_of(
+    images: np.ndarray, labels: Labels = None, usages: list[str] | None = None
+) -> list[dict[str, str]]:
+    """Returns the fields of each image; without labels, they are 0 to 6 in turn."""
     labels = [index % 7 for index in range(len(images))] if labels is None else labels
     rows = [
         {"emotion": str(label), "pixels": pixel_text(image)}
@@ -52,7 +50,7 @@ def csv_text(
     header: str | None = None,
     quote: bool = False,
 ) -> str:
-    """The text of a CSV file, pixels quoted or not; `header` replaces the first line."""
+    """Returns the text of a CSV file; `header` replaces its first line."""
     lines = [",".join(columns) if header is None else header]
     for row in rows:
         lines.append(
@@ -63,38 +61,42 @@ def csv_text(
     return "\n".join(lines) + "\n"
 
 
-def write_train_csv(path: Path, images: np.ndarray, labels=None) -> Path:
-    """train.csv: emotion,pixels."""
+def write_train_csv(path: Path, images: np.ndarray, labels: Labels = None) -> Path:
+    """Writes train.csv: emotion,pixels."""
     path.write_text(csv_text(rows_of(images, labels), ("emotion", "pixels")))
     return path
 
 
 def write_test_csv(path: Path, images: np.ndarray) -> Path:
-    """test.csv: pixels."""
+    """Writes test.csv: pixels."""
     path.write_text(csv_text(rows_of(images), ("pixels",)))
     return path
 
 
 def usages_for(train: int, val: int = 0, test: int = 0) -> list[str]:
-    """Usage of each row, in Kaggle's order."""
+    """Returns the Usage of each row, in Kaggle's order."""
     return ["Training"] * train + ["PublicTest"] * val + ["PrivateTest"] * test
 
 
-def write_icml_csv(path: Path, images: np.ndarray, usages: list[str], labels=None) -> Path:
-    """icml_face_data.csv: "emotion, Usage, pixels", with those spaces."""
+def write_icml_csv(
+    path: Path, images: np.ndarray, usages: list[str], labels: Labels = None
+) -> Path:
+    """Writes icml_face_data.csv: "emotion, Usage, pixels", with these spaces."""
     rows = rows_of(images, labels, usages)
     path.write_text(csv_text(rows, ("emotion", "Usage", "pixels"), header="emotion, Usage, pixels"))
     return path
 
 
-def write_fer2013_csv(path: Path, images: np.ndarray, usages: list[str], labels=None) -> Path:
-    """fer2013.csv: emotion,pixels,Usage."""
+def write_fer2013_csv(
+    path: Path, images: np.ndarray, usages: list[str], labels: Labels = None
+) -> Path:
+    """Writes fer2013.csv: emotion,pixels,Usage."""
     path.write_text(csv_text(rows_of(images, labels, usages), ("emotion", "pixels", "Usage")))
     return path
 
 
 def zip_file(path: Path, files: dict[str, bytes]) -> Path:
-    """A .zip with these entries."""
+    """Writes a .zip with these entries."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():
             archive.writestr(name, content)
@@ -102,7 +104,7 @@ def zip_file(path: Path, files: dict[str, bytes]) -> Path:
 
 
 def tar_file(path: Path, files: dict[str, bytes]) -> Path:
-    """A .tar.gz with these entries."""
+    """Writes a .tar.gz with these entries."""
     with tarfile.open(path, "w:gz") as archive:
         for name, content in files.items():
             member = tarfile.TarInfo(name)
@@ -112,7 +114,7 @@ def tar_file(path: Path, files: dict[str, bytes]) -> Path:
 
 
 def write_class_folders(root: Path, images: np.ndarray, names: list[str]) -> Path:
-    """Images at root/name, such as train/angry/Training_1.png."""
+    """Writes images to root/name, such as train/angry/Training_1.png."""
     for image, name in zip(images, names, strict=True):
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -121,7 +123,7 @@ def write_class_folders(root: Path, images: np.ndarray, names: list[str]) -> Pat
 
 
 def write_ferplus_csv(path: Path, usages: list[str]) -> Path:
-    """fer2013new.csv; the votes of row i are i%11 for neutral and 10 - i%11 for happiness."""
+    """Writes fer2013new.csv; row i has i%11 votes for neutral and 10 - i%11 for happiness."""
     lines = [
         "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"
     ]
