@@ -299,23 +299,22 @@ def test_int8_is_judged_by_its_accuracy_if_there_are_labels():
     agreement.check_agreement("x.keras", far, measured(0.4901), int8=True)
     with pytest.raises(
         UserError,
-        match="^x.keras: accuracy 48.90% with 8-bit kernels, where Keras has 50.00%, "
-        "more than 1% apart; "
-        "export without int8. Nothing was written.$",
+        match=r"^x\.keras: accuracy 48\.90% with 8-bit kernels, where Keras has 50\.00%, "
+        r"more than 1% apart; export without int8\. Nothing was written\.$",
     ):
         agreement.check_agreement("x.keras", far, measured(0.489), int8=True)
     with pytest.raises(
         UserError,
-        match="differ by up to 0.2 from those of Keras, and 0.05 is allowed; .*"
-        "labeled images with -d DIR",
+        match=r"differ by up to 0\.2 from those of Keras, and 0\.05 is allowed; .*"
+        r"labeled images with -d DIR",
     ):
         agreement.check_agreement("x.keras", far, None, int8=True)
     with pytest.raises(
-        UserError, match="differ by up to 0.2 from those of Keras, and 0.0001 is allowed"
+        UserError, match=r"differ by up to 0\.2 from those of Keras, and 0\.0001 is allowed"
     ):
         agreement.check_agreement("x.keras", agreement.Agreement(37, 0.0), measured(0.5))
+    not_finite = agreement.Agreement(100, np.nan, 0.5, 0.5)
     with pytest.raises(UserError, match="probabilities are NaN or infinite with 8-bit kernels"):
-        not_finite = agreement.Agreement(100, np.nan, 0.5, 0.5)
         agreement.check_agreement("x.keras", far, not_finite, int8=True)
 
 
