@@ -10,6 +10,7 @@ from ferkit.errors import UserError
 from ferkit.evaluation.inference import BatchedLogits
 from ferkit.evaluation.metrics import softmax
 from ferkit.input_pipeline.fit_images import resize_to_input
+from generate_data.images.lazy_array import ImageFiles
 from generate_data.samples.expressions import draw_face
 
 TOLERANCE = 1e-4  # of a probability
@@ -42,7 +43,7 @@ class Agreement:
 def measure_agreement(
     model: keras.Model,
     exported: Probabilities,
-    images: np.ndarray,
+    images: np.ndarray | ImageFiles,
     labels: np.ndarray | None = None,
 ) -> Agreement:
     """Compute the probabilities of all images with both, and the file's with several batch sizes.

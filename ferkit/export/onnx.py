@@ -33,7 +33,7 @@ def write(graph: ExportGraph, path: Path, texts: Mapping[str, str], int8: bool =
     )
     for value in (model.graph.input[0], model.graph.output[0]):
         value.type.tensor_type.shape.dim[0].dim_param = "batch"
-    onnx.helper.set_model_props(model, texts)
+    onnx.helper.set_model_props(model, dict(texts))
     # tf2onnx keeps operations that it cannot translate, without an error; the checker finds them.
     onnx.checker.check_model(model)
     path.write_bytes(model.SerializeToString())

@@ -6,6 +6,7 @@ An event file is a TFRecord file of ``Event`` messages; both are part of TensorF
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import platform
@@ -72,7 +73,8 @@ class TensorBoardLog(Hook):
             number: number of the epoch, from 1: TensorBoard's step.
             scalars: name, such as "validation/accuracy", -> value.
             confusion: counts ``(classes, classes)``: row = true class, column = predicted class.
-            shown: augmented faces ``(n, height, width, channels)`` in [0, 255]; the first 16 are drawn.
+            shown: augmented faces ``(n, height, width, channels)`` in [0, 255]; the first 16 are
+                drawn.
 
         Raises:
             UserError: the event file cannot be written.
@@ -117,7 +119,8 @@ class TensorBoardLog(Hook):
         count = len(list(self.folder.glob(f"{stem}.*")))
         self._writer = tf.io.TFRecordWriter(str(self.folder / f"{stem}.{count}"))
         self._write(file_version="brain.Event:2")
-        # If an epoch was written but not saved before a crash, TensorBoard shows its second version.
+        # If an epoch was written but not saved before a crash, TensorBoard shows its second
+        # version.
         self._write(
             step=step, session_log=tf.compat.v1.SessionLog(status=tf.compat.v1.SessionLog.START)
         )
@@ -140,9 +143,11 @@ def _image_value(tag: str, png: bytes) -> Any:
     return tf.compat.v1.Summary.Value(tag=tag, image=image)
 
 
-def _failed(folder: Path, error: NotADirectoryError) -> UserError:
-    if isinstance(error, tf.errors.OpError):
-        denied, full = PermissionError(13, error.message), OSError(28, error.message)
-        kinds = {tf.errors.PermissionDeniedError: denied, tf.errors.ResourceExhaustedError: full}
-        error = kinds.get(type(error), OSError(0, error.message))
+def _failed(folder: Path, error: Exception) -> UserError:
+    if isinstance(error, tf.errors.PermissionDeniedError):
+        error = PermissionError(errno.EACCES, error.message)
+    elif isinstance(error, tf.errors.ResourceExhaustedError):
+        error = OSError(errno.ENOSPC, error.message)
+    elif isinstance(error, tf.errors.OpError):
+        error = OSError(0, error.message)
     return write_error(folder, error)
