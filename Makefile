@@ -60,7 +60,7 @@ imports: $(VENV)/.dev
 	$(VENV)/bin/lint-imports
 
 docs: $(VENV)/.dev
-	$(RUN) -m mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict --quiet
 
 bench: $(VENV)/.bench
 	$(RUN) benchmarks/setup_speed.py --json benchmarks/results/set-up.json

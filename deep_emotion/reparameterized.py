@@ -73,7 +73,7 @@ class BranchedLayer(layers.Layer):
         counts = place < self.units * self.branches
         return ops.cast((place % self.units == ops.arange(self.units)) & counts, "float32")
 
-    def merged(self):
+    def folded(self):
         """``(kernel, bias)``, float32, of the plain layer that this one is outside training, before the activation."""
         norm = self.normalization
         scale = ops.convert_to_tensor(norm.gamma) * ops.rsqrt(

@@ -13,6 +13,11 @@ from typing import Any
 
 from ferkit.errors import UserError
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 
 @contextlib.contextmanager
 def written_atomically(path: str | Path, flush: bool = False) -> Iterator[Path]:
@@ -86,9 +91,7 @@ def exclusive_lock(folder: str | Path, error: UserError) -> Iterator[None]:
     Raises:
         UserError: `error`, if another process holds the lock.
     """
-    try:
-        import fcntl
-    except ImportError:
+    if fcntl is None:
         yield
         return
     folder = Path(folder)

@@ -103,7 +103,7 @@ def run(options: Options) -> int:
 
 
 def _explain_photos(options: Options, names: list[str]) -> int:
-    from ferkit.prediction import inputs  # late: NumPy
+    from ferkit.prediction import inputs  # late: NumPy and OpenCV
 
     files = inputs.found_files(names)
     path = resolve(options, default="shipped weights")

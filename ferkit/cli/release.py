@@ -70,13 +70,12 @@ def run(options: Options) -> int:
     manifest = generate_data.read_manifest(options.data)
     path = resolve(options, default="newest run")
     import_tensorflow()
-    from ferkit.evaluation import evaluate  # late: TensorFlow
-    from ferkit.release import release
+    from ferkit.release import release  # late: TensorFlow
 
     file, figures = release.release(
         path, options.data, options.name, options.to, manifest, options.half
     )
-    print(evaluate.format_evaluation(figures["flip"]))
+    print(release.format_evaluation(figures["flip"]))
     held_out, held_out_flip = figures["calibration_errors_held_out"]
     print(
         f"\nTemperature {figures['temperature']:.3f}; calibration error "

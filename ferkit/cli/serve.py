@@ -6,6 +6,8 @@ import dataclasses
 import ferkit
 from ferkit.cli.arguments import add_detector
 from ferkit.cli.which_model import ModelChoice, add_model_choice, resolve
+from ferkit.serving.requirements import check_installed
+from ferkit.tensorflow_runtime import import_tensorflow
 
 SUMMARY = "serve a web page and a JSON API: drop a photo or use the camera"
 EXAMPLES = """\
@@ -74,10 +76,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: Options) -> int:
     """Serve until Ctrl-C or SIGTERM; returns the exit code."""
-    from ferkit.serving import server  # late: NumPy; FastAPI is optional
-
-    server.check_installed()
+    check_installed()
     path = resolve(options, default="shipped weights")
+    import_tensorflow()
+    from ferkit.serving import server  # late: TensorFlow; FastAPI is optional
+
     server.serve(
         lambda: ferkit.Recognizer(path, options.detector, options.detector_model),
         options.host,

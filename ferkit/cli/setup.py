@@ -214,7 +214,7 @@ def _draw_sample(options: Options, seed: int) -> None:
 
 def _set_up_images(options: DatasetFlags, seed: int = 0) -> None:
     """AffectNet, RAF-DB or a tree of class folders: the images stay where they are."""
-    if not options.image_source:
+    if not options.image_source or options.kind is None:
         raise UserError(
             f"--dataset {options.kind}",
             f"no dataset in {options.folder} yet",

@@ -1,17 +1,14 @@
 """The runtime of recognition that runs a saved model in Keras."""
 
-from __future__ import annotations
-
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import keras
 import numpy as np
 
+from ferkit.evaluation.inference import BatchedLogits
 from ferkit.evaluation.metrics import mean_probabilities
-from ferkit.tensorflow_runtime import import_tensorflow
-
-if TYPE_CHECKING:
-    import keras
+from ferkit.models.interface import for_inference
+from ferkit.models.saved_model import load_model
 
 
 class KerasRuntime:
@@ -22,14 +19,12 @@ class KerasRuntime:
     """
 
     def __init__(self, model: keras.Model) -> None:
-        # Late: TensorFlow is set up by load_keras_runtime before any module imports it.
-        from ferkit.evaluation.inference import BatchedLogits
-
-        self.model = model
-        self.class_names = tuple(model.class_names)
-        height, width, channels = model.input_shape[1:]
+        # Plain operations: XLA would compile its operations again for every number of faces.
+        self.model = for_inference(model)
+        self.class_names = tuple(self.model.class_names)
+        height, width, channels = self.model.input_shape[1:]
         self.input_shape = (height, width, channels)
-        self._logits = BatchedLogits(model, self.input_shape)
+        self._logits = BatchedLogits(self.model, self.input_shape)
 
     def probabilities(self, crops: np.ndarray, mirror: bool = False) -> np.ndarray:
         """Probabilities ``(rows, classes)`` of uint8 crops; see ``Runtime``."""
@@ -43,9 +38,4 @@ def load_keras_runtime(file: Path) -> KerasRuntime:
     Raises:
         UserError: it is damaged, or not a model of this program.
     """
-    import_tensorflow()
-    # Late, for the same reason.
-    from ferkit.models import interface, saved_model
-
-    # Plain operations: XLA would compile its operations again for every number of faces.
-    return KerasRuntime(interface.for_inference(saved_model.load_model(file)))
+    return KerasRuntime(load_model(file))

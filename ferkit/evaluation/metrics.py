@@ -126,9 +126,9 @@ def measure(logits: np.ndarray, split: Split) -> dict[str, Any]:
         split: rows with labels.
 
     Returns:
-        ``accuracy`` counts all rows, as in the literature; ``accuracy_clean`` rows that are not exact
-        or near duplicates of train rows; ``accuracy_clean_exact`` rows that are not exact duplicates.
-        Both are None if the dataset has no train rows, or no row is left. ``balanced_accuracy`` is
+        ``accuracy`` counts all rows, as in the literature; ``accuracy_clean`` rows that are neither
+        exact nor near duplicates of train rows; ``accuracy_clean_exact`` rows that are not exact
+        duplicates. Both are None if the dataset has no train rows, or no row is left. ``balanced_accuracy`` is
         the mean recall and ``macro_f1`` the mean F1 of the classes that occur. ``..._interval`` is
         the 95 % bootstrap interval, [low, high].
     """

@@ -10,8 +10,13 @@ from typing import Any, Protocol
 
 import numpy as np
 
-# Name -> "module:function" that loads a model file and returns a Runtime.
-RUNTIMES = {"keras": "ferkit.evaluation.keras_runtime:load_keras_runtime"}
+# Name -> "module:function" of each step; the last one loads a model file and returns a Runtime.
+RUNTIMES = {
+    "keras": (
+        "ferkit.tensorflow_runtime:import_tensorflow",  # sets TensorFlow up before it is imported
+        "ferkit.evaluation.keras_runtime:load_keras_runtime",
+    )
+}
 
 
 class Runtime(Protocol):
@@ -43,5 +48,12 @@ def load_runtime(file: Path, name: str = "keras") -> Runtime:
     Raises:
         UserError: the file cannot be loaded.
     """
-    module, _, function = RUNTIMES[name].partition(":")
-    return getattr(importlib.import_module(module), function)(file)
+    *preparations, loader = RUNTIMES[name]
+    for preparation in preparations:
+        _function(preparation)()
+    return _function(loader)(file)
+
+
+def _function(path: str) -> Any:
+    module, _, name = path.partition(":")
+    return getattr(importlib.import_module(module), name)

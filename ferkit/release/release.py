@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from ferkit.errors import UserError
-from ferkit.evaluation.evaluate import combine_views, logits_per_view
+from ferkit.evaluation.evaluate import combine_views, format_evaluation, logits_per_view
 from ferkit.evaluation.metrics import measure
 from ferkit.files import write_json, written_atomically
 from ferkit.input_pipeline.dataset import load_split
@@ -27,6 +27,8 @@ from ferkit.release.model_card import model_card
 from ferkit.reporting.html_report import training_sections
 from ferkit.training.run_folder import RunFolder
 from generate_data.manifest import Manifest
+
+__all__ = ["format_evaluation", "release"]
 
 SPLIT = "val"
 

@@ -2,45 +2,29 @@
 
 import contextlib
 import errno
-import importlib.util
 import logging
 import signal
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+
+import uvicorn
 
 from ferkit import recognition
 from ferkit.errors import UserError
 from ferkit.recognition.recognizer import Recognizer
+from ferkit.serving.app import make_app
+from ferkit.serving.http_protocol import connection_class
 from ferkit.serving.limits import Limits
+from ferkit.serving.prometheus import Metrics
+from ferkit.serving.service import Service
 from ferkit.tensorflow_runtime import available_cpu_count, import_tensorflow
 
-if TYPE_CHECKING:
-    import uvicorn
-
-REQUIRED = {
-    "fastapi": "fastapi",
-    "uvicorn": "uvicorn",
-    "httptools": "httptools",
-    "python_multipart": "python-multipart",
-    "prometheus_client": "prometheus-client",
-}  # module -> package
-
-
-def check_installed() -> None:
-    """Raise UserError if a package that only `serve` needs is missing."""
-    missing = [
-        package for module, package in REQUIRED.items() if importlib.util.find_spec(module) is None
-    ]
-    if missing:
-        packages = " ".join(REQUIRED.values())
-        raise UserError(
-            "serve",
-            f"requires {', '.join(missing)}",
-            f"install with: python -m pip install {packages}",
-        )
+try:
+    import resource
+except ImportError:  # Windows has no such limits
+    resource = None  # type: ignore[assignment]
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -79,7 +63,7 @@ def make_server(
     host_names: Iterable[str] = (),
     limits: Limits | None = None,
     warm_up: Iterable[str] = ("predict", "explain"),
-) -> "uvicorn.Server":
+) -> uvicorn.Server:
     """A complete uvicorn server, ready to ``run(sockets=[listener])``.
 
     Args:
@@ -90,20 +74,16 @@ def make_server(
         limits: limits of the server.
         warm_up: kinds of requests that are compiled before the first one.
     """
-    import uvicorn  # optional: the extra "serve"
-
-    from ferkit.serving import app, http_protocol, prometheus, service  # they need that extra
-
     for reader in ("python_multipart", "PIL"):
         logging.getLogger(reader).setLevel(logging.CRITICAL)  # they quote damaged forms and photos
-    limits, metrics = limits or Limits(), prometheus.Metrics()
-    answers = service.Service(
+    limits, metrics = limits or Limits(), Metrics()
+    answers = Service(
         recognizer, limits, metrics, lambda name: recognition.make_detector(name, detector_model)
     )
     answers.warm_up(warm_up)
     config = uvicorn.Config(
-        app.make_app(answers, metrics, detector, host_names),
-        http=http_protocol.connection_class(limits),
+        make_app(answers, metrics, detector, host_names),
+        http=connection_class(limits),
         ws="none",
         log_config=None,
         log_level="critical",  # the guard logs failures, in one line without contents
@@ -136,7 +116,6 @@ def serve(
     Raises:
         UserError: the address or the model cannot be used.
     """
-    check_installed()
     with listen(host, port) as listener:
         _allow_many_files()
         started = time.monotonic()
@@ -157,7 +136,7 @@ def serve(
     print("Stopped.")
 
 
-def run_until_stopped(server: "uvicorn.Server", listener: socket.socket) -> None:
+def run_until_stopped(server: uvicorn.Server, listener: socket.socket) -> None:
     """Run the server; the signal that ends it, which uvicorn passes on, is not a failure."""
     before = (
         signal.signal(signal.SIGTERM, signal.default_int_handler) if _in_main_thread() else None
@@ -193,9 +172,7 @@ def _url(listener: socket.socket, host: str) -> str:
 
 def _allow_many_files() -> None:
     """Raise the limit of open connections as far as the system permits."""
-    try:
-        import resource
-    except ImportError:  # Windows has no such limit
+    if resource is None:
         return
     _, maximum = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:

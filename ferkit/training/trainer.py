@@ -32,9 +32,9 @@ from ferkit.training.history import (
     is_stopped_early,
 )
 from ferkit.training.hooks import EpochReport, Hook
+from ferkit.training.optimizers import learning_rate
 from ferkit.training.progress_bar import SHOWN_SECONDS, ProgressLine, duration, stop_signals
 from ferkit.training.run_folder import RunFolder
-from ferkit.training.schedules import learning_rate
 from ferkit.training.step import TrainingStep
 from ferkit.training.targets import training_targets
 

@@ -12,8 +12,7 @@ from ferkit.input_pipeline.batches import resize_to_input
 from ferkit.input_pipeline.dataset import Split
 from ferkit.input_pipeline.epoch_plan import DRAWS, epoch_plan
 from ferkit.recipes.recipe import Recipe
-from ferkit.training.optimizers import build_optimizer
-from ferkit.training.schedules import learning_rate
+from ferkit.training.optimizers import build_optimizer, learning_rate
 from generate_data.images.lazy_array import ImageFiles
 from tests.support.training_batches import training_batches
 

@@ -9,7 +9,7 @@ from ferkit.errors import UserError
 from ferkit.models.registry import MODELS
 from ferkit.recipes.named import named_recipe
 from ferkit.recipes.recipe import Recipe
-from ferkit.training.schedules import learning_rate
+from ferkit.training.optimizers import learning_rate
 
 
 @pytest.mark.parametrize(

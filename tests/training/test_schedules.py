@@ -10,8 +10,8 @@ from ferkit.errors import UserError
 from ferkit.recipes.named import named_recipe
 from ferkit.recipes.recipe import Recipe
 from ferkit.training.history import epochs_without_better, is_finished, is_stopped_early
+from ferkit.training.optimizers import learning_rate, plateaus
 from ferkit.training.run_folder import RunFolder
-from ferkit.training.schedules import learning_rate, plateaus
 from tests.training.test_trainer import Killed, assert_same_training, stop_after, trainer
 from tests.training.test_trainer import toy_split as toy_split
 
