@@ -77,7 +77,7 @@ def sample_faces(model: keras.Model, split: Split) -> np.ndarray:
 
 
 def describe_checkpoint(path: Path) -> dict[str, str]:
-    """What made a checkpoint, and what made its report: name -> text.
+    """What made a checkpoint and its report: name -> text.
 
     Args:
         path: a .keras file. If it is in a run folder, that run's record is described too.
@@ -92,12 +92,13 @@ def describe_checkpoint(path: Path) -> dict[str, str]:
     if run.recipe_file.exists():
         record = run.record()
         recipe, trained = record["recipe"], record["made_with"]
+        packages = trained["packages"].items()
         about |= {
             "trained by": trained["command"],
             "trained at commit": trained["commit"],
             "seed": recipe["seed"],
             "recipe": f"{recipe['model']}, {recipe['name']}",
-            "packages": trained["packages"],
+            "packages": ", ".join(f"{name} {version}" for name, version in packages if version),
         }
     return {key: str(value) for key, value in about.items()}
 
