@@ -39,13 +39,13 @@ def draw_confusion(
         class_names: the classes, in that order.
     """
     counts = np.array(confusion)
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    fractions = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     figure = _figure(1.3 + 0.75 * len(class_names), 1.5 + 0.7 * len(class_names))
     axes = figure.subplots()
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    axes.imshow(fractions, cmap="Blues", vmin=0, vmax=1)
     for row, column in np.ndindex(counts.shape):
-        text = f"{shares[row, column]:.0%}\n{counts[row, column]:,}"
-        color = "white" if shares[row, column] > 0.65 else "#222"
+        text = f"{fractions[row, column]:.0%}\n{counts[row, column]:,}"
+        color = "white" if fractions[row, column] > 0.65 else "#222"
         axes.text(column, row, text, ha="center", va="center", fontsize=8, color=color)
     axes.set(
         xticks=range(len(class_names)),
@@ -127,12 +127,12 @@ def draw_curves(history: list[dict[str, str]]) -> Figure:
     layout: list[Any] = [["loss", "accuracy"], *([["rate", "rate"]] if with_rate else [])]
     panels: dict[str, Axes] = figure.subplot_mosaic(layout, height_ratios=(3, 1)[: len(layout)])
     _draw_columns(panels["loss"], history, {"loss": "train", "val_loss": "validation"})
-    shares = {
+    fractions = {
         "accuracy": "train",
         "val_accuracy": "validation",
         "val_accuracy_clean": "validation, without duplicates of train",
     }
-    _draw_columns(panels["accuracy"], history, shares)
+    _draw_columns(panels["accuracy"], history, fractions)
     panels["loss"].set(xlabel="epoch", ylabel="loss")
     panels["accuracy"].set(xlabel="epoch", ylabel="accuracy")
     panels["accuracy"].yaxis.set_major_formatter("{x:.0%}")

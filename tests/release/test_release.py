@@ -109,11 +109,11 @@ def test_the_card_contains_the_required_facts(here):
         "commit",
         "Not for",
         "Temperature",
-        "licence",
+        "license",
     ):
         assert words in card, words
     assert "FER+" not in card  # this run had no votes
-    assert "--checkpoint mine.keras" in card
+    assert "--weights mine.keras" in card
 
 
 def test_the_card_of_a_second_step_describes_the_first_too(here):
@@ -173,7 +173,7 @@ def test_a_file_without_a_run_folder_is_released_and_its_card_says_so(here):
     model = load_model("runs/first/best.keras")
     model.save(here / "lonely.keras")
     assert main(["release", "-d", "data", "--checkpoint", "lonely.keras", "--name", "lonely"]) == 0
-    assert "how it was trained is not known" in (here / "released/lonely.md").read_text()
+    assert "its training is unknown" in (here / "released/lonely.md").read_text()
 
 
 def test_bad_names_and_choices_are_one_line(here, capsys):
@@ -191,7 +191,9 @@ def test_bad_names_and_choices_are_one_line(here, capsys):
         "--name",
         "a",
     ]
-    assert "--checkpoint and --run: each names a model; give one of them." in fails(both, capsys)
+    assert "--checkpoint and --run: each names a model; give only one of them." in fails(
+        both, capsys
+    )
 
 
 # ---- half precision
@@ -270,11 +272,11 @@ def test_weights_by_name_are_evaluated(here, monkeypatch, capsys):
     assert json.loads((here / "by_name.json").read_text())["checkpoint"].endswith("mine.keras")
     line = fails(["evaluate", "-d", "data", "--weights", "mime"], capsys)
     assert line.startswith(
-        "error: --weights mime: no such weights, nearest known: mine; there are: "
+        "error: --weights mime: no such weights, nearest known: mine; "
+        "give a .keras file, or shipped weights: "
     )
-    assert "A file is given with --checkpoint." in fails(
-        ["evaluate", "-d", "data", "--weights", "mine.keras"], capsys
-    )
+    line = fails(["evaluate", "-d", "data", "--weights", "mine.keras"], capsys)
+    assert line.startswith("error: --weights mine.keras: no such file; give a .keras file, or ")
     assert main(["verify", "--weights", "mine"]) == 0
 
 
