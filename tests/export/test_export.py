@@ -19,6 +19,7 @@ import tensorflow as tf
 
 from dan_tf import DAN
 from deep_emotion import DeepEmotion
+from ferkit import files
 from ferkit.cli import main
 from ferkit.errors import UserError
 from ferkit.export import agreement
@@ -487,18 +488,16 @@ def test_help_loads_nothing_heavy():
 
 
 def test_a_folder_that_cannot_be_replaced_stays(tmp_path, monkeypatch):
-    from ferkit import files as atomic
-
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "before").touch()
-    replace = atomic.os.replace
+    replace = files.os.replace
 
     def fails_once(source, target):
         if not Path(source).name.endswith("before-out") and Path(target).name == "out":
             raise OSError(errno.EIO, "broken disk")
         replace(source, target)
 
-    monkeypatch.setattr(atomic.os, "replace", fails_once)
+    monkeypatch.setattr(files.os, "replace", fails_once)
     with (
         pytest.raises(UserError, match="broken disk"),
         folder_written_atomically(tmp_path / "out") as draft,
