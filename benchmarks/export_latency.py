@@ -1,12 +1,13 @@
-"""Exported files beside Keras: size, time of one face, and the accuracy on a dataset's val split.
+"""Exported files compared with Keras: size, time of one face, and accuracy on a val split.
 
 python benchmarks/export_latency.py --weights dan-fer2013 -d data --save
 
-Times are ratios to Keras's own direct call, `model(face)`, of the same round; each contestant runs in a process of its own.
-"Keras, traced" is the same model as a tf.function, which is how this program itself asks it.
+Times are ratios to Keras's own direct call, `model(face)`, of the same round. Each contestant runs
+in its own process. "Keras, traced" is the same model as a tf.function, which this program uses.
 """
 
 import argparse
+import importlib.metadata
 import os
 import statistics
 import tempfile
@@ -17,7 +18,7 @@ import paired
 from ferkit.export.formats import FORMATS
 
 DIRECT, TRACED = "Keras, direct call", "Keras, traced"
-EXPORTS, WEIGHTS = "EXPORT_LATENCY_FOLDER", "EXPORT_LATENCY_WEIGHTS"  # what the workers are told
+EXPORTS, WEIGHTS = "EXPORT_LATENCY_FOLDER", "EXPORT_LATENCY_WEIGHTS"  # variables for the workers
 
 
 def _model():
@@ -68,7 +69,7 @@ CONTESTANTS = {DIRECT: _direct, TRACED: _traced, **{name: _exported(name) for na
 
 
 def main():
-    """Export everything, then measure in turn."""
+    """Export all formats, then measure them in turn."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -97,9 +98,8 @@ def main():
     rows = [_row(name, facts, seconds) for name in CONTESTANTS if name in seconds]
     about = (
         f"Export of {options.weights}; one face, {options.rounds} rounds of {options.repeats}, "
-        f"medians of ratios within a round; "
-        f"{len(os.sched_getaffinity(0))} core(s) used; {paired.machine()}; {paired.versions()}, "
-        f"{_runtimes()}"
+        f"medians of ratios within a round; {len(os.sched_getaffinity(0))} core(s) used; "
+        f"{paired.machine()}; {paired.versions()}, {_runtimes()}"
     )
     print(about)
     for row in rows:
@@ -112,19 +112,18 @@ def main():
 def _facts(folder, data):
     """Name -> (bytes, accuracy or None), of every format and of the .keras file."""
     model, path = _model()
-    from ferkit.evaluation.inputs import load_fitting_split
+    from ferkit.evaluation.inputs import load_fitting_split  # late: TensorFlow
     from ferkit.export.export import export_model
     from generate_data import read_manifest
 
     split = load_fitting_split(model, read_manifest(data), "val") if data else None
     facts = {}
     for name in FORMATS:
-        done = export_model(model, path, FORMATS[name], folder / name, split)
-        facts[name] = done.bytes, done.measured and done.measured.accuracy
-        facts[DIRECT] = facts[TRACED] = (
-            path.stat().st_size,
-            done.measured and done.measured.accuracy_keras,
-        )
+        exported = export_model(model, path, FORMATS[name], folder / name, split)
+        measured = exported.measured
+        facts[name] = exported.bytes, measured and measured.accuracy
+        keras_facts = path.stat().st_size, measured and measured.accuracy_keras
+        facts[DIRECT] = facts[TRACED] = keras_facts
     return facts
 
 
@@ -144,7 +143,7 @@ def _seconds(options):
 
 
 def _row(name, facts, seconds):
-    ratios = [own / direct for own, direct in zip(seconds[name], seconds[DIRECT], strict=True)]
+    ratios = [time / direct for time, direct in zip(seconds[name], seconds[DIRECT], strict=True)]
     low, middle, high = statistics.quantiles(ratios, n=4)
     size, accuracy = facts[name]
     return {
@@ -157,8 +156,6 @@ def _row(name, facts, seconds):
 
 
 def _runtimes():
-    import importlib.metadata
-
     return ", ".join(
         f"{name} {importlib.metadata.version(name)}"
         for name in ("ai-edge-litert", "onnxruntime", "tf2onnx")

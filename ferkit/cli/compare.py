@@ -15,7 +15,7 @@ from ferkit.cli.recipe_flags import (
     recipe_from_options,
 )
 from ferkit.comparison.contestants import choose_contestants, default_model
-from ferkit.comparison.plan import Plan, read_plan
+from ferkit.comparison.plan import ComparisonPlan, read_plan
 from ferkit.input_pipeline.fingerprint import fingerprint_of
 from ferkit.models.registry import MODELS
 from ferkit.recipes.fit_checks import check_batch_fits
@@ -125,13 +125,13 @@ def run(options: Options) -> int:
             backbone=options.overrides.get("backbone"),
         )
     seeds = options.seeds or (earlier.seeds if earlier else [0])
-    comparison = Plan(recipes, tuple(seeds), fingerprint_of(manifest))
+    comparison = ComparisonPlan(recipes, tuple(seeds), fingerprint_of(manifest))
     for recipe in recipes.values():
         check_batch_fits(recipe, manifest)
     import_tensorflow()
     from ferkit.comparison import runner  # late: TensorFlow
 
-    code = runner.run(folder, comparison, manifest)
+    code = runner.run_comparison(folder, comparison, manifest)
     if code == 130:
         words = shlex.join(["compare", "--folder", str(folder), "-d", options.data])
         print(f"Stopped; nothing is lost. Resume it with: python main.py {words}")

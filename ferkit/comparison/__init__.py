@@ -1,1 +1,1 @@
-"""Trains several contestants by one recipe and compares accuracy and cost."""
+"""Trains several contestants by one recipe, and compares their accuracy and cost."""

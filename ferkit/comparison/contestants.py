@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from ferkit.comparison.plan import _no_doubles
+from ferkit.comparison.plan import check_no_duplicates
 from ferkit.errors import UserError
 from ferkit.models.registry import MODELS, model_entry
 from ferkit.recipes.recipe import Recipe
@@ -36,7 +36,7 @@ def choose_contestants(
         UserError: none named, one named twice or unknown, or flags that contradict each other.
     """
     for flag, names in (("--backbones", backbones), ("--ablate", ablate), ("--models", models)):
-        _no_doubles(flag, names or [])
+        check_no_duplicates(flag, names or [])
     if models:
         if backbones or ablate or model:
             raise UserError(

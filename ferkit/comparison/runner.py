@@ -1,115 +1,117 @@
-"""A comparison: contestants trained by one recipe with several seeds, each in a run folder of its
-own, then timed in turn.
-
-Imports nothing heavy at the top: the command line asks here for its defaults.
-"""
+"""Runs a comparison: trains the contestants with each seed, and then measures their speed."""
 
 import gc
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from ferkit.comparison.plan import Plan, write_plan
+import keras
+
+from ferkit.comparison.plan import ComparisonPlan, write_plan
+from ferkit.comparison.speed import measure_speed
+from ferkit.comparison.table import summarize_run, write_comparison
 from ferkit.errors import UserError
+from ferkit.input_pipeline.dataset import Split
 from ferkit.models.interface import merged
-from ferkit.tensorflow_runtime import import_tensorflow
+from ferkit.models.multiply_adds import multiply_adds
+from ferkit.recipes.recipe import Recipe
+from ferkit.training.build_model import new_model, training_splits
+from ferkit.training.run_folder import RunFolder
+from ferkit.training.trainer import Trainer
+from generate_data.manifest import Manifest
 
-# ---- who takes part
+FAILED, STOPPED = 1, 130  # exit codes
+
+# Trains a run from wherever it is; False if a signal stopped it.
+Fit = Callable[[Recipe, RunFolder], bool]
 
 
-# ---- the folder
-
-
-# ---- the trainings
-
-
-def train_all(folder: Path, plan: Plan, fit: Callable) -> list[dict] | None:
-    """Train what is not trained yet.
+def run_comparison(folder: Path, plan: ComparisonPlan, manifest: Manifest) -> int:
+    """Train the contestants, measure their speed, and write the results.
 
     Args:
-        folder: of the comparison.
+        folder: folder of the comparison.
         plan: what to train.
-        fit: ``fit(recipe, run)`` trains from wherever the run stands; False when a signal stopped
-            it.
+        manifest: the dataset.
 
     Returns:
-        One result for each run, with its ``history``; None when a signal stopped a training.
+        The exit code: 0, 1 if a training failed, or 130 if a signal stopped it.
     """
-    from ferkit.comparison.table import summarize_run
-    from ferkit.training.run_folder import RunFolder
-
-    results, total = [], len(plan.seeds) * len(plan.contestants)
-    for name, recipe, path in plan.runs(folder):
-        run, reason = RunFolder(path), ""
-        if len(run.history()) < recipe.epochs:
-            print(f"\n[{len(results) + 1}/{total}] {name}, seed {recipe.seed}", flush=True)
-            try:
-                if not fit(recipe, _begun(run, recipe, plan.dataset)):
-                    return None
-            except (
-                UserError
-            ) as error:  # the others can still be trained; the next call tries this one again
-                reason = str(error)
-                print(f"Failed: {reason}")
-            # The graph of a step, its model and the images refer to one another: free them before
-            # the next. TensorFlow itself keeps some of what it compiled, 0.1 GB for a small DAN; a
-            # comparison that is called again starts without that.
-            gc.collect()
-        results.append(summarize_run(name, recipe, run, reason))
-    return results
-
-
-def _begun(run, recipe, dataset):
-    return run if run.exists else type(run).create(run.path, recipe, dataset)
-
-
-def run(folder: Path, plan: Plan, manifest) -> int:
-    """Train, measure, show and write everything.
-
-    Returns the exit code: 1 when a training failed, 130 when it was stopped.
-    """
-    import_tensorflow()
-    from ferkit.comparison.speed import measure_speed
-    from ferkit.comparison.table import write_comparison
-    from ferkit.models.multiply_adds import multiply_adds
-    from ferkit.training.build_model import new_model, training_splits
-    from ferkit.training.trainer import Trainer
-
-    # Every model is built before the first is trained: one that cannot be built must not show up
-    # after hours.
-    models = {
-        name: new_model(recipe, manifest, first_weights=False)
-        for name, recipe in plan.contestants.items()
-    }
-    kept = {name: merged(model) for name, model in models.items()}
-    costs = {
-        name: {"parameters": model.count_params(), "multiply_adds": multiply_adds(model)}
-        for name, model in kept.items()
-    }
-    del models, kept
+    costs = _model_sizes(plan, manifest)
     write_plan(folder, plan)
-    splits = {}
+    splits: dict[tuple[int | None, ...], tuple[Split, Split]] = {}
 
-    def fit(recipe, run):
+    def fit(recipe: Recipe, run: RunFolder) -> bool:
         model = new_model(recipe, manifest, first_weights=not run.checkpoints.files())
         if model.input_shape not in splits:
             splits[model.input_shape] = training_splits(manifest, model)
-        with run.lock():  # before it takes away drafts: they may be another process's
+        with run.lock():  # first: the partial files that a resume removes may be another process's
             run.prepare_resume(recipe)
             return Trainer(model, recipe, *splits[model.input_shape], run).fit()
 
     try:
         results = train_all(folder, plan, fit)
         if results is None:
-            return 130
+            return STOPPED
         splits.clear()
         print("\nMeasuring speed ...", flush=True)
-        models = {
-            name: new_model(recipe, manifest, first_weights=False)
-            for name, recipe in plan.contestants.items()
-        }
-        for name, speeds in measure_speed(models, plan.contestants).items():
+        for name, speeds in measure_speed(_models(plan, manifest), plan.contestants).items():
             costs[name] |= speeds
-    except KeyboardInterrupt:  # between the trainings, which stop in their own way
-        return 130
+    except KeyboardInterrupt:  # between the trainings, which handle the signal themselves
+        return STOPPED
     write_comparison(folder, plan, results, costs)
-    return 1 if any(result["status"] == "failed" for result in results) else 0
+    return FAILED if any(result["status"] == "failed" for result in results) else 0
+
+
+def _models(plan: ComparisonPlan, manifest: Manifest) -> dict[str, keras.Model]:
+    return {
+        name: new_model(recipe, manifest, first_weights=False)
+        for name, recipe in plan.contestants.items()
+    }
+
+
+def _model_sizes(plan: ComparisonPlan, manifest: Manifest) -> dict[str, dict[str, Any]]:
+    """Parameters and multiply-adds of each contestant.
+
+    All models are built before the first training, so that one that cannot be built fails at once.
+    """
+    models = {name: merged(model) for name, model in _models(plan, manifest).items()}
+    return {
+        name: {"parameters": model.count_params(), "multiply_adds": multiply_adds(model)}
+        for name, model in models.items()
+    }
+
+
+def train_all(folder: Path, plan: ComparisonPlan, fit: Fit) -> list[dict[str, Any]] | None:
+    """Train all runs that are not finished yet.
+
+    Args:
+        folder: folder of the comparison.
+        plan: what to train.
+        fit: trains one run.
+
+    Returns:
+        One result for each run, with its ``history``; None if a signal stopped a training.
+    """
+    results: list[dict[str, Any]] = []
+    total = len(plan.seeds) * len(plan.contestants)
+    for name, recipe, path in plan.runs(folder):
+        run, reason = RunFolder(path), ""
+        if len(run.history()) < recipe.epochs:
+            print(f"\n[{len(results) + 1}/{total}] {name}, seed {recipe.seed}", flush=True)
+            try:
+                if not fit(recipe, _started(run, recipe, plan.dataset)):
+                    return None
+            except UserError as error:  # the next call of the command tries this run again
+                reason = str(error)
+                print(f"Failed: {reason}")
+            # The graph of a step, its model and the images refer to one another; free them before
+            # the next training. TensorFlow keeps some compiled code, 0.1 GB for a small DAN, until
+            # the process ends.
+            gc.collect()
+        results.append(summarize_run(name, recipe, run, reason))
+    return results
+
+
+def _started(run: RunFolder, recipe: Recipe, dataset: dict[str, Any]) -> RunFolder:
+    return run if run.exists else RunFolder.create(run.path, recipe, dataset)

@@ -4,11 +4,8 @@ import base64
 from collections.abc import Sequence
 from pathlib import Path
 
-import jinja2
-from markupsafe import Markup
-
 from ferkit.demo.steps import Outcome, Picture
-from ferkit.reporting.html_report import STYLE
+from ferkit.reporting.html import environment
 
 
 def demo_page(outcomes: Sequence[Outcome], folder: Path) -> str:
@@ -18,17 +15,10 @@ def demo_page(outcomes: Sequence[Outcome], folder: Path) -> str:
         outcomes: the steps that have run.
         folder: folder of the demo, in which the pictures are.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("ferkit.demo"),
-        autoescape=True,
-        trim_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.filters["data_url"] = lambda picture: _data_url(picture, folder)
-    return environment.get_template("demo.html.j2").render(
-        outcomes=outcomes,
-        seconds=sum(outcome.seconds for outcome in outcomes),
-        style=Markup(STYLE),
+    templates = environment("ferkit.demo")
+    templates.filters["data_url"] = lambda picture: _data_url(picture, folder)
+    return templates.get_template("demo.html.j2").render(
+        outcomes=outcomes, seconds=sum(outcome.seconds for outcome in outcomes)
     )
 
 

@@ -1,4 +1,1 @@
-"""A model as a file for another runtime.
-
-Written, read back there, compared with Keras, and kept only if it agrees.
-"""
+"""Writes a model for another runtime, runs it there, and keeps it only if it agrees with Keras."""

@@ -1,9 +1,10 @@
-"""The formats a model can be exported to. Plain data and checks that need nothing heavy."""
+"""The formats that a model can be exported to: plain data and checks, without TensorFlow."""
 
 import dataclasses
 import importlib
 import importlib.util
 from pathlib import Path
+from types import ModuleType
 
 from ferkit.errors import UserError
 from ferkit.files import write_error
@@ -11,14 +12,14 @@ from ferkit.files import write_error
 
 @dataclasses.dataclass(frozen=True)
 class Format:
-    """Where a format's work is done, and what it needs.
+    """Which module writes a format, and which packages it needs.
 
     Attributes:
-        name: as on the command line.
-        module: of this package, with ``write(graph, path, about, int8)`` and ``load(path)``, which
-            gives a function from images to probabilities that runs in the format's own runtime.
-        runtime: the package that runs it, as its users import it.
-        needs: import name -> what pip installs for it; {} where TensorFlow does it all.
+        name: name on the command line.
+        module: module of this package with ``write(graph, path, texts, int8)`` and ``load(path)``,
+            which returns a function from images to probabilities in the format's own runtime.
+        runtime: the package that runs it, under its import name.
+        packages: import name -> requirement for pip; {} if TensorFlow is enough.
         is_folder: whether it is written as a folder.
         int8: whether kernels are stored in 8 bits.
     """
@@ -26,12 +27,12 @@ class Format:
     name: str
     module: str
     runtime: str
-    needs: dict[str, str]
+    packages: dict[str, str]
     is_folder: bool = False
     int8: bool = False
 
-    def implementation(self):
-        """The module; imports TensorFlow."""
+    def implementation(self) -> ModuleType:
+        """The module that writes and loads the format; imports TensorFlow."""
         return importlib.import_module(f".{self.module}", __package__)
 
 
@@ -46,48 +47,53 @@ _ALL = (
 FORMATS = {each.name: each for each in _ALL}
 
 
-def check_runtime(wanted: Format):
-    """Raises UserError, which says what to install, where a package that the format needs is
-    missing.
+def check_runtime(export_format: Format) -> None:
+    """Check that the packages that a format needs are installed.
+
+    Raises:
+        UserError: one is missing; says how to install it.
     """
-    missing = [package for package in wanted.needs if importlib.util.find_spec(package) is None]
+    missing = [name for name in export_format.packages if importlib.util.find_spec(name) is None]
     if missing:
-        quoted = " ".join(f'"{wanted.needs[package]}"' for package in missing)
+        requirements = " ".join(f'"{export_format.packages[name]}"' for name in missing)
         raise UserError(
-            f"--format {wanted.name}: needs {' and '.join(missing)}, not installed here; install with: pip install {quoted}"
+            f"--format {export_format.name}",
+            f"needs {' and '.join(missing)}, which is not installed",
+            f"install with: pip install {requirements}",
         )
 
 
-def check_output(path: str | Path, wanted: Format, force: bool = False):
-    """Raises UserError where nothing may be written: something is there already, or of the wrong
-    kind.
+def check_output(path: str | Path, export_format: Format, force: bool = False) -> None:
+    """Check that a path may be written.
 
-    `force` allows to replace a file, and a folder only where it is empty or holds a SavedModel: it
-    might be anyone's.
+    Args:
+        path: the file or folder to write.
+        export_format: the format.
+        force: allow to replace a file, or a folder that is empty or contains a SavedModel. Other
+            folders are never replaced: their files cannot be restored.
+
+    Raises:
+        UserError: the path exists, or has another kind.
     """
     path = Path(path)
     try:
-        _check_output(path, wanted, force)
+        _check_output(path, export_format, force)
     except OSError as error:
         raise write_error(path, error) from error
 
 
-def _check_output(path, wanted, force):
+def _check_output(path: Path, export_format: Format, force: bool) -> None:
+    where, name = f"--output {path}", export_format.name
     if not path.name:
-        raise UserError(f"--output {path}: not a name for a file or a folder; give one.")
-    if path.is_dir() and not wanted.is_folder:
-        raise UserError(
-            f"--output {path}: is a folder, and {wanted.name} is one file; give its name, such as {path / 'model'}."
-        )
-    if path.exists() and not path.is_dir() and wanted.is_folder:
-        raise UserError(
-            f"--output {path}: is a file, and {wanted.name} is a folder; give another name."
-        )
+        raise UserError(where, "not a name for a file or a folder", "give a name")
+    if path.is_dir() and not export_format.is_folder:
+        advice = f"give the name of a file, such as {path / 'model'}"
+        raise UserError(where, f"is a folder, and {name} is one file", advice)
+    if path.exists() and not path.is_dir() and export_format.is_folder:
+        raise UserError(where, f"is a file, and {name} is a folder", "give another name")
     if path.is_dir() and any(path.iterdir()) and not (path / "saved_model.pb").is_file():
-        raise UserError(
-            f"--output {path}: a folder that holds something else than a SavedModel; give another name."
-        )
+        problem = "a folder that contains something other than a SavedModel"
+        raise UserError(where, problem, "give another name")
     if path.exists() and not force:
-        raise UserError(
-            f"--output {path}: exists already; add --force to replace it, or give another name."
-        )
+        advice = "add --force to replace it, or give another name"
+        raise UserError(where, "already exists", advice)

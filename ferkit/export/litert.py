@@ -1,44 +1,44 @@
-"""LiteRT, which was TensorFlow Lite.
-
-One file for phones and small computers, with built-in operations only.
-"""
+"""LiteRT, formerly TensorFlow Lite: one file for phones and small computers."""
 
 import zipfile
+from collections.abc import Mapping
+from pathlib import Path
 
 import tensorflow as tf
 
-from ferkit.export.signature import INPUT, OUTPUT
+from ferkit.export.agreement import Probabilities
+from ferkit.export.signature import INPUT, OUTPUT, ExportGraph
 from ferkit.tensorflow_runtime import available_cpu_count
 
 
-def write(graph, path, about, int8=False):
-    """Write the file; what is said of the model lies in a zip archive behind it, as TFLite packs
-    its associated files.
+def write(graph: ExportGraph, path: Path, texts: Mapping[str, str], int8: bool = False) -> None:
+    """Write the file, with built-in operations only.
 
     Args:
-        graph: an ``ExportGraph``.
+        graph: the model.
         path: the file.
-        about: file name -> text.
-        int8: store the large kernels in 8 bits, with a scale for each output channel; small ones,
-            biases and all activations stay float32.
+        texts: file name -> text. They are stored in a zip archive at the end of the file, as TFLite
+            packs associated files.
+        int8: store the large kernels in 8 bits, with a scale for each output channel; small
+            kernels, biases and all activations stay float32.
     """
     converter = tf.lite.TFLiteConverter.from_concrete_functions(
         [graph.serve.get_concrete_function()], graph
     )
-    # An operation that LiteRT lacks must fail here, and not on a phone.
+    # An operation that LiteRT lacks must fail here, not on a phone.
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     if int8:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     path.write_bytes(converter.convert())
     with zipfile.ZipFile(path, "a") as archive:
-        for name, text in about.items():
+        for name, text in texts.items():
             archive.writestr(name, text)
 
 
-def load(path):
-    """A function from float32 images to float32 probabilities, both NumPy, by ``ai_edge_litert``."""
-    from ai_edge_litert.interpreter import Interpreter
+def load(path: Path) -> Probabilities:
+    """The file as a function that runs in ``ai_edge_litert``."""
+    from ai_edge_litert.interpreter import Interpreter  # late: optional package
 
     interpreter = Interpreter(model_content=path.read_bytes(), num_threads=available_cpu_count())
-    run = interpreter.get_signature_runner()  # fits its tensors to each new batch size
+    run = interpreter.get_signature_runner()  # resizes its tensors to each new batch size
     return lambda images: run(**{INPUT: images})[OUTPUT]

@@ -1,8 +1,11 @@
-"""What an exported file says of itself: its labels, and a card."""
+"""The labels and the model card that are stored in an exported file."""
 
 import json
 from pathlib import Path
 
+import keras
+
+from ferkit.export.formats import Format
 from ferkit.export.signature import INPUT, OUTPUT
 from ferkit.provenance import provenance
 
@@ -10,26 +13,27 @@ LABELS, CARD = "labels.txt", "model_card.md"
 NO_CARD = "The weights have no model card; `python main.py release` writes one, with their figures."
 
 
-def about_export(model, checkpoint: Path, wanted) -> dict[str, str]:
-    """File name -> text: "labels.txt", a name a line in the order of the output, and
-    "model_card.md".
+def export_metadata(model: keras.Model, checkpoint: Path, export_format: Format) -> dict[str, str]:
+    """File name -> text: "labels.txt", one name per line in output order, and "model_card.md".
 
     Args:
         model: the Keras model.
-        checkpoint: the file it was loaded from; a model card beside it is taken over.
-        wanted: a ``formats.Format``.
+        checkpoint: the .keras file that it was loaded from; a model card next to it is included.
+        export_format: the format.
     """
     shape = ", ".join(map(str, ("batch", *model.input_shape[1:])))
-    made = provenance()
-    weights = "large kernels in 8 bits, all else float32" if wanted.int8 else "float32"
+    made_with = provenance()
+    weights = "large kernels in 8 bits, all else float32" if export_format.int8 else "float32"
     card = checkpoint.with_suffix(".md")
+    classes = f"{len(model.class_names)}): {', '.join(model.class_names)}"
     lines = [
-        f"# {checkpoint.stem}, exported as {wanted.name}",
+        f"# {checkpoint.stem}, exported as {export_format.name}",
         "",
-        f"- Input `{INPUT}`: float32 ({shape}), any batch size; pixels 0 to 255, {_colours(model)}.",
-        f"- Output `{OUTPUT}`: float32 (batch, {len(model.class_names)}): {', '.join(model.class_names)}.",
-        f"- Weights: {weights}. Made by: {made['command']}",
-        f"- With: commit {made['commit']}, {json.dumps(made['packages'])}",
+        f"- Input `{INPUT}`: float32 ({shape}), any batch size; pixels 0 to 255, "
+        f"{_channel_names(model)}.",
+        f"- Output `{OUTPUT}`: float32 (batch, {classes}.",
+        f"- Weights: {weights}. Made by: {made_with['command']}",
+        f"- With: commit {made_with['commit']}, {json.dumps(made_with['packages'])}",
         "",
         "What follows is the card of the weights, with the figures of the Keras file."
         if card.is_file()
@@ -40,5 +44,5 @@ def about_export(model, checkpoint: Path, wanted) -> dict[str, str]:
     return {LABELS: "\n".join(model.class_names) + "\n", CARD: "\n".join(lines) + "\n" + text}
 
 
-def _colours(model):
+def _channel_names(model: keras.Model) -> str:
     return "gray" if model.input_shape[-1] == 1 else "red, green, blue"

@@ -1,23 +1,28 @@
 """ONNX: one file that many runtimes read."""
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 
-from ferkit.export.signature import INPUT, OUTPUT
+from ferkit.export.agreement import Probabilities
+from ferkit.export.signature import INPUT, OUTPUT, ExportGraph
 from ferkit.tensorflow_runtime import available_cpu_count
 
-OPSET = 17  # has been in all runtimes since 2022; nothing newer is needed
+OPSET = 17  # supported by all runtimes since 2022; nothing newer is needed
 
 
-def write(graph, path, about, int8=False):
-    """Write the file; what is said of the model lies in its metadata.
+def write(graph: ExportGraph, path: Path, texts: Mapping[str, str], int8: bool = False) -> None:
+    """Write the file.
 
     Args:
-        graph: an ``ExportGraph``.
+        graph: the model.
         path: the file.
-        about: key -> text.
-        int8: not a choice here.
+        texts: key -> text, stored in the metadata of the file.
+        int8: ignored; this format has float32 kernels only.
     """
-    import onnx
+    import onnx  # late: optional package, like tf2onnx
     import tf2onnx
 
     model, _ = tf2onnx.convert.from_function(
@@ -28,16 +33,15 @@ def write(graph, path, about, int8=False):
     )
     for value in (model.graph.input[0], model.graph.output[0]):
         value.type.tensor_type.shape.dim[0].dim_param = "batch"
-    onnx.helper.set_model_props(model, about)
-    onnx.checker.check_model(
-        model
-    )  # tf2onnx leaves in what it cannot translate, and raises nothing
+    onnx.helper.set_model_props(model, dict(texts))
+    # tf2onnx keeps operations that it cannot translate, without an error; the checker finds them.
+    onnx.checker.check_model(model)
     path.write_bytes(model.SerializeToString())
 
 
-def load(path):
-    """A function from float32 images to float32 probabilities, both NumPy, by ``onnxruntime``."""
-    import onnxruntime
+def load(path: Path) -> Probabilities:
+    """The file as a function that runs in ``onnxruntime``."""
+    import onnxruntime  # late: optional package
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = available_cpu_count()
@@ -47,8 +51,8 @@ def load(path):
     return lambda images: session.run([OUTPUT], {INPUT: images})[0]
 
 
-def _erfc(context, node, name, args):
-    """Erfc, which ONNX lacks and by which TensorFlow computes the exact GELU, as 1 - Erf."""
+def _erfc(context: Any, node: Any, name: str, arguments: Any) -> None:
+    """Replace Erfc, which ONNX lacks, by 1 - Erf; TensorFlow computes the exact GELU with it."""
     (output,), dtype = node.output, context.get_dtype(node.output[0])
     shape, inputs = context.get_shape(output), node.input[:]
     context.remove_node(node.name)
@@ -59,4 +63,4 @@ def _erfc(context, node, name, args):
     )
 
 
-HANDLERS = {"Erfc": (_erfc, [])}
+HANDLERS: dict[str, tuple[Any, list[Any]]] = {"Erfc": (_erfc, [])}

@@ -1,51 +1,51 @@
-"""The charts of a report, as matplotlib figures.
+"""The charts of a report, as Matplotlib figures.
 
-Made without pyplot, so nothing global and no screen.
+They are made without pyplot, so there is no global state and no screen is needed.
 """
 
 import io
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib.axes._axes import Axes
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from ferkit.evaluation.metrics import calibration_bins
 from ferkit.training.run_folder import RunFolder
 
+_BEST = "#D55E00"  # marks the best epoch
+
 
 def figure_png(figure: Figure, dpi: int = 110) -> bytes:
-    """A matplotlib figure as PNG."""
+    """A Matplotlib figure as PNG."""
     out = io.BytesIO()
     figure.savefig(out, format="png", dpi=dpi)
     return out.getvalue()
 
 
 def _figure(width: float, height: float) -> Figure:
-    from matplotlib.figure import Figure  # without pyplot: nothing global, no screen
-
     return Figure(figsize=(width, height), layout="constrained")
 
 
 def draw_confusion(
-    confusion: list[list[int]] | np.ndarray,
-    class_names: list[str] | tuple[str, ...] | tuple[str, str],
+    confusion: Sequence[Sequence[int]] | np.ndarray, class_names: Sequence[str]
 ) -> Figure:
-    """A confusion matrix as a matplotlib figure: shares of the true class as colour and text, below
-    them the counts.
+    """A confusion matrix: the fraction of the true class as color and text, the count below it.
 
     Args:
         confusion: counts ``(classes, classes)``: row = true class, column = predicted class.
-        class_names: in that order.
+        class_names: the classes, in that order.
     """
     counts = np.array(confusion)
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    fractions = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     figure = _figure(1.3 + 0.75 * len(class_names), 1.5 + 0.7 * len(class_names))
     axes = figure.subplots()
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    axes.imshow(fractions, cmap="Blues", vmin=0, vmax=1)
     for row, column in np.ndindex(counts.shape):
-        text = f"{shares[row, column]:.0%}\n{counts[row, column]:,}"
-        color = "white" if shares[row, column] > 0.65 else "#222"
+        text = f"{fractions[row, column]:.0%}\n{counts[row, column]:,}"
+        color = "white" if fractions[row, column] > 0.65 else "#222"
         axes.text(column, row, text, ha="center", va="center", fontsize=8, color=color)
     axes.set(
         xticks=range(len(class_names)),
@@ -59,39 +59,45 @@ def draw_confusion(
 
 
 def draw_per_class(figures: dict[str, Any]) -> Figure:
-    """Precision, recall and F1 of each class as bars; `figures` of ``evaluation.evaluate``."""
+    """Precision, recall and F1 of each class as bars; `figures` from ``evaluation.evaluate``."""
     names = figures["class_names"]
     figure = _figure(2 + len(names), 4)
     axes = figure.subplots()
-    place = np.arange(len(names))
+    positions = np.arange(len(names))
     for index, (key, color) in enumerate(
         (("precision", "#9ecae1"), ("recall", "#4292c6"), ("f1", "#08306b"))
     ):
         heights = [figures["per_class"][name][key] for name in names]
         axes.bar(
-            place + (index - 1) * 0.27,
+            positions + (index - 1) * 0.27,
             heights,
             0.25,
             label="F1" if key == "f1" else key,
             color=color,
         )
-    axes.set_xticks(place, [f"{name}\n{figures['per_class'][name]['support']:,}" for name in names])
-    axes.set(ylim=(0, 1), ylabel="share")
+    axes.set_xticks(
+        positions, [f"{name}\n{figures['per_class'][name]['support']:,}" for name in names]
+    )
+    axes.set(ylim=(0, 1), ylabel="fraction")
     _tidy(axes)
     figure.legend(ncols=3, loc="outside upper right", frameon=False)
     return figure
 
 
 def draw_calibration(probabilities: np.ndarray, labels: np.ndarray) -> Figure:
-    """How often it is right by how sure it is.
+    """A reliability diagram, with the number of images in each bin below it.
 
-    Probabilities ``(rows, classes)``, labels ``(rows,)``.
+    Args:
+        probabilities: ``(rows, classes)``.
+        labels: ``(rows,)``.
+
+    Reference: Guo et al., arXiv 1706.04599, figure 1.
     """
     count, confidence, accuracy = calibration_bins(probabilities, labels).T
     used = count > 0
     figure = _figure(6, 6)
     upper, lower = figure.subplots(2, 1, height_ratios=(3, 1), sharex=True)
-    upper.plot([0, 1], [0, 1], "--", color="#999", label="as sure as right")
+    upper.plot([0, 1], [0, 1], "--", color="#999", label="accuracy = confidence")
     upper.plot(
         confidence[used], accuracy[used], "o-", color="#08519c", label="this model", clip_on=False
     )
@@ -111,18 +117,22 @@ def _tidy(axes: Axes) -> None:
 
 
 def draw_curves(history: list[dict[str, str]]) -> Figure:
-    """Loss and accuracy of each row of a history, and under them the learning rate where it has it."""
+    """Loss and accuracy of each epoch, and below them the learning rate if it is recorded.
+
+    Args:
+        history: rows of history.csv, one or more; missing columns are left out.
+    """
     with_rate = all(row.get("learning_rate") for row in history)
     figure = _figure(10, 6 if with_rate else 4.2)
-    layout = [["loss", "accuracy"], *([["rate", "rate"]] if with_rate else [])]
-    panels = figure.subplot_mosaic(layout, height_ratios=(3, 1)[: len(layout)])
+    layout: list[Any] = [["loss", "accuracy"], *([["rate", "rate"]] if with_rate else [])]
+    panels: dict[str, Axes] = figure.subplot_mosaic(layout, height_ratios=(3, 1)[: len(layout)])
     _draw_columns(panels["loss"], history, {"loss": "train", "val_loss": "validation"})
-    shares = {
+    fractions = {
         "accuracy": "train",
         "val_accuracy": "validation",
-        "val_accuracy_clean": "validation, copies of train left out",
+        "val_accuracy_clean": "validation, without duplicates of train",
     }
-    _draw_columns(panels["accuracy"], history, shares)
+    _draw_columns(panels["accuracy"], history, fractions)
     panels["loss"].set(xlabel="epoch", ylabel="loss")
     panels["accuracy"].set(xlabel="epoch", ylabel="accuracy")
     panels["accuracy"].yaxis.set_major_formatter("{x:.0%}")
@@ -132,28 +142,26 @@ def draw_curves(history: list[dict[str, str]]) -> Figure:
         panels["rate"].set(xlabel="epoch", ylabel="learning rate", ylim=(0, 1.15 * max(rates) or 1))
         if 0 < min(rates) < max(rates) / 20:
             panels["rate"].set(yscale="log", ylim=(min(rates) / 1.5, max(rates) * 1.5))
-    best = RunFolder.best_epoch(history)
-    for axes in panels.values():
-        axes.axvline(int(best["epoch"]), color="#D55E00", linestyle=":", linewidth=1.2, zorder=1)
-        _tidy(axes)
-    panels["accuracy"].plot(
-        int(best["epoch"]),
-        float(best["val_accuracy"]),
-        "o",
-        color="#D55E00",
-        markersize=7,
-        zorder=4,
-    )
-    title = f"Best: epoch {best['epoch']} of {len(history)}, validation accuracy {float(best['val_accuracy']):.2%}"
-    figure.suptitle(title, fontsize=11, color="#222", x=0.01, ha="left")
+    _mark_best_epoch(figure, panels, history)
     return figure
 
 
-def _draw_columns(
-    axes: Axes, history: list[dict[str, str]], columns: dict[str, str | None]
+def _mark_best_epoch(
+    figure: Figure, panels: Mapping[str, Axes], history: list[dict[str, str]]
 ) -> None:
-    from matplotlib.ticker import MaxNLocator
+    best = RunFolder.best_epoch(history)
+    epoch, accuracy = int(best["epoch"]), float(best["val_accuracy"])
+    for axes in panels.values():
+        axes.axvline(epoch, color=_BEST, linestyle=":", linewidth=1.2, zorder=1)
+        _tidy(axes)
+    panels["accuracy"].plot(epoch, accuracy, "o", color=_BEST, markersize=7, zorder=4)
+    title = f"Best: epoch {epoch} of {len(history)}, validation accuracy {accuracy:.2%}"
+    figure.suptitle(title, fontsize=11, color="#222", x=0.01, ha="left")
 
+
+def _draw_columns(
+    axes: Axes, history: list[dict[str, str]], columns: Mapping[str, str | None]
+) -> None:
     styles = {"train": ("#8ab8d8", "-"), "validation": ("#08519c", "-"), None: ("#555555", "-")}
     epochs = [int(row["epoch"]) for row in history]
     for column, label in columns.items():
@@ -176,6 +184,5 @@ def _draw_columns(
         axes.set(xlim=(epochs[0] - 0.5, epochs[0] + 0.5))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     if any(columns.values()):
-        axes.legend(
-            fontsize=8, edgecolor="none", framealpha=0.9
-        )  # above the line of the best epoch
+        # The legend hides the line of the best epoch where they overlap.
+        axes.legend(fontsize=8, edgecolor="none", framealpha=0.9)

@@ -1,43 +1,45 @@
-"""Pictures of what a model looks at, side by side: for a report and for TensorBoard."""
+"""Pictures of what a model looks at, in a grid, for reports and TensorBoard."""
 
 import keras
 import numpy as np
 
 from ferkit.models.registry import entry_of_model
 
-SMALLEST = 96  # a face is enlarged to at least so many pixels
+MIN_HEIGHT = 96  # in pixels; smaller pictures are enlarged
 
 
 def model_pictures(model: keras.Model, faces: np.ndarray) -> dict[str, np.ndarray]:
-    """What the VISUALIZATIONS of the model's package show of some faces: name -> uint8 ``(H, W,
-    3)``; names without a picture left out.
+    """The VISUALIZATIONS of the model's package for some faces.
 
     Args:
         model: a Keras model.
         faces: uint8 ``(n, height, width, channels)`` of the model's input size.
+
+    Returns:
+        Name -> uint8 ``(H, W, 3)``, without those that have nothing to show for this model.
     """
     entry = entry_of_model(model)
     if not entry or not len(faces):
         return {}
-    made = {name: draw(model, faces) for name, draw in entry.visualizations.items()}
+    drawn = {name: draw(model, faces) for name, draw in entry.visualizations.items()}
     return {
-        name: picture_grid(pictures, columns=2) for name, pictures in made.items() if len(pictures)
+        name: picture_grid(pictures, columns=2) for name, pictures in drawn.items() if len(pictures)
     }
 
 
 def picture_grid(pictures: np.ndarray, columns: int = 4) -> np.ndarray:
-    """Pictures in rows, small ones enlarged, with white between them.
+    """Pictures in rows, separated by white; small ones are enlarged.
 
     Args:
-        pictures: ``(n, height, width, channels)``, one channel or three, in [0, 255]; one or more.
-        columns: at most so many side by side.
+        pictures: ``(n, height, width, channels)`` in [0, 255]; n >= 1, one channel or three.
+        columns: maximum number of pictures per row.
 
     Returns:
         uint8 ``(H, W, 3)``.
     """
     pictures = np.clip(np.rint(np.asarray(pictures, np.float32)), 0, 255).astype(np.uint8)
     pictures = np.broadcast_to(pictures, (*pictures.shape[:3], 3))
-    scale, gap = max(1, -(-SMALLEST // pictures.shape[1])), 6
+    scale, gap = max(1, -(-MIN_HEIGHT // pictures.shape[1])), 6
     pictures = pictures.repeat(scale, axis=1).repeat(scale, axis=2)
     count, height, width, _ = pictures.shape
     columns = min(columns, count)

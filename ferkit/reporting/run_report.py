@@ -1,6 +1,7 @@
-"""The report of a run, and what a report says about the checkpoint it is of."""
+"""The reports of a run and of an evaluation, and the TensorBoard log of a run."""
 
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -76,27 +77,28 @@ def sample_faces(model: keras.Model, split: Split) -> np.ndarray:
 
 
 def describe_checkpoint(path: Path) -> dict[str, str]:
-    """What made a checkpoint, and what made its report: name -> text.
+    """What made a checkpoint and its report: name -> text.
 
     Args:
         path: a .keras file. If it is in a run folder, that run's record is described too.
     """
-    made = provenance()
-    about = {
+    made_with = provenance()
+    about: dict[str, Any] = {
         "checkpoint": path,
-        "report by": made["command"],
-        "at commit": made["commit"],
+        "report by": made_with["command"],
+        "at commit": made_with["commit"],
     }
     run = RunFolder(path.parent)
     if run.recipe_file.exists():
         record = run.record()
         recipe, trained = record["recipe"], record["made_with"]
+        packages = trained["packages"].items()
         about |= {
             "trained by": trained["command"],
             "trained at commit": trained["commit"],
             "seed": recipe["seed"],
             "recipe": f"{recipe['model']}, {recipe['name']}",
-            "packages": trained["packages"],
+            "packages": ", ".join(f"{name} {version}" for name, version in packages if version),
         }
     return {key: str(value) for key, value in about.items()}
 
@@ -104,7 +106,7 @@ def describe_checkpoint(path: Path) -> dict[str, str]:
 def write_evaluation_report(
     folder: str | Path,
     checkpoint: Path,
-    figures: dict,
+    figures: dict[str, Any],
     probabilities: np.ndarray,
     labels: np.ndarray,
 ) -> Path:
@@ -113,7 +115,7 @@ def write_evaluation_report(
     Args:
         folder: where the report is written.
         checkpoint: the .keras file that was measured, in its run folder or not.
-        figures: those of ``evaluation.evaluate``.
+        figures: those from ``evaluation.evaluate``.
         probabilities: ``(rows, classes)``.
         labels: ``(rows,)``.
 

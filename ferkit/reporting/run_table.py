@@ -1,169 +1,149 @@
-"""Every run below a folder, side by side.
+"""The table of the runs in a folder: settings, status and best results of each.
 
-What it is, how far it got and what it reached. Reads text files only.
+It reads text files only and imports neither TensorFlow nor Matplotlib, so `runs` is quick.
 """
 
 import collections
 import csv
 import datetime
-import json
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from ferkit.errors import UserError
-from ferkit.files import write_csv, written_atomically
+from ferkit.files import write_csv, write_json
 from ferkit.training.history import epoch_scores, epochs_without_better
 from ferkit.training.run_folder import RunFolder
 
-SORTS = ("best", "name", "started")
-SHARES = ("val_accuracy", "val_accuracy_clean", "val_macro_f1")
-COLUMNS = ("run", "model", "recipe", "seed", "status", "best_epoch", *SHARES, "val_loss")
-COLUMNS += ("epochs_done", "started", "commit", "reason")
-TITLES = (
-    "run",
-    "model",
-    "recipe",
-    "seed",
-    "status",
-    "best",
-    "accuracy",
-    "clean",
-    "macro F1",
-    "val loss",
+FRACTIONS = ("val_accuracy", "val_accuracy_clean", "val_macro_f1")
+COLUMNS = (
+    *("run", "model", "recipe", "seed", "status", "best_epoch", *FRACTIONS, "val_loss"),
+    *("epochs_done", "started", "commit", "reason"),
 )
-TITLES += ("epochs", "started", "commit")
-LEFT = ("run", "model", "recipe", "status", "started", "commit")
+TITLES = (
+    *("run", "model", "recipe", "seed", "status", "best", "accuracy", "clean", "macro F1"),
+    *("val loss", "epochs", "started", "commit"),
+)
+LEFT_ALIGNED = ("run", "model", "recipe", "status", "started", "commit")
 UNREADABLE = "unreadable"
 
+Row = dict[str, Any]  # column -> value, see COLUMNS
 
-def list_runs(folder: str | Path, sort: str = "best") -> list[dict]:
-    """A row for every run below a folder.
+
+def list_runs(folder: str | Path, sort: str = "best") -> list[Row]:
+    """A row for every run in a folder and its subfolders.
 
     Args:
-        folder: a run is any folder within, or this one, that holds a recipe.json; what lies in a
-            run is not searched.
+        folder: a run is a folder with a recipe.json; folders inside a run are not searched.
         sort: "best" (highest validation accuracy first, then lowest loss; runs without one last),
             "name", or "started" (newest first).
 
     Returns:
-        Dictionaries with the keys ``COLUMNS``. Figures are those of the run's best epoch, shares in
-        [0, 1]; what is not known is None. ``status`` is "finished", "stopped early", "epoch 7 of
-        40", "not begun", or "unreadable" with a ``reason``.
+        Dictionaries with the keys ``COLUMNS``. Figures are those of the run's best epoch,
+        fractions in [0, 1]; unknown values are None. ``status`` is "finished", "stopped early",
+        "epoch 7 of 40", "not begun", or "unreadable" with a ``reason``.
 
     Raises:
-        UserError: no such folder, or no run in it.
+        UserError: the folder does not exist or contains no run.
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise UserError(
-            f"{folder}: no such folder; name the one that holds your runs, or train first: python main.py train."
-        )
+        advice = "name the folder that contains your runs, or train first: python main.py train"
+        raise UserError(folder, "no such folder", advice)
     rows = [_row(path, folder) for path in _run_folders(folder)]
     if not rows:
-        raise UserError(
-            f"{folder}: no run below it (no recipe.json); train one with --run, or name another folder."
-        )
+        advice = "train one with --run, or name another folder"
+        raise UserError(folder, "contains no run (no recipe.json)", advice)
     rows.sort(key=lambda row: row["run"])
     if sort == "best":
         rows.sort(key=_rank)
     elif sort == "started":
-        rows.sort(key=_time, reverse=True)
+        rows.sort(key=_start_time, reverse=True)
     return rows
 
 
-def format_run_table(rows: list[dict]) -> str:
-    """The rows as a table for the screen, and what one must know to read it."""
+def format_run_table(rows: Sequence[Row]) -> str:
+    """The rows as a table for the terminal, with notes on how to read it."""
     lines = [TITLES, *(_cells(row) for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     table = ["  ".join(map(_aligned, line, TITLES, widths)).rstrip() for line in lines]
     with_changes = any((row["commit"] or "").endswith("+") for row in rows)
-    kinds = collections.Counter(
+    statuses = collections.Counter(
         "unfinished" if row["status"].startswith("epoch ") else row["status"] for row in rows
     )
+    counts = ", ".join(f"{count} {status}" for status, count in statuses.items())
     notes = [
-        f"{len(rows)} run{'s' * (len(rows) > 1)}: "
-        + ", ".join(f"{count} {kind}" for kind, count in kinds.items())
-        + ".",
-        "Figures of the validation split at each run's best epoch; clean: without images that copy a train image.",
-        *(["+ behind a commit: files had been changed since it."] if with_changes else []),
+        f"{len(rows)} run{'s' * (len(rows) > 1)}: {counts}.",
+        "Figures are those of the validation split at each run's best epoch; clean: without "
+        "duplicates of train images.",
+        *(["A + after the commit: files had been changed since it."] if with_changes else []),
         *(f"Unreadable: {row['run']}: {row['reason']}" for row in rows if row["reason"]),
     ]
     return "\n".join([*table, "", *notes])
 
 
 def _aligned(cell: str, title: str, width: int) -> str:
-    return cell.ljust(width) if title in LEFT else cell.rjust(width)
+    return cell.ljust(width) if title in LEFT_ALIGNED else cell.rjust(width)
 
 
-def write_runs_csv(path: str | Path, rows: list[dict]) -> None:
-    """The rows as CSV: a header, then a line for each; nothing stands for None."""
+def write_runs_csv(path: str | Path, rows: Sequence[Row]) -> None:
+    """Write the rows as CSV, with a header; None is an empty cell."""
     write_csv(path, rows)
 
 
-def write_runs_json(path: str | Path, rows: list[dict]) -> None:
-    """The rows as a JSON list of objects."""
-    with written_atomically(path) as draft:
-        draft.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
-
-
-# ---- one run
+def write_runs_json(path: str | Path, rows: Sequence[Row]) -> None:
+    """Write the rows as a JSON list of objects."""
+    write_json(path, rows)
 
 
 def _run_folders(folder: Path) -> Iterator[Path]:
-    for path, inner, files in os.walk(folder):
+    for path, subfolders, files in os.walk(folder):
         if "recipe.json" in files:
-            inner.clear()  # what lies in a run folder is the run's own
+            subfolders.clear()  # folders inside a run belong to the run
             yield Path(path)
-        inner.sort()
+        subfolders.sort()
 
 
-def _row(path: Path, folder: Path) -> dict[str, str | float | None]:
+def _row(path: Path, folder: Path) -> Row:
     name = path.name or str(path) if path == folder else path.relative_to(folder).as_posix()
     row = dict.fromkeys(COLUMNS) | {"run": name, "status": UNREADABLE, "reason": ""}
     try:
-        return row | _described(RunFolder(path))
-    except (
-        UserError,
-        OSError,
-        ValueError,
-        LookupError,
-        TypeError,
-        AttributeError,
-        csv.Error,
-    ) as error:
-        reason = (
-            str(error)
-            if isinstance(error, UserError)
-            else f"recipe.json or history.csv is damaged ({_words(error)})"
-        )
+        return row | _read_run(RunFolder(path))
+    except UserError as error:
+        return row | {"reason": str(error)}
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, csv.Error) as error:
+        reason = f"recipe.json or history.csv is damaged ({_short_reason(error)})"
         return row | {"reason": reason}
 
 
-def _words(error: TypeError) -> str:
+def _short_reason(error: Exception) -> str:
     return f"no {error}" if isinstance(error, KeyError) else f"{type(error).__name__}: {error}"
 
 
-def _described(run: RunFolder) -> dict[str, str | float | None]:
-    """Without the checks of ``Recipe``: a run that another version made is listed as well."""
+def _read_run(run: RunFolder) -> Row:
+    """The columns of a run, without the checks of ``Recipe``: other versions are listed too."""
     record = run.record()
-    recipe, made = record["recipe"], record.get("made_with", {})
+    recipe, made_with = record["recipe"], record.get("made_with", {})
     history = run.history()
-    row = {"model": recipe["model"], "recipe": recipe["name"], "seed": recipe.get("seed")}
-    row |= {"status": _status(recipe, history), "epochs_done": len(history)}
-    row |= {"started": made.get("started"), "commit": _short(made.get("commit"))}
+    row: Row = {
+        "model": recipe["model"],
+        "recipe": recipe["name"],
+        "seed": recipe.get("seed"),
+        "status": _status(recipe, history),
+        "epochs_done": len(history),
+        "started": made_with.get("started"),
+        "commit": _short_commit(made_with.get("commit")),
+    }
     if history:
         best = run.best_epoch(history)
-        row |= {
-            "best_epoch": int(best["epoch"]),
-            **{key: _number(best.get(key)) for key in (*SHARES, "val_loss")},
-        }
+        row["best_epoch"] = int(best["epoch"])
+        row |= {key: _number(best.get(key)) for key in (*FRACTIONS, "val_loss")}
     return row
 
 
-def _status(recipe: dict[str, str | int], history: list[dict[str, Any]]) -> str:
+def _status(recipe: dict[str, Any], history: list[dict[str, str]]) -> str:
     done, epochs = len(history), int(recipe["epochs"])
     if not done:
         return "not begun"
@@ -175,38 +155,35 @@ def _status(recipe: dict[str, str | int], history: list[dict[str, Any]]) -> str:
     return f"epoch {done} of {epochs}"
 
 
-def _number(text: str) -> float | None:
-    """None for what is absent, empty or not finite."""
+def _number(text: str | None) -> float | None:
+    """None for a value that is missing, empty or not finite."""
     value = float(text) if text else math.nan
     return value if math.isfinite(value) else None
 
 
-def _short(commit: str | None) -> str | None:
-    """The first seven digits, and a + when files differed from the commit."""
+def _short_commit(commit: str | None) -> str | None:
+    """The first seven digits, and a + if files differed from the commit."""
     return commit and commit[:7] + "+" * commit.endswith("+changes")
 
 
-# ---- order and table
-
-
-def _rank(row: dict[str, str | float | None]) -> tuple[bool, int, float, float]:
+def _rank(row: Row) -> tuple[bool, int, float, float]:
     if row["val_accuracy"] is None:
         return row["status"] == UNREADABLE, 1, 0.0, 0.0
     return False, 0, -row["val_accuracy"], math.inf if row["val_loss"] is None else row["val_loss"]
 
 
-def _time(row: dict[str, str | float | None]) -> float:
+def _start_time(row: Row) -> float:
     try:
         return datetime.datetime.strptime(row["started"], "%Y-%m-%d %H:%M:%S %z").timestamp()
     except (TypeError, ValueError):
         return -math.inf
 
 
-def _cells(row: dict[str, str | float | None]) -> tuple[str, ...]:
-    def text(key, form="{}"):
+def _cells(row: Row) -> tuple[str, ...]:
+    def cell(key: str, form: str = "{}") -> str:
         return "-" if row[key] is None else form.format(row[key])
 
-    cells = [text(key) for key in ("run", "model", "recipe", "seed", "status", "best_epoch")]
-    cells += [text(key, "{:.2%}") for key in SHARES]
+    cells = [cell(key) for key in ("run", "model", "recipe", "seed", "status", "best_epoch")]
+    cells += [cell(key, "{:.2%}") for key in FRACTIONS]
     started = "-" if row["started"] is None else str(row["started"])[:16]
-    return (*cells, text("val_loss", "{:.4f}"), text("epochs_done"), started, text("commit"))
+    return (*cells, cell("val_loss", "{:.4f}"), cell("epochs_done"), started, cell("commit"))

@@ -6,6 +6,7 @@ An event file is a TFRecord file of ``Event`` messages; both are part of TensorF
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import platform
@@ -142,9 +143,11 @@ def _image_value(tag: str, png: bytes) -> Any:
     return tf.compat.v1.Summary.Value(tag=tag, image=image)
 
 
-def _failed(folder: Path, error: NotADirectoryError) -> UserError:
-    if isinstance(error, tf.errors.OpError):
-        denied, full = PermissionError(13, error.message), OSError(28, error.message)
-        kinds = {tf.errors.PermissionDeniedError: denied, tf.errors.ResourceExhaustedError: full}
-        error = kinds.get(type(error), OSError(0, error.message))
+def _failed(folder: Path, error: Exception) -> UserError:
+    if isinstance(error, tf.errors.PermissionDeniedError):
+        error = PermissionError(errno.EACCES, error.message)
+    elif isinstance(error, tf.errors.ResourceExhaustedError):
+        error = OSError(errno.ENOSPC, error.message)
+    elif isinstance(error, tf.errors.OpError):
+        error = OSError(0, error.message)
     return write_error(folder, error)

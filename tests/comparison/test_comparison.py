@@ -1,4 +1,7 @@
-"""The compare command on drawn faces. Deep-Emotion stands in where the model does not matter: its step traces fastest."""
+"""The compare command on drawn faces.
+
+Where the model does not matter, it is Deep-Emotion, whose step traces fastest.
+"""
 
 import contextlib
 import csv
@@ -14,18 +17,21 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from ferkit.cli import main
-from ferkit.comparison import speed
+from ferkit.comparison import runner, speed
 from ferkit.comparison.contestants import choose_contestants
-from ferkit.comparison.plot import _draw
+from ferkit.comparison.plot import draw_comparison
 from ferkit.comparison.speed import SPEED_BATCH
-from ferkit.comparison.table import SHARES
+from ferkit.comparison.table import FRACTIONS, SPEEDS
 from ferkit.errors import UserError
 from ferkit.models.multiply_adds import multiply_adds
 from ferkit.recipes.named import named_recipe
+from ferkit.training.build_model import build_model
+from ferkit.training.trainer import Trainer
+from tests.support.command_line import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 QUICK = ["-d", "data", "--epochs", "1", "--batch_size", "64"]
 TWO_SEEDS = [
     "compare",
@@ -38,13 +44,12 @@ TWO_SEEDS = [
     "0",
     "1",
 ]
-RUN_COLUMNS = ["contestant", "seed", "status", "epochs", "best_epoch", *SHARES, "run", "reason"]
-SPEEDS = ("training_images_per_second", "inference_images_per_second")
+RUN_COLUMNS = ["contestant", "seed", "status", "epochs", "best_epoch", *FRACTIONS, "run", "reason"]
 
 
 @pytest.fixture(scope="module")
 def workplace(tmp_path_factory):
-    """A folder with a dataset in data/, a finished comparison in finished/, and what that printed."""
+    """A folder with a dataset in data/ and a comparison in finished/, and what that printed."""
     folder = tmp_path_factory.mktemp("workplace")
     before, printed = os.getcwd(), io.StringIO()
     os.chdir(folder)
@@ -66,9 +71,9 @@ def here(workplace, monkeypatch):
 
 @pytest.fixture
 def no_timing(monkeypatch):
-    """Speed as if measured."""
+    """The speed is not measured."""
     monkeypatch.setattr(
-        speed,
+        runner,
         "measure_speed",
         lambda models, recipes: {name: dict.fromkeys(SPEEDS, 100.0) for name in models},
     )
@@ -87,10 +92,10 @@ def fails(words, capsys):
     return message
 
 
-# ---- a finished comparison ----
+# ---- a finished comparison
 
 
-def test_the_files_hold_what_was_measured(here):
+def test_the_files_contain_what_was_measured(here):
     runs, (row,) = rows_of("finished/runs.csv"), rows_of("finished/compare.csv")
     assert list(runs[0]) == RUN_COLUMNS
     assert [(run["contestant"], run["seed"], run["status"]) for run in runs] == [
@@ -99,7 +104,7 @@ def test_the_files_hold_what_was_measured(here):
     for run in runs:
         last = rows_of(Path(run["run"]) / "history.csv")[-1]
         assert float(run["val_macro_f1"]) == pytest.approx(float(last["val_macro_f1"]))
-    for key in SHARES:
+    for key in FRACTIONS:
         values = [float(run[key]) for run in runs]
         assert float(row[key]) == pytest.approx(np.mean(values), abs=1e-6)
         assert float(row[f"{key}_spread"]) == pytest.approx(np.std(values, ddof=1), abs=1e-6)
@@ -134,7 +139,7 @@ def test_the_table_shows_mean_and_spread(workplace):
     assert f"batch {SPEED_BATCH} of random pixels" in shown
 
 
-def test_a_run_is_that_of_train(here):
+def test_a_run_equals_that_of_train(here):
     """The same recipe and seed give the same curve, alone or among others."""
     words = ["-m", "deep_emotion", "--recipe", "input_warp", "--seed", "1"]
     assert main(["train", *QUICK, *words, "--run", "alone"]) == 0
@@ -164,9 +169,9 @@ def test_a_second_call_trains_nothing(here, capsys, no_timing):
     [
         (
             ["--epochs", "2"],
-            "finished: a comparison whose deep_emotion has --epochs 1, and now it is 2",
+            "finished: contains a comparison whose deep_emotion has --epochs 1, and 2 was given",
         ),
-        (["--dropout", "0.1"], "whose deep_emotion has --dropout 0.5, and now it is 0.1"),
+        (["--dropout", "0.1"], "whose deep_emotion has --dropout 0.5, and 0.1 was given"),
         (["--seeds", "0", "2"], "a comparison of seeds 0 1, and 0 2 were given"),
         (
             ["--models", "dan", "deep_emotion"],
@@ -184,15 +189,16 @@ def test_other_settings_in_the_same_folder_are_refused(words, message, here, cap
 def test_another_dataset_is_refused(here, capsys):
     assert main(["setup", "--sample", "--sample-count", "140", "--seed", "7", "-d", "data2"]) == 0
     capsys.readouterr()
-    assert "finished: a comparison on data as it was then, and data2 holds other" in fails(
-        ["-d", "data2", "--folder", "finished"], capsys
+    assert (
+        "finished: contains a comparison on data as it was then, and data2 contains other rows"
+        in fails(["-d", "data2", "--folder", "finished"], capsys)
     )
 
 
-# ---- interrupted and failed ----
+# ---- interrupted and failed
 
 
-def test_kill_9_and_the_folder_alone_continue_it(here, no_timing):
+def test_after_kill_9_the_folder_alone_continues_it(here, no_timing):
     command = [sys.executable, str(ROOT / "main.py"), *TWO_SEEDS, "--folder", "killed"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     backup = here / "killed/deep_emotion-seed0/backup"
@@ -213,7 +219,7 @@ def test_kill_9_and_the_folder_alone_continue_it(here, no_timing):
     assert [run | {"run": ""} for run in killed] == [run | {"run": ""} for run in finished]
 
 
-def test_ctrl_c_says_how_to_go_on(here, capsys, monkeypatch):
+def test_ctrl_c_prints_how_to_resume(here, capsys, monkeypatch):
     monkeypatch.setattr("ferkit.training.trainer.Trainer.fit", lambda self: False)
     assert main([*TWO_SEEDS, "--folder", "stopped"]) == 130
     assert (
@@ -221,14 +227,12 @@ def test_ctrl_c_says_how_to_go_on(here, capsys, monkeypatch):
     )
 
 
-def test_a_failed_run_is_recorded_and_the_rest_goes_on(here, capsys, monkeypatch, no_timing):
-    from ferkit.training.trainer import Trainer
-
+def test_a_failed_run_is_recorded_and_the_others_are_trained(here, capsys, monkeypatch, no_timing):
     fit = Trainer.fit
 
     def fail_once(trainer):
         if trainer.recipe.seed == 0:
-            raise UserError("training: weights became NaN or infinite in epoch 1")
+            raise UserError("training", "weights became NaN or infinite in epoch 1")
         return fit(trainer)
 
     monkeypatch.setattr(Trainer, "fit", fail_once)
@@ -244,7 +248,7 @@ def test_a_failed_run_is_recorded_and_the_rest_goes_on(here, capsys, monkeypatch
 
 def test_when_all_runs_fail_the_table_says_so(here, capsys, monkeypatch, no_timing):
     def fail(trainer):
-        raise UserError("training: the loss became nan")
+        raise UserError("training", "the loss became nan")
 
     monkeypatch.setattr("ferkit.training.trainer.Trainer.fit", fail)
     assert main([*TWO_SEEDS, "--folder", "hopeless"]) == 1
@@ -253,7 +257,7 @@ def test_when_all_runs_fail_the_table_says_so(here, capsys, monkeypatch, no_timi
     assert not (here / "hopeless/compare.png").exists()
 
 
-# ---- contestants ----
+# ---- contestants
 
 
 def choose(backbones=None, ablate=None, models=None, **changes):
@@ -273,14 +277,10 @@ def test_backbones_and_ablations_multiply():
         for part in ("full", "no-heads", "plain")
     ]
     assert list(choose(ablate=["affinity"])) == ["full", "no-affinity", "plain"]
-    assert "plain" not in choose(
-        ablate=["heads"], affinity_weight=0.0
-    )  # it would be no-heads once more
+    assert "plain" not in choose(ablate=["heads"], affinity_weight=0.0)  # it would equal no-heads
 
 
 def test_ablations_reach_the_models():
-    from ferkit.training.build_model import build_model
-
     terms = {
         "full": {"affinity", "partition"},
         "no-heads": {"affinity"},
@@ -372,11 +372,11 @@ def test_a_backbone_of_dan_is_trained(here, no_timing):
         ),
         (
             ["--backbones", "resnet18", "--folder", "data"],
-            "data: exists and holds no comparison; choose another --folder",
+            "data: exists and contains no comparison; choose another --folder",
         ),
         (
             ["--backbones", "resnet18", "--folder", "data/manifest.csv"],
-            "manifest.csv: exists and holds no comparison",
+            "manifest.csv: exists and contains no comparison",
         ),
     ],
 )
@@ -394,7 +394,7 @@ def test_a_damaged_record_is_one_line(here, capsys):
     )
 
 
-# ---- what a model costs, and the picture ----
+# ---- multiply-adds, and the plot
 
 
 def test_multiply_adds_by_hand():
@@ -410,8 +410,6 @@ def test_multiply_adds_by_hand():
 
 
 def test_multiply_adds_of_attention_and_within_functions():
-    import tensorflow as tf
-
     class Called(keras.layers.Layer):
         def call(self, x):
             return tf.function(lambda y: tf.matmul(y, y, transpose_a=True))(x)
@@ -422,7 +420,7 @@ def test_multiply_adds_of_attention_and_within_functions():
 
 
 @pytest.mark.parametrize("seeds", [1, 3])
-def test_the_names_in_the_picture_do_not_overlap(seeds):
+def test_the_names_in_the_plot_do_not_overlap(seeds):
     names = [
         f"{backbone}-{part}"
         for backbone in ("convnext_atto", "resnet18")
@@ -441,7 +439,7 @@ def test_the_names_in_the_picture_do_not_overlap(seeds):
             "val_accuracy_spread": spread,
         }
         rows.append(row | {"inference_images_per_second": numbers.uniform(400, 500)})
-    figure = _draw(rows, results)
+    figure = draw_comparison(rows, results)
     boxes = [text.get_window_extent() for text in figure.axes[0].texts]
     assert len(boxes) == len(names)
     assert not any(box.overlaps(other) for k, box in enumerate(boxes) for other in boxes[:k])

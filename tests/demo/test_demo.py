@@ -6,7 +6,7 @@ from ferkit.cli import main
 
 
 @pytest.mark.slow
-def test_the_demo_does_everything_once(tmp_path, capsys):
+def test_the_demo_runs_all_steps_and_writes_its_page(tmp_path, capsys):
     assert main(["demo", "--folder", str(tmp_path / "demo")]) == 0
     shown = capsys.readouterr().out
     assert "All good." in shown
@@ -16,5 +16,5 @@ def test_the_demo_does_everything_once(tmp_path, capsys):
     assert "astronaut.jpg: happy" in shown
     page = (tmp_path / "demo" / "index.html").read_text()
     assert page.count("<h2>") == page.count("With your own data:") == 8
-    assert page.count('src="data:image/') == page.count("src=") == 7  # all pictures lie inside
+    assert page.count('src="data:image/') == page.count("src=") == 7  # all pictures are embedded
     assert "http" not in page

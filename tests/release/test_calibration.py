@@ -1,4 +1,4 @@
-"""Temperature scaling: the right temperature is found, held-out errors are honest, and folding divides the logits."""
+"""Temperature scaling: fit, held-out calibration errors, and merging into the last layer."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ from ferkit.release.calibration import (
 
 
 def calibrated(rng, rows=6000, classes=4):
-    """Logits whose probabilities are those that the labels were drawn by."""
+    """Logits, and labels drawn from their probabilities."""
     logits = rng.normal(0, 2, (rows, classes))
     labels = (softmax(logits).cumsum(axis=1) > rng.random((rows, 1))).argmax(axis=1)
     return logits, labels
@@ -59,7 +59,7 @@ def test_held_out_errors_show_what_calibration_brings(rng):
 
 
 def test_perfect_probabilities_measure_what_drawn_labels_do(rng):
-    """For labels that were drawn from the probabilities, held-out errors are those of a perfect model; for sharper ones not."""
+    """For labels drawn from the probabilities, held-out errors are those of a perfect model."""
     logits, labels = calibrated(rng)
     views = np.stack([logits, logits])
     perfect, held_out = errors_if_perfect(views), held_out_errors(views, labels)

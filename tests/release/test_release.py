@@ -1,4 +1,7 @@
-"""A released model: small, calibrated, loadable by plain Keras, and described by a card whose figures are those of the file."""
+"""Released models: small, calibrated, loadable by plain Keras.
+
+Their model cards contain the figures of the file.
+"""
 
 import json
 import os
@@ -25,16 +28,16 @@ from tests.support.kaggle_files import smooth_images, write_icml_csv
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    """A dataset in data/, a run in runs/first, and what it was released as in released/."""
+def workplace(tmp_path_factory):
+    """A folder with a dataset in data/, a run in runs/first and its release in released/."""
     release = ["release", "-d", "data", "--run", "runs/first", "--name", "mine"]
     return workplace_in(tmp_path_factory.mktemp("release"), release)
 
 
 @pytest.fixture
-def here(place, monkeypatch):
-    monkeypatch.chdir(place)
-    return place
+def here(workplace, monkeypatch):
+    monkeypatch.chdir(workplace)
+    return workplace
 
 
 def stored_dtypes(path):
@@ -79,7 +82,7 @@ def test_figures_are_those_of_the_file(here, capsys):
             "out.json",
         ]
         assert main(words) == 0
-        measured, told = (
+        measured, stored = (
             json.loads((here / name).read_text()) for name in ("out.json", "released/mine.json")
         )
         for key in (
@@ -89,14 +92,14 @@ def test_figures_are_those_of_the_file(here, capsys):
             "expected_calibration_error",
             "per_class",
         ):
-            assert measured[key] == told[view][key], key
+            assert measured[key] == stored[view][key], key
         card = (here / "released/mine.md").read_text()
         low, high = measured["accuracy_interval"]
         assert f"{measured['accuracy']:.2%} [{low:.2%}, {high:.2%}]" in card
         assert low <= measured["accuracy"] <= high
 
 
-def test_card_says_what_a_card_must(here):
+def test_the_card_contains_the_required_facts(here):
     card = (here / "released/mine.md").read_text()
     for words in (
         "FER2013",
@@ -106,15 +109,15 @@ def test_card_says_what_a_card_must(here):
         "commit",
         "Not for",
         "Temperature",
-        "licence",
+        "license",
     ):
         assert words in card, words
     assert "FER+" not in card  # this run had no votes
-    assert "--checkpoint mine.keras" in card
+    assert "--weights mine.keras" in card
 
 
-def test_card_of_a_second_step_tells_the_first_one_too(here):
-    """What the first step was given, such as FER+ votes, counts for the second."""
+def test_the_card_of_a_second_step_describes_the_first_too(here):
+    """The first step's training targets, such as FER+ votes, count for the second too."""
     words = [
         "train",
         "-d",
@@ -166,11 +169,11 @@ def test_full_precision_on_request(here):
     assert "half precision" not in (here / "w/whole.md").read_text().split("## Data")[0]
 
 
-def test_file_without_a_run_folder_is_released_and_says_so(here):
+def test_a_file_without_a_run_folder_is_released_and_its_card_says_so(here):
     model = load_model("runs/first/best.keras")
     model.save(here / "lonely.keras")
     assert main(["release", "-d", "data", "--checkpoint", "lonely.keras", "--name", "lonely"]) == 0
-    assert "how it was trained is not known" in (here / "released/lonely.md").read_text()
+    assert "its training is unknown" in (here / "released/lonely.md").read_text()
 
 
 def test_bad_names_and_choices_are_one_line(here, capsys):
@@ -188,13 +191,15 @@ def test_bad_names_and_choices_are_one_line(here, capsys):
         "--name",
         "a",
     ]
-    assert "--checkpoint and --run: each names a model; give one of them." in fails(both, capsys)
+    assert "--checkpoint and --run: each names a model; give only one of them." in fails(
+        both, capsys
+    )
 
 
-# ---- half precision ----
+# ---- half precision
 
 
-def test_halving_spares_vectors_and_keeps_keras_able_to_load(tmp_path):
+def test_halving_keeps_vectors_and_keras_loads_the_file(tmp_path):
     model = DeepEmotion("residual")
     path = tmp_path / "m.keras"
     model.save(path)
@@ -208,7 +213,7 @@ def test_halving_spares_vectors_and_keeps_keras_able_to_load(tmp_path):
         np.testing.assert_array_equal(np.array(after), expected.astype("float32"))
 
 
-def test_values_too_large_for_half_precision_are_refused_and_nothing_is_lost(tmp_path):
+def test_values_too_large_for_half_precision_are_refused_and_the_file_stays(tmp_path):
     model = DeepEmotion("paper")
     model.get_layer("logits").kernel.assign(model.get_layer("logits").kernel + 1e6)
     path = tmp_path / "m.keras"
@@ -220,7 +225,7 @@ def test_values_too_large_for_half_precision_are_refused_and_nothing_is_lost(tmp
     assert [entry.name for entry in tmp_path.iterdir()] == ["m.keras"]
 
 
-# ---- weights by name ----
+# ---- weights by name
 
 
 def test_shipped_weights_are_small_described_and_load():
@@ -267,15 +272,15 @@ def test_weights_by_name_are_evaluated(here, monkeypatch, capsys):
     assert json.loads((here / "by_name.json").read_text())["checkpoint"].endswith("mine.keras")
     line = fails(["evaluate", "-d", "data", "--weights", "mime"], capsys)
     assert line.startswith(
-        "error: --weights mime: no such weights, nearest known: mine; there are: "
+        "error: --weights mime: no such weights, nearest known: mine; "
+        "give a .keras file, or shipped weights: "
     )
-    assert "A file is given with --checkpoint." in fails(
-        ["evaluate", "-d", "data", "--weights", "mine.keras"], capsys
-    )
+    line = fails(["evaluate", "-d", "data", "--weights", "mine.keras"], capsys)
+    assert line.startswith("error: --weights mine.keras: no such file; give a .keras file, or ")
     assert main(["verify", "--weights", "mine"]) == 0
 
 
-# ---- the final exam, from outside ----
+# ---- the final exam, from outside
 
 
 @pytest.mark.parametrize("usages", [("Training", "PrivateTest"), ("PrivateTest",)])
@@ -306,7 +311,8 @@ def test_a_test_split_is_measured_with_train_rows_beside_it_or_alone(
     assert main([*words, str(tmp_path / "out.json")]) == 0
     figures = json.loads((tmp_path / "out.json").read_text())
     assert figures["count"] == 40
-    # All Training rows count as seen, also those that set-up cut off as val: the weights were trained on them.
+    # All Training rows count as train rows, also those that set-up split off as val: the weights
+    # were trained on them.
     assert figures["count_clean"] == (38 if "Training" in usages else None)
     assert (figures["accuracy_clean"] is None) == ("Training" not in usages)
     if "Training" in usages:
@@ -318,11 +324,11 @@ def test_a_test_split_is_measured_with_train_rows_beside_it_or_alone(
         )
 
 
-# ---- installed ----
+# ---- installed
 
 
 def test_weights_are_found_where_the_project_is_installed(tmp_path):
-    """A wheel is made and unpacked, which is what pip does; the program is started far from the checkout."""
+    """A wheel is built and unpacked, as pip does; the program starts outside the checkout."""
     pytest.importorskip("setuptools")
     source = tmp_path / "source"  # building leaves files behind
     for package in ("deep_emotion", "dan_tf", "ferkit", "generate_data"):
@@ -359,7 +365,8 @@ def test_weights_are_found_where_the_project_is_installed(tmp_path):
         )
 
     ran = run(
-        "from ferkit.models.shipped_weights import shipped_weights; [print(*pair) for pair in shipped_weights().items()]"
+        "from ferkit.models.shipped_weights import shipped_weights\n"
+        "for pair in shipped_weights().items(): print(*pair)"
     )
     found = dict(line.split(" ", 1) for line in ran.stdout.splitlines())
     assert set(found) == set(weights.shipped_weights())
@@ -378,15 +385,35 @@ def test_weights_are_found_where_the_project_is_installed(tmp_path):
     )
 
 
-def test_the_readme_says_what_the_shipped_figures_say():
-    readme = (ROOT / "README.md").read_text()
-    for name, path in weights.shipped_weights().items():
-        figures = json.loads(path.with_suffix(".json").read_text())
-        (row,) = [line for line in readme.splitlines() if line.startswith(f"| `{name}` |")]
-        for view in ("plain", "flip"):
-            assert f"{100 * figures[view]['accuracy']:.2f} %" in row
-        (front,) = [line for line in readme.splitlines() if line.startswith(f"| [`{name}`]")]
-        for line in (row, front):
-            assert f"{figures['model']['parameters']:,}" in line
-            assert f"{100 * figures['flip']['accuracy']:.2f} %" in line
-            assert f"{100 * figures['flip']['accuracy_clean']:.2f} %" in line
+@pytest.mark.parametrize("name", weights.shipped_weights())
+def test_the_readme_and_the_results_contain_the_shipped_figures(name):
+    figures = json.loads(weights.shipped_weights()[name].with_suffix(".json").read_text())
+    parameters = f"{figures['model']['parameters']:,}"
+    plain, flip, flip_clean = (
+        f"{100 * accuracy:.2f} %"
+        for accuracy in (
+            figures["plain"]["accuracy"],
+            figures["flip"]["accuracy"],
+            figures["flip"]["accuracy_clean"],
+        )
+    )
+    assert table_rows("README.md", f"| [`{name}`]") == [[parameters, flip, flip_clean]]
+    rows = table_rows("docs/results.md", f"| `{name}` |", under="## PublicTest")
+    (row,) = [[cell.split(" [")[0] for cell in row] for row in rows]
+    assert row[0] == parameters
+    assert row[3:6] == [plain, flip, flip_clean]
+
+
+def table_rows(file, start, under=""):
+    """Cells after the first of each row of a Markdown table that begins with `start`.
+
+    Args:
+        file: path in the repository.
+        start: start of the line.
+        under: only in the section with this heading.
+    """
+    text = (ROOT / file).read_text(encoding="utf-8")
+    if under:
+        text = text.partition(f"{under}\n")[2].partition("\n## ")[0]
+    lines = [line for line in text.splitlines() if line.startswith(start)]
+    return [[cell.strip() for cell in line.strip("| ").split("|")][1:] for line in lines]

@@ -1,4 +1,4 @@
-"""The report page: what it says, that it is whole, and that nothing a user named can break it."""
+"""The report page: its content, its markup, and that names from a user's files are escaped."""
 
 import html.parser
 import json
@@ -9,13 +9,14 @@ from PIL import Image
 
 from ferkit.evaluation.metrics import measure, softmax
 from ferkit.recipes.named import named_recipe
-from ferkit.reporting.html_report import draw_confusion, figure_png, training_sections, write_report
+from ferkit.reporting.charts import draw_confusion, draw_curves, figure_png
+from ferkit.reporting.html_report import training_sections, write_report
 
-VISUALIZATIONS = {"curves.png", "confusion.png", "per_class.png", "calibration.png"}
+CHARTS = {"curves.png", "confusion.png", "per_class.png", "calibration.png"}
 
 
 class Model:
-    """What of a Keras model the sections ask for."""
+    """The parts of a Keras model that the sections use."""
 
     input_shape, class_names = (None, 48, 48, 1), ("calm", "<b>cross</b>")
 
@@ -24,7 +25,7 @@ class Model:
 
 
 class Page(html.parser.HTMLParser):
-    """Its pictures, its text, and whether every element that must be closed is."""
+    """Its pictures and its text; checks that elements are closed in order."""
 
     def __init__(self, path):
         super().__init__()
@@ -63,7 +64,7 @@ def history(count, **changes):
 
 @pytest.fixture
 def measured(toy_split, rng):
-    """Figures, probabilities and labels of a split on which chance answered."""
+    """Figures, probabilities and labels of random predictions on a split."""
     split = toy_split("val", 70, copies=[(0, "exact"), (1, "near")])
     logits = rng.normal(size=(70, 7)) * 2
     return measure(logits, split), softmax(logits), split.labels
@@ -82,7 +83,7 @@ def record():
     return {"recipe": recipe, "dataset": dataset, "made_with": made}
 
 
-def test_the_sections_say_what_how_on_what_and_with_what(record):
+def test_the_sections_describe_model_settings_data_and_provenance(record):
     sections = training_sections(record, Model())
     assert list(sections) == ["Trained", "How", "On", "With"]
     assert sections["Trained"] == {
@@ -92,10 +93,10 @@ def test_the_sections_say_what_how_on_what_and_with_what(record):
         "input": "48 x 48 pixels, gray",
     }
     how = sections["How"]
-    assert how["epochs"] == "500 (passes over the training rows)"
+    assert how["epochs"] == "500 (passes over the training images)"
     assert how["variant"] == "paper"
     assert {"batch_size", "optimizer", "seed", "model", "name"}.isdisjoint(how), (
-        "at their defaults, or told elsewhere"
+        "at their defaults, or shown elsewhere"
     )
     assert sections["On"] == {
         "dataset": "data/<mine>",
@@ -112,17 +113,17 @@ def test_the_sections_say_what_how_on_what_and_with_what(record):
     }
 
 
-def test_a_record_of_another_version_is_no_obstacle(record):
+def test_a_record_of_another_version_is_accepted(record):
     record["recipe"] |= {"wings": 2}
     record["continued"] = [{"after_epoch": 3, "epochs": 9}]
     del record["dataset"]
     sections = training_sections(record, Model())
     assert sections["How"]["wings"] == "2"
     assert sections["On"]["dataset"] == "unknown"
-    assert sections["With"]["after epoch 3"] == "went on with epochs 9"
+    assert sections["With"]["after epoch 3"] == "continued with epochs 9"
 
 
-def test_the_page_holds_all_of_it(tmp_path, measured, record):
+def test_the_page_contains_everything_and_escapes_names(tmp_path, measured, record):
     figures, probabilities, labels = measured
     faces = np.full((40, 60, 3), 9, np.uint8)
     Image.fromarray(faces).save(tmp_path / "drawn.png")
@@ -138,7 +139,7 @@ def test_the_page_holds_all_of_it(tmp_path, measured, record):
     )
     read = Page(page)
     assert read.open == ["html"] or not read.open
-    assert set(read.images) == VISUALIZATIONS | {"picture1.png", "picture2.png"}
+    assert set(read.images) == CHARTS | {"picture1.png", "picture2.png"}
     for name in read.images:
         Image.open(page.parent / name).verify()
     assert not {"b", "i", "it", "mine"} & read.tags, "a user's text became an element"
@@ -157,32 +158,29 @@ def test_the_page_holds_all_of_it(tmp_path, measured, record):
     assert json.loads((page.parent / "figures.json").read_text()) == figures
 
 
-def test_without_history_or_record_it_is_a_page_as_well(tmp_path, measured):
+def test_a_page_needs_neither_history_nor_record(tmp_path, measured):
     page = Page(write_report(tmp_path, *measured))
-    assert set(page.images) == VISUALIZATIONS - {"curves.png"}
+    assert set(page.images) == CHARTS - {"curves.png"}
     assert "The training" not in page.text
     assert "Made with" not in page.text
 
 
-def test_without_train_rows_nothing_is_said_of_copies(tmp_path, measured):
+def test_without_train_rows_the_page_does_not_mention_duplicates(tmp_path, measured):
     figures, probabilities, labels = measured
+    with_train = Page(write_report(tmp_path, figures, probabilities, labels)).text
+    assert "without exact or near duplicates in train" in with_train
+    assert "without exact duplicates in train" in with_train
     figures |= dict.fromkeys(
         ("accuracy_clean", "accuracy_clean_exact", "count_clean", "count_clean_exact")
     )
-    assert (
-        "copy"
-        not in Page(write_report(tmp_path, figures, probabilities, labels)).text.split("Confusion")[
-            0
-        ]
-    )
+    text = Page(write_report(tmp_path, figures, probabilities, labels)).text
+    assert "duplicate" not in text.split("Confusion")[0]
 
 
-def test_averaging_over_views_is_told(tmp_path, measured):
+def test_averaging_over_views_is_shown(tmp_path, measured):
     figures, probabilities, labels = measured
-    assert (
-        "averaged over views (flip)"
-        in Page(write_report(tmp_path, {**figures, "tta": "flip"}, probabilities, labels)).text
-    )
+    page = write_report(tmp_path, {**figures, "tta": "flip"}, probabilities, labels)
+    assert "averaged over views (flip)" in Page(page).text
 
 
 @pytest.mark.parametrize(
@@ -206,8 +204,6 @@ def test_curves_of_any_history(rows, tmp_path, measured):
 
 
 def test_the_curves_mark_the_best_epoch(measured):
-    from ferkit.reporting.charts import draw_curves
-
     figure = draw_curves(history(6))
     assert figure.get_suptitle() == "Best: epoch 3 of 6, validation accuracy 40.00%"
     axes = {axes.get_ylabel(): axes for axes in figure.axes}
@@ -215,6 +211,6 @@ def test_the_curves_mark_the_best_epoch(measured):
     assert len(axes["accuracy"].get_legend().get_texts()) == 3
 
 
-def test_a_confusion_matrix_is_drawn_without_a_screen():
+def test_a_confusion_matrix_needs_no_screen():
     png = figure_png(draw_confusion(np.array([[3, 1], [0, 0]]), ("calm", "cross")))
     assert png.startswith(b"\x89PNG")

@@ -1,4 +1,4 @@
-"""Pictures of what a model looks at, and the numbers behind them."""
+"""Pictures of what a model looks at, and the values that they show."""
 
 import keras
 import numpy as np
@@ -22,7 +22,7 @@ def dan():
 
 
 def with_theta(variant, theta):
-    """A Deep-Emotion that finds this theta in every face."""
+    """A Deep-Emotion that computes this theta for every face."""
     model = DeepEmotion(variant)
     model.get_layer("localization_theta").bias.assign(theta)
     return model
@@ -37,23 +37,23 @@ def test_the_registry_finds_them(dan):
     assert ModelPackage("none", "generate_data", "None").visualizations == {}
 
 
-# ---- Deep-Emotion ----
+# ---- Deep-Emotion
 
 
 @pytest.mark.parametrize("variant", ["paper", "input_warp"])
-def test_theta_is_what_the_localization_network_says(variant, faces):
+def test_theta_is_the_output_of_the_localization_network(variant, faces):
     theta = transformer_theta(with_theta(variant, [1, 2, 3, 4, 5, 6]), faces)
     np.testing.assert_array_equal(theta, np.broadcast_to([[1, 2, 3], [4, 5, 6]], (3, 2, 3)))
 
 
-def test_the_window_lies_where_the_output_comes_from(faces):
+def test_the_window_is_where_the_output_comes_from(faces):
     """Half the size, moved up and left: the output is the top left quarter."""
     model = with_theta("input_warp", [0.5, 0, -0.5, 0, 0.5, -0.5])
     picture = transformer_pictures(model, faces)[0]
     assert (picture.dtype, picture.shape[0]) == (np.uint8, 256)
     left, right = picture[:, :256], picture[:, -256:]
     yellow = np.argwhere((left == WINDOW).all(axis=-1))
-    # Enlarged by 4 in a margin of 32: from pixel 0 to pixel 23.5, whose centres lie at 33.5 and 127.5.
+    # Enlarged by 4, with a margin of 32: pixels 0 to 23.5, whose centers are at 33.5 and 127.5.
     assert np.abs(yellow.max(axis=0) - 127.5).max() <= 3
     red = np.argwhere((left == TOP_EDGE).all(axis=-1))
     assert np.abs(red[:, 0] - 33.5).max() <= 2
@@ -84,14 +84,14 @@ def test_paper_shows_the_feature_map_before_and_after(faces):
     assert before[middles][:, middles].max() > before[middles][:, middles].min()
 
 
-def test_colour_faces_stay_coloured(rng):
+def test_color_faces_stay_colored(rng):
     faces = np.zeros((1, 48, 48, 3), np.uint8)
     faces[..., 0] = 200
     picture = transformer_pictures(DeepEmotion("input_warp", channels=3), faces)[0]
     assert picture[128, 128].tolist() == [200, 0, 0]
 
 
-# ---- DAN ----
+# ---- DAN
 
 
 def test_attention_maps_are_what_the_heads_multiply_with(dan, faces):
@@ -112,7 +112,7 @@ def test_a_face_has_a_panel_for_each_head(dan, faces):
     assert (pictures[:, :, 150:294].std(axis=-1) > 0).any()
 
 
-def test_the_hottest_place_is_the_map_s_largest(dan, faces, monkeypatch):
+def test_the_brightest_point_is_the_largest_value_of_the_map(dan, faces, monkeypatch):
     maps = np.zeros((3, 2, 3, 3), np.float32)
     maps[:, 0, 2, 0] = 5.0
     monkeypatch.setattr("dan_tf.visualization.attention_maps", lambda model, images: maps)

@@ -1,4 +1,4 @@
-"""The list of runs, on run folders written by hand."""
+"""The table of runs, for run folders that the tests write."""
 
 import csv
 import json
@@ -13,7 +13,10 @@ from ferkit.cli import main
 from ferkit.reporting.run_table import COLUMNS, format_run_table, list_runs
 
 ROOT = Path(__file__).resolve().parents[2]
-HEADER = "epoch,learning_rate,loss,accuracy,val_loss,val_accuracy,val_accuracy_clean,val_balanced_accuracy,val_macro_f1"
+HEADER = (
+    "epoch,learning_rate,loss,accuracy,val_loss,val_accuracy,val_accuracy_clean,"
+    "val_balanced_accuracy,val_macro_f1"
+)
 
 
 def write_run(
@@ -25,7 +28,7 @@ def write_run(
     clean=True,
     **recipe,
 ):
-    """A run folder whose epochs had these validation accuracies; no file beside recipe.json when there are none."""
+    """Write a run folder whose epochs had these validation accuracies; without any, no history."""
     path.mkdir(parents=True)
     recipe = {
         "model": "deep_emotion",
@@ -35,9 +38,13 @@ def write_run(
         "early_stopping": 0,
         **recipe,
     }
-    made = {"started": started, "commit": "0123456789abcdef+changes", "command": "main.py train"}
+    made_with = {
+        "started": started,
+        "commit": "0123456789abcdef+changes",
+        "command": "main.py train",
+    }
     (path / "recipe.json").write_text(
-        json.dumps({"recipe": recipe, "dataset": {}, "made_with": made})
+        json.dumps({"recipe": recipe, "dataset": {}, "made_with": made_with})
     )
     losses = losses or [1.5] * len(accuracies)
     lines = [
@@ -132,7 +139,7 @@ def test_equal_accuracies_are_ordered_by_loss(tmp_path):
     assert [row["run"] for row in list_runs(tmp_path)] == ["b", "a"]
 
 
-def test_what_lies_in_a_run_is_not_searched_and_a_run_itself_can_be_given(runs):
+def test_folders_in_a_run_are_not_searched_and_a_run_itself_can_be_given(runs):
     write_run(runs / "done" / "inner", [0.9])
     assert "done/inner" not in by_name(list_runs(runs))
     assert [row["run"] for row in list_runs(runs / "done")] == ["done"]
@@ -154,8 +161,8 @@ def test_the_table_lines_up(runs):
         + ["F1", "val", "loss", "epochs", "started", "commit"]
     )
     assert "60.00%  58.00%" in lines[1]
-    place = lines[0].index("accuracy") + len("accuracy")
-    assert [line[place - 6 : place].strip() for line in lines[1:7]] == [
+    end = lines[0].index("accuracy") + len("accuracy")
+    assert [line[end - 6 : end].strip() for line in lines[1:7]] == [
         "60.00%",
         "50.00%",
         "40.00%",
@@ -194,10 +201,11 @@ def test_no_run_is_one_line(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main(["runs"]) == 2
     assert capsys.readouterr().err.startswith(
-        "error: runs: no such folder; name the one that holds your runs"
+        "error: runs: no such folder; name the folder that contains your runs"
     )
     assert main(["runs", str(tmp_path)]) == 2
-    assert "no run below it (no recipe.json); train one with --run" in capsys.readouterr().err
+    message = "contains no run (no recipe.json); train one with --run"
+    assert f"error: {tmp_path}: {message}" in capsys.readouterr().err
 
 
 def test_it_is_quick_and_loads_no_tensorflow(runs):

@@ -1,7 +1,8 @@
-"""Event files, read back by TensorFlow alone."""
+"""TensorBoard event files, read back with TensorFlow."""
 
 import io
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -38,7 +39,7 @@ def summaries(events):
     return {(event.step, value.tag): value for event in events for value in event.summary.value}
 
 
-def test_scalars_and_pictures_are_there_after_every_epoch(tmp_path, model, faces):
+def test_scalars_and_pictures_are_written_after_every_epoch(tmp_path, model, faces):
     log = TensorBoardLog(tmp_path / "tensorboard", model, model.class_names, faces)
     assert len(log.faces) == 16
     assert not (tmp_path / "tensorboard").exists()
@@ -68,7 +69,7 @@ def test_scalars_and_pictures_are_there_after_every_epoch(tmp_path, model, faces
         assert min(picture.size) > 300
 
 
-def test_a_resumed_run_opens_another_file_and_takes_back_later_steps(tmp_path, model, faces):
+def test_a_resumed_run_opens_another_file_and_replaces_later_steps(tmp_path, model, faces):
     for first in (1, 2):
         log = TensorBoardLog(tmp_path, model, model.class_names, faces)
         log.epoch(first, {"train/loss": 1.0}, CONFUSION, faces)
@@ -90,8 +91,6 @@ def test_a_closed_log_opens_again(tmp_path, model, faces):
 
 
 def test_a_foreign_model_has_no_pictures(tmp_path, faces):
-    import keras
-
     model = keras.Sequential(
         [keras.Input((48, 48, 1)), keras.layers.Flatten(), keras.layers.Dense(7)]
     )
@@ -113,5 +112,5 @@ def test_a_grid_enlarges_and_keeps_the_order():
     grid = picture_grid(pictures, columns=2)
     assert (grid.shape, grid.dtype) == ((2 * 96 + 6, 2 * 80 + 6, 3), np.uint8)
     assert [grid[5, 5, 0], grid[5, 100, 1], grid[150, 5, 2]] == [0, 50, 255]
-    assert (grid[150, 100] == 255).all(), "the empty place is white"
+    assert (grid[150, 100] == 255).all(), "the empty cell is white"
     assert picture_grid(np.zeros((1, 224, 224, 3), np.uint8)).shape == (224, 224, 3)
