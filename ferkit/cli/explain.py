@@ -117,10 +117,9 @@ def _explain_split(options: Options) -> int:
     manifest = generate_data.read_manifest(options.data)
     path: Path = resolve(options, default="shipped weights")
     import_tensorflow()
-    from ferkit.evaluation import inputs  # late: TensorFlow
-    from ferkit.explanation import galleries
+    from ferkit.explanation import galleries  # late: TensorFlow
 
-    model, split = inputs.load_model_and_split(path, manifest, str(options.split), options.model)
+    model, split = galleries.load_model_and_split(path, manifest, str(options.split), options.model)
     figures = galleries.explain_split(
         model, split, options.to, options.per_class, options.class_name
     )

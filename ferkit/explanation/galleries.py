@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from ferkit.errors import UserError, without_location
 from ferkit.evaluation.inference import BatchedLogits
+from ferkit.evaluation.inputs import load_model_and_split as load_model_and_split
 from ferkit.evaluation.metrics import softmax
 from ferkit.explanation.drawing import draw_sheet, explanation_panels
 from ferkit.explanation.faithfulness import deletion_and_insertion, randomization

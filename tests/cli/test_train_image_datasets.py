@@ -82,7 +82,9 @@ def test_the_affectnet_command_sets_up_trains_and_leaves_the_source_alone(affect
     capsys.readouterr()
     # A model of eight classes on a dataset of seven.
     assert main(["setup", "--aff_path", str(affectnet), "--classes", "7", "-d", "seven"]) == 0
-    assert "the model has the classes" in fails(["evaluate", "-d", "seven", "--run", "runs/a"], capsys)
+    assert "the model has the classes" in fails(
+        ["evaluate", "-d", "seven", "--run", "runs/a"], capsys
+    )
 
 
 def test_images_of_a_dataset_can_be_of_another_size_and_colour_than_the_model(affectnet, here):

@@ -172,7 +172,7 @@ def test_compile_and_fit_learn_with_the_models_own_loss(tmp_path):
     )
 
 
-# ---- stochastic depth ---------------------------------------------------------------------------
+# ---- stochastic depth ----
 
 
 def test_dropped_rows_depend_on_their_keys_alone():
@@ -208,7 +208,7 @@ def test_row_keys_reach_the_blocks_of_the_nested_backbone():
     np.testing.assert_array_equal(first, again)
 
 
-# ---- weights of the backbone --------------------------------------------------------------------
+# ---- weights of the backbone ----
 
 
 def test_backbone_weights_from_a_dan_file(tmp_path):
@@ -293,7 +293,7 @@ def test_backbone_weights_that_cannot_be_had(name, weights, message, small, tmp_
         DAN(name, image_size=32, num_heads=0, backbone_weights=weights).load_first_weights()
 
 
-# ---- arguments out of range ---------------------------------------------------------------------
+# ---- arguments out of range ----
 
 
 @pytest.mark.parametrize(
@@ -334,7 +334,7 @@ def test_batch_normalization_in_half_precision_keeps_its_statistics_whole(rng):
         np.testing.assert_allclose(received, expected, rtol=1e-5)
 
 
-# ---- bfloat16 and the backbone for small faces --------------------------------------------------
+# ---- bfloat16 and the backbone for small faces ----
 
 
 def block_step(block, inputs):
