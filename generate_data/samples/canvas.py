@@ -67,7 +67,7 @@ class Pose:
         )
         self.center = np.array([24.0, 25.0]) + np.clip(rng.normal(0.0, 1.4, 2), -3.5, 3.5)
 
-    def place(
+    def project(
         self,
         points: np.ndarray,
         height: np.ndarray | float = 0.0,
@@ -106,11 +106,11 @@ class Sketch:
         self.blobs: list[np.ndarray] = []
 
     def _fixed(self, points: np.ndarray, **where: float) -> np.ndarray:
-        large = self.pose.place(points, **where) * (OVERSAMPLING << _FIXED_POINT_BITS)
+        large = self.pose.project(points, **where) * (OVERSAMPLING << _FIXED_POINT_BITS)
         return np.rint(large).astype(np.int32)
 
     def fill(self, points: np.ndarray, tone: float, **where: float) -> None:
-        """Fills a polygon with a tone from 0 to 255; `where` are arguments of `Pose.place`."""
+        """Fills a polygon with a tone from 0 to 255; `where` are arguments of `Pose.project`."""
         tone = float(min(max(tone, 0.0), 255.0))
         cv2.fillPoly(
             self.canvas, [self._fixed(points, **where)], tone, cv2.LINE_AA, _FIXED_POINT_BITS
@@ -143,8 +143,8 @@ class Sketch:
             points: (points, 2) centers, in face coordinates.
             strength: what each adds to the logarithm of the image.
             sigma: their standard deviation, in face coordinates.
-            height: see `Pose.place`.
-            on_face: see `Pose.place`.
+            height: see `Pose.project`.
+            on_face: see `Pose.project`.
         """
         if abs(strength) < 0.01:
             return
@@ -181,7 +181,7 @@ class Sketch:
             np.float32
         )
         blobs = np.concatenate(self.blobs)
-        placed = self.pose.place(blobs[:, :2], blobs[:, 2], blobs[:, 3]).astype(np.float32)
+        placed = self.pose.project(blobs[:, :2], blobs[:, 2], blobs[:, 3]).astype(np.float32)
         strength, width = (
             blobs[:, 4:5].astype(np.float32),
             blobs[:, 5:6].astype(np.float32) * np.float32(self.pose.scale),

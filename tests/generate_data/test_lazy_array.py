@@ -49,7 +49,7 @@ def test_shrinking_by_half_averages_four_pixels(tmp_path):
     assert ImageFiles([tmp_path / "a.png"], 2, 1)[0][..., 0].tolist() == [[8, 100], [1, 3]]
 
 
-def test_colours(tmp_path):
+def test_colors(tmp_path):
     red = np.zeros((8, 8, 3), np.uint8)
     red[..., 2] = 200  # OpenCV writes blue, green, red
     cv2.imwrite(str(tmp_path / "red.png"), red)

@@ -32,19 +32,19 @@ def test_rafdb_by_list(rafdb, data):
     assert file_states(rafdb) == before
 
 
-@pytest.mark.parametrize("place", ["", "basic/EmoLabel"])
-def test_rafdb_list_elsewhere_and_spelled_right(rafdb, data, place):
-    (rafdb / place).mkdir(parents=True, exist_ok=True)
-    rafdb_list(rafdb).rename(rafdb / place / "list_partition_label.txt")
-    if place:
+@pytest.mark.parametrize("subfolder", ["", "basic/EmoLabel"])
+def test_rafdb_list_elsewhere_and_spelled_right(rafdb, data, subfolder):
+    (rafdb / subfolder).mkdir(parents=True, exist_ok=True)
+    rafdb_list(rafdb).rename(rafdb / subfolder / "list_partition_label.txt")
+    if subfolder:
         (rafdb / "Image").rename(rafdb / "basic/Image")
     assert len(set_up_and_read(data, "rafdb", rafdb)[2]) == 35
 
 
-@pytest.mark.parametrize("place", ["", "DATASET/"])
-def test_rafdb_class_folders(source, data, faces, place):
+@pytest.mark.parametrize("subfolder", ["", "DATASET/"])
+def test_rafdb_class_folders(source, data, faces, subfolder):
     names = [
-        f"{place}{split}/{label}/{split}_{label}_aligned.jpg"
+        f"{subfolder}{split}/{label}/{split}_{label}_aligned.jpg"
         for split in ("train", "test")
         for label in range(1, 8)
     ]

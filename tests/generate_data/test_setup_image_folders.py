@@ -61,7 +61,7 @@ def test_files_and_columns(rafdb, data):
 
 
 def test_sizes_that_differ_and_gray_images(source, data, faces):
-    faces.write(source / "happy/1.png", colour=False)
+    faces.write(source / "happy/1.png", color=False)
     gray = next(faces.images)
     faces.write(source / "sad/2.png", cv2.merge([gray] * 3), size=(60, 70))
     description = set_up_and_read(data, "folders", source)[1].description
@@ -155,13 +155,13 @@ def test_source_missing_or_a_file(source, data, dataset):
     assert_refused(r"source: a file, not a folder", data, dataset, source)
 
 
-@pytest.mark.parametrize("place", ["", "new", "train/new"])
-def test_never_writes_into_the_source(source, faces, place):
+@pytest.mark.parametrize("subfolder", ["", "new", "train/new"])
+def test_never_writes_into_the_source(source, faces, subfolder):
     write_tree(source, ["train/happy/1.png", "train/sad/2.png"], faces)
     before = file_states(source)
     assert_refused(
         r"is inside the source folder .* choose a folder outside it, such as -d data/folders",
-        source / place,
+        source / subfolder,
         "folders",
         source,
     )

@@ -26,13 +26,13 @@ class Faces:
         self,
         path: Path,
         image: np.ndarray | None = None,
-        colour: bool = True,
+        color: bool = True,
         size: tuple[int, int] | None = None,
     ) -> Path:
         """Writes an image, the next one by default, and returns its path."""
         path.parent.mkdir(parents=True, exist_ok=True)
         image = next(self.images) if image is None else image
-        image = cv2.merge([image, image, 255 - image]) if colour and image.ndim == 2 else image
+        image = cv2.merge([image, image, 255 - image]) if color and image.ndim == 2 else image
         assert cv2.imwrite(str(path), image if size is None else cv2.resize(image, size))
         return path
 
