@@ -1,10 +1,14 @@
-"""LiteRT, formerly TensorFlow Lite: one file for phones and small computers."""
+"""LiteRT, formerly TensorFlow Lite: one file for phones and small computers.
+
+Its package is optional: ``Format.implementation`` imports this module after ``check_runtime``.
+"""
 
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
 
 from ferkit.export.agreement import Probabilities
 from ferkit.export.signature import INPUT, OUTPUT, ExportGraph
@@ -37,8 +41,6 @@ def write(graph: ExportGraph, path: Path, texts: Mapping[str, str], int8: bool =
 
 def load(path: Path) -> Probabilities:
     """The file as a function that runs in ``ai_edge_litert``."""
-    from ai_edge_litert.interpreter import Interpreter  # late: optional package
-
     interpreter = Interpreter(model_content=path.read_bytes(), num_threads=available_cpu_count())
     run = interpreter.get_signature_runner()  # resizes its tensors to each new batch size
     return lambda images: run(**{INPUT: images})[OUTPUT]

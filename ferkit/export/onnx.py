@@ -1,10 +1,16 @@
-"""ONNX: one file that many runtimes read."""
+"""ONNX: one file that many runtimes read.
+
+Its packages are optional: ``Format.implementation`` imports this module after ``check_runtime``.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
+import onnxruntime
+import tf2onnx
 
 from ferkit.export.agreement import Probabilities
 from ferkit.export.signature import INPUT, OUTPUT, ExportGraph
@@ -22,9 +28,6 @@ def write(graph: ExportGraph, path: Path, texts: Mapping[str, str], int8: bool =
         texts: key -> text, stored in the metadata of the file.
         int8: ignored; this format has float32 kernels only.
     """
-    import onnx  # late: optional package, like tf2onnx
-    import tf2onnx
-
     model, _ = tf2onnx.convert.from_function(
         graph.serve,
         input_signature=graph.serve.input_signature,
@@ -41,8 +44,6 @@ def write(graph: ExportGraph, path: Path, texts: Mapping[str, str], int8: bool =
 
 def load(path: Path) -> Probabilities:
     """The file as a function that runs in ``onnxruntime``."""
-    import onnxruntime  # late: optional package
-
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = available_cpu_count()
     session = onnxruntime.InferenceSession(
