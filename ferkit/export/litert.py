@@ -1,4 +1,7 @@
-"""LiteRT, formerly TensorFlow Lite: one file for phones and small computers."""
+"""LiteRT, formerly TensorFlow Lite: one file for phones and small computers.
+
+Its package is optional: ``Format.implementation`` imports this module after ``check_runtime``.
+"""
 
 import zipfile
 from collections.abc import Mapping

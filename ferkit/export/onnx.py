@@ -1,4 +1,7 @@
-"""ONNX: one file that many runtimes read."""
+"""ONNX: one file that many runtimes read.
+
+Its packages are optional: ``Format.implementation`` imports this module after ``check_runtime``.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
