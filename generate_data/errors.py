@@ -19,13 +19,11 @@ class OneLineError(Exception):
         '--batch_size 0: out of range; give a number of at least 1.'
     """
 
-    def __init__(self, where: object, problem: str = "", advice: str = "") -> None:
+    def __init__(self, where: object, problem: str, advice: str = "") -> None:
         self.where, self.problem, self.advice = str(where), problem, advice
         super().__init__(self.where, problem, advice)
 
     def __str__(self) -> str:
-        if not self.problem:
-            return self.where
         line = f"{self.where}: {self.problem}"
         if self.advice:
             line = f"{line}; {self.advice}"

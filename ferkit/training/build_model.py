@@ -56,7 +56,7 @@ def load_initial_weights(model: keras.Model, recipe: Recipe) -> None:
         UserError: the file cannot be loaded, or has another architecture.
     """
     where = f"--init_from {recipe.init_from}"
-    source = load_model(model_file(recipe.init_from), recipe.model)
+    source = load_model(model_file(recipe.init_from, "--init_from"), recipe.model)
     (height, _, channels), given = source.input_shape[1:], model.input_shape[1:]
     if (height, height, channels) != tuple(given):
         needs, has = f"{height}x{height}x{channels}", "x".join(map(str, given))

@@ -35,7 +35,7 @@ def teacher_probabilities(split: Split, teachers: str, store: Path | None = None
 
     Reference: Hinton et al., arXiv 1503.02531, at temperature 1.
     """
-    files = [model_file(name.strip()) for name in teachers.split(",")]
+    files = [model_file(name.strip(), "--teacher") for name in teachers.split(",")]
     fingerprint = _fingerprint(files, split)
     predictions = _stored_predictions(store, fingerprint) if store else None
     if predictions is None:

@@ -32,7 +32,7 @@ def test_help_shows_examples_and_loads_nothing_heavy(words):
 
 def test_no_arguments_show_the_help(capsys):
     assert main([]) == 0
-    assert "python main.py setup -d data" in capsys.readouterr().out
+    assert "python main.py -s True -d data" in capsys.readouterr().out
 
 
 def test_a_flag_of_another_command_is_not_suggested(here, capsys):

@@ -20,10 +20,10 @@ import pytest
 
 from ferkit.recognition import recognizer as recognizers
 from ferkit.recognition.photos import PhotoError, read_photo
-from ferkit.serving import server as serving
 from ferkit.serving.batching import Batcher
 from ferkit.serving.limits import Limits
 from ferkit.serving.middleware import HEADERS
+from ferkit.serving.requirements import REQUIRED
 from ferkit.serving.service import FORMATS
 from tests.prediction.test_predict import BrightSquares, picture
 from tests.support.command_line import fails
@@ -203,13 +203,13 @@ def huge_png():
             b"no photo",
             JPEG,
             415,
-            "no photo in a format that can be read (8 bytes). Formats: JPEG, PNG",
+            "not a photo in a supported format (8 bytes). Formats: JPEG, PNG",
         ),
         (
             b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n",
             JPEG,
             415,
-            "no photo in a format",
+            "not a photo in a supported format",
         ),  # would start Ghostscript
         (encoded(np.zeros((99, 99)))[:-300], JPEG, 422, "damaged"),
         (bytes(200_001), JPEG, 413, "more than 200,000 bytes"),
@@ -500,8 +500,10 @@ def test_what_cannot_be_served_is_one_line(capsys, monkeypatch):
         ["serve", "--host", "203.0.113.7", "--port", "0"], capsys
     )
     assert "no such weights" in fails(["serve", "--weights", "gone"], capsys)
-    monkeypatch.setitem(serving.NEEDED, "no_such_module", "no-such-package")
-    assert "serve needs no-such-package: python -m pip install fastapi" in fails(["serve"], capsys)
+    monkeypatch.setitem(REQUIRED, "no_such_module", "no-such-package")
+    assert "serve: requires no-such-package; install with: python -m pip install fastapi" in fails(
+        ["serve"], capsys
+    )
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ def test_a_teacher_of_other_classes_or_none_is_one_line(teachers, toy_split):
         UserError, match=r"gone.keras: no such file; give a .keras file, or shipped weights: "
     ):
         teacher_probabilities(split, "gone.keras")
-    with pytest.raises(UserError, match=r"--weights gone: no such weights"):
+    with pytest.raises(UserError, match=r"--teacher gone: no such weights"):
         teacher_probabilities(split, "gone")
 
 

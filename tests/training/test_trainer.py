@@ -264,7 +264,7 @@ def test_the_watch_speaks_on_collapse_once_and_on_recovery():
     assert "'happy' for 99%" in said[0]
     assert "--learning_rate 0.0006" in said[1]
     assert watch.after_epoch(3, collapsed) == []
-    assert watch.after_epoch(4, fine) == ["The model answers with more than one class again."]
+    assert watch.after_epoch(4, fine) == ["The model predicts more than one class again."]
 
 
 def test_a_dataset_of_one_class_is_no_collapse():
@@ -282,7 +282,7 @@ def test_a_run_folder_is_never_overwritten(tmp_path, toy_split):
         RunFolder.create(tmp_path / "run", RECIPE, {})
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "me.jpg").write_text("")
-    with pytest.raises(UserError, match="exists and is no run folder"):
+    with pytest.raises(UserError, match="exists and is not a run folder"):
         RunFolder.create(tmp_path / "photos", RECIPE, {})
 
 
