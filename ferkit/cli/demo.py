@@ -4,7 +4,7 @@ import argparse
 import dataclasses
 
 import ferkit.cli  # for `main`, used when the demo runs: this package imports this module
-from ferkit.demo.steps import MODEL, RECIPE
+from ferkit.demo import MODEL, RECIPE
 from ferkit.recipes.named import named_recipe
 from ferkit.tensorflow_runtime import import_tensorflow
 

@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TextIO
 
+from ferkit.demo import RECIPE
+
 # NASA's portrait of Eileen Collins, public domain; from scikit-image.
 ASTRONAUT = Path(__file__).with_name("astronaut.jpg")
-MODEL, RECIPE = "deep_emotion", "input_warp"
 LEARNING_RATE = "0.002"
 
 RunCommand = Callable[[Sequence[str]], int]
