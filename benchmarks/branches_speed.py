@@ -1,7 +1,9 @@
-"""What batch normalization costs the paper's net while it trains: in 16 lanes, in ten, for three
-branches, and not at all.
+"""Measures what batch normalization adds to a training step of the paper's net.
 
-python benchmarks/branches_speed.py --save
+    python benchmarks/branches_speed.py --save
+
+It compares three batch-normalized branches, computed in 16 or in 10 channels, with a net without
+batch normalization.
 """
 
 import paired

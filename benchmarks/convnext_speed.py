@@ -1,12 +1,12 @@
-"""A training step of ConvNeXt-Tiny with a linear head: forward, backward and an SGD update, at 48
-or 224 pixels.
+"""Compares a training step of ConvNeXt-Tiny with keras.applications and PyTorch.
 
-    pip install -r requirements-bench.txt && python benchmarks/convnext_speed.py --save
+    pip install -e ".[bench]" && python benchmarks/convnext_speed.py --save
     PIXELS=224 python benchmarks/convnext_speed.py --rounds 5 --repeats 2 --save
 
-"ours" is dan_tf's ConvNeXt; "keras.applications" builds the same net with a grouped Conv2D as its
-depthwise convolution; PyTorch runs a plain module, written as ConvNeXt's authors do, with channels
-last.
+A step is forward, backward and an SGD update, with a linear head. "ours" is the ConvNeXt of dan_tf.
+"keras.applications" builds the same net with a grouped Conv2D as its depthwise convolution. PyTorch
+runs a plain module, structured like that of ConvNeXt's authors, with channels last. The images have
+48 or 224 pixels.
 """
 
 import os

@@ -1,12 +1,11 @@
-"""What DAN's heads and losses add to a training step of its backbone: the same step with and
-without them.
+"""Measures what DAN's heads and losses add to a training step of its backbone.
 
     python benchmarks/dan_overhead.py --save
     PIXELS=224 python benchmarks/dan_overhead.py --save
 
-"backbone, linear head" averages the map and puts a dense layer on it. Both run in the project's own
-trainer, SGD with momentum. BACKBONE=convnext_atto STRIDE=2 measures another backbone, or another
-stem stride.
+The peer, "backbone, linear head", averages the feature map and adds a dense layer. Both run in the
+project's trainer, with SGD and momentum. BACKBONE=convnext_atto STRIDE=2 measures another backbone
+or another stem stride.
 """
 
 import os

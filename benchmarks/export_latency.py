@@ -1,9 +1,9 @@
-"""Exported files compared with Keras: size, time of one face, and accuracy on a val split.
+"""Compares exported files with Keras: size, time of one face, and accuracy on a validation split.
 
-python benchmarks/export_latency.py --weights dan-fer2013 -d data --save
+    python benchmarks/export_latency.py --weights dan-fer2013 -d data --save
 
-Times are ratios to Keras's own direct call, `model(face)`, of the same round. Each contestant runs
-in its own process. "Keras, traced" is the same model as a tf.function, which this program uses.
+Times are ratios to the direct Keras call, `model(face)`, in the same round. Each contestant runs in
+its own process. "Keras, traced" is the same model as a tf.function, which this program uses.
 """
 
 import argparse

@@ -1,11 +1,10 @@
-"""How many times as fast as training its input pipeline is: images a second of each, measured in
-turn in one run.
+"""Compares the images per second of the input pipeline with those of training, in one run.
 
     python benchmarks/input_speed.py --save
 
 For each recipe: an epoch of ``TrainingBatches`` alone, on random uint8 images in memory, and steps
-of the project's own trainer on a batch that lies ready. Both have all cores to themselves. Below 1
-training would wait for its images; from 20 on, they cost it less than a twentieth of its time.
+of the project's trainer on a batch already in memory, in turn. Each uses all cores. Below 1,
+training would wait for its images; above 20, they take less than a twentieth of its time.
 """
 
 import argparse

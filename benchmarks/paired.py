@@ -1,5 +1,4 @@
-"""Contestants measured in turn in one run, each in a process of its own, so that a noisy machine is
-noisy for all of them.
+"""Runs contestants in turn, each in its own process, so that noise affects all of them equally.
 
 A benchmark script defines CONTESTANTS: name -> function that prepares (imports, builds) and returns
 a function ``run()`` which does one unit of work. ``main`` starts a worker for each, lets them run

@@ -1,8 +1,10 @@
-"""A training step in float32 and in bfloat16, which pays on processors and GPUs that compute in it.
+"""Compares a training step in float32 with one in bfloat16.
 
-python benchmarks/precision_speed.py --save
-MODEL=deep_emotion RECIPE=best python benchmarks/precision_speed.py --repeats 3 --save
-MODEL=dan RECIPE=best python benchmarks/precision_speed.py --repeats 3 --save
+    python benchmarks/precision_speed.py --save
+    MODEL=deep_emotion RECIPE=best python benchmarks/precision_speed.py --repeats 3 --save
+    MODEL=dan RECIPE=best python benchmarks/precision_speed.py --repeats 3 --save
+
+bfloat16 is faster only on processors and GPUs with instructions for it.
 """
 
 import os

@@ -1,13 +1,12 @@
-"""What a training costs beside its steps: input, metrics, progress line and checkpoints; and with
-the end of an epoch too.
+"""Measures what a training spends outside its steps: input, metrics, progress and checkpoints.
 
     python benchmarks/training_loop.py --save
 
-For each recipe a run of the project's own trainer, with a checkpoint every 5 seconds (by default it
-is every 60), on random uint8 images and a validation split of an eighth, as FER2013 has. Before and
-behind each epoch the bare step is timed: the same graph on a batch that lies ready. "loop" is the
-epoch's steps with all that goes on between them; "whole epoch" adds validation, best.keras and the
-checkpoint at its end. 1.0 would mean that nothing but the steps takes time.
+Each recipe is trained by the project's trainer on random uint8 images, with a validation split of
+an eighth, as in FER2013, and a checkpoint every 5 seconds (the default is 60). The bare step, the
+same graph on a batch already in memory, is timed before and after each epoch. "loop" is the time of
+an epoch's steps and of everything between them, relative to the bare steps. "whole epoch" adds
+validation, best.keras and the last checkpoint. At 1.0, only the steps would take time.
 """
 
 import argparse

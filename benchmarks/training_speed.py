@@ -1,11 +1,10 @@
-"""A training step of Deep-Emotion, variant input_warp, batch 128, Adam: forward, backward and
-update.
+"""Compares a training step of Deep-Emotion, variant input_warp, with Keras + stn and PyTorch.
 
-    pip install -r requirements-bench.txt && python benchmarks/training_speed.py --save
+    pip install -e ".[bench]" && python benchmarks/training_speed.py --save
 
-"Keras + stn" is the same Keras network with the `stn` package as its sampler, in the same loop:
-once with the thread settings of this project, once with TensorFlow's own. PyTorch runs the same
-network in both memory formats.
+A step is forward, backward and an Adam update of batch 128. "Keras + stn" is the same Keras network
+with the `stn` package as its sampler, in the same loop: once with the thread settings of this
+project, once with the defaults of TensorFlow. PyTorch runs the same network in both memory formats.
 """
 
 import paired

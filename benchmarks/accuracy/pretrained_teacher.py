@@ -272,7 +272,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=2e-3, help="largest rate of the cycle")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--limit", type=int, help="only so many rows of each part, to try it out")
+    parser.add_argument("--limit", type=int, help="use only the first LIMIT rows of each split")
     parser.add_argument("--votes", type=Path, help="fer2013new.csv: FER+ votes are half the target")
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--answers", action="store_true", help="write answers.npz and exit")

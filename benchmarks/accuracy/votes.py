@@ -1,7 +1,8 @@
-"""How often FER+ votes agree with FER2013's labels, as counted and translated (ferkit/targets.py),
-on a dataset's train rows.
+"""Counts how often FER+ votes agree with FER2013's labels, as counted and as translated.
 
-python benchmarks/accuracy/votes.py data
+    python benchmarks/accuracy/votes.py data
+
+It reads the training split of a dataset. ferkit/training/targets.py defines both kinds of votes.
 """
 
 import sys

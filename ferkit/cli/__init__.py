@@ -1,54 +1,50 @@
 """The command line: `main` parses one command line and runs its command.
 
-Every command is a module of this package with the same five parts:
+Every command has a line in `COMMANDS` and a module of the same name in this package, which is
+imported when the command is run. The module has four parts:
 
-- ``SUMMARY``: what it does, for the list of commands.
 - ``EXAMPLES``: command lines that work, for its help.
 - ``add_arguments(parser)``: its flags.
 - ``Options``: what the user gave, as a frozen dataclass; argparse is not used beyond it.
 - ``run(options)``: does it and returns the exit code.
 """
 
+import importlib
 import sys
 import textwrap
 from collections.abc import Sequence
 from types import ModuleType
 
-from ferkit.cli import (
-    compare,
-    demo,
-    evaluate,
-    explain,
-    export,
-    predict,
-    release,
-    runs,
-    serve,
-    setup,
-    train,
-    verify,
-)
 from ferkit.cli.arguments import CommandParser, options_from
 from ferkit.cli.short_form import run_short_form, short_parser
 from ferkit.errors import UserError
 from generate_data.errors import DataError
 
-__all__ = ["COMMANDS", "main"]
+__all__ = ["COMMANDS", "command_module", "main"]
 
 DESCRIPTION = "Facial expression recognition with Deep-Emotion and DAN, on TensorFlow and Keras."
-COMMANDS: dict[str, ModuleType] = {
-    "setup": setup,
-    "train": train,
-    "evaluate": evaluate,
-    "verify": verify,
-    "compare": compare,
-    "predict": predict,
-    "explain": explain,
-    "serve": serve,
-    "release": release,
-    "export": export,
-    "runs": runs,
-    "demo": demo,
+# command -> what it does
+COMMANDS = {
+    "setup": "write a dataset to disk from Kaggle's files, class folders or drawn sample faces",
+    "train": "train a model by a recipe; a stopped training can be resumed",
+    "evaluate": (
+        "measure a trained model: accuracy with and without leaked copies, per class, calibration, "
+        "confusion"
+    ),
+    "verify": "check the installation and a model: shapes, gradients, losses, reload",
+    "compare": (
+        "train backbones, ablations or models by one recipe, and compare their accuracy and cost"
+    ),
+    "predict": "find faces in photos, folders, videos or camera, and predict their expressions",
+    "explain": (
+        "show what a prediction is based on: Grad-CAM, Grad-CAM++, occlusion, the attention heads "
+        "of DAN, the transformer of Deep-Emotion"
+    ),
+    "serve": "serve a web page and a JSON API: drop a photo or use the camera",
+    "release": "store a trained model as one small, calibrated file with its model card",
+    "export": "export a model as SavedModel, LiteRT or ONNX, and compare it with Keras",
+    "runs": "list the training runs in a folder with their results, best first",
+    "demo": "a full tour on drawn sample faces, in less than three minutes",
 }
 
 
@@ -79,18 +75,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _dispatch(arguments: Sequence[str]) -> int:
     name = arguments[0] if arguments else ""
     if name not in COMMANDS:
-        summaries = {name: command.SUMMARY for name, command in COMMANDS.items()}
-        return run_short_form(short_parser(DESCRIPTION, summaries), arguments)
-    command = COMMANDS[name]
+        return run_short_form(short_parser(DESCRIPTION, COMMANDS), arguments)
+    command = command_module(name)
     namespace = _command_parser(name, command).parse_args(arguments[1:])
     code: int = command.run(options_from(command.Options, namespace))
     return code
 
 
+def command_module(name: str) -> ModuleType:
+    """The module of a command, with EXAMPLES, add_arguments, Options and run."""
+    return importlib.import_module(f"ferkit.cli.{name}")
+
+
 def _command_parser(name: str, command: ModuleType) -> CommandParser:
+    summary = COMMANDS[name]
     parser = CommandParser(
         prog=f"python main.py {name}",
-        description=textwrap.fill(f"{command.SUMMARY[0].upper()}{command.SUMMARY[1:]}.", 98),
+        description=textwrap.fill(f"{summary[0].upper()}{summary[1:]}.", 98),
         epilog=command.EXAMPLES,
     )
     command.add_arguments(parser)

@@ -21,7 +21,6 @@ from ferkit.models.registry import MODELS
 from ferkit.recipes.fit_checks import check_batch_fits
 from ferkit.tensorflow_runtime import import_tensorflow
 
-SUMMARY = "train backbones, ablations or models by one recipe, and compare their accuracy and cost"
 EXAMPLES = """\
 examples:
   python main.py compare -d data --backbones convnext_atto resnet18 --epochs 5 --seeds 0 1 2

@@ -8,7 +8,6 @@ from ferkit.demo import MODEL, RECIPE
 from ferkit.recipes.named import named_recipe
 from ferkit.tensorflow_runtime import import_tensorflow
 
-SUMMARY = "a full tour on drawn sample faces, in less than three minutes"
 EXAMPLES = """\
 examples:
   python main.py demo

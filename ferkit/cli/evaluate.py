@@ -10,10 +10,6 @@ from ferkit.files import write_json
 from ferkit.models.shipped_weights import shipped_weights
 from ferkit.tensorflow_runtime import import_tensorflow
 
-SUMMARY = (
-    "measure a trained model: accuracy with and without leaked copies, per class, calibration, "
-    "confusion"
-)
 EXAMPLES = """\
 examples:
   python main.py evaluate -d data

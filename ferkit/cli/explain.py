@@ -11,10 +11,6 @@ from ferkit.cli.which_model import ModelChoice, add_model_choice, resolve
 from ferkit.errors import UserError
 from ferkit.tensorflow_runtime import import_tensorflow
 
-SUMMARY = (
-    "show what a prediction is based on: Grad-CAM, Grad-CAM++, occlusion, the attention heads of "
-    "DAN, the transformer of Deep-Emotion"
-)
 EXAMPLES = """\
 examples:
   python main.py explain photo.jpg

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from generate_data.manifest import Manifest
 
-SUMMARY = "export a model as SavedModel, LiteRT or ONNX, and compare it with Keras"
 EXAMPLES = """\
 examples:
   python main.py export --weights dan-fer2013 --format onnx --output dan.onnx -d data

@@ -8,7 +8,6 @@ from ferkit.cli.arguments import TTA, add_detector, add_files, boolean, seconds
 from ferkit.cli.which_model import ModelChoice, add_model_choice, resolve
 from ferkit.errors import UserError
 
-SUMMARY = "find faces in photos, folders, videos or camera, and predict their expressions"
 EXAMPLES = """\
 examples:
   python main.py predict photo.jpg

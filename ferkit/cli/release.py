@@ -10,7 +10,6 @@ from ferkit.cli.which_model import ModelChoice, add_model_choice, resolve
 from ferkit.errors import UserError
 from ferkit.tensorflow_runtime import import_tensorflow
 
-SUMMARY = "store a trained model as one small, calibrated file with its model card"
 EXAMPLES = """\
 examples:
   python main.py release -d data --run runs/mine --name mine

@@ -5,7 +5,6 @@ import dataclasses
 
 from ferkit.cli.arguments import SORT_ORDERS
 
-SUMMARY = "list the training runs in a folder with their results, best first"
 EXAMPLES = """\
 examples:
   python main.py runs

@@ -9,7 +9,6 @@ from ferkit.cli.which_model import ModelChoice, add_model_choice, resolve
 from ferkit.serving.requirements import check_installed
 from ferkit.tensorflow_runtime import import_tensorflow
 
-SUMMARY = "serve a web page and a JSON API: drop a photo or use the camera"
 EXAMPLES = """\
 examples:
   python main.py serve

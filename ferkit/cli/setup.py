@@ -8,7 +8,6 @@ import generate_data
 from ferkit.errors import UserError
 from generate_data.labels import DATASETS
 
-SUMMARY = "write a dataset to disk from Kaggle's files, class folders or drawn sample faces"
 EXAMPLES = """\
 examples:
   python main.py setup -d data

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from ferkit.training.run_folder import RunFolder
     from generate_data.manifest import Manifest
 
-SUMMARY = "train a model by a recipe; a stopped training can be resumed"
 EXAMPLES = """\
 examples:
   python main.py train -d data

@@ -13,7 +13,6 @@ from ferkit.tensorflow_runtime import import_tensorflow
 if TYPE_CHECKING:
     import keras
 
-SUMMARY = "check the installation and a model: shapes, gradients, losses, reload"
 EXAMPLES = """\
 examples:
   python main.py verify

@@ -3,29 +3,24 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Coroutine, Iterable
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Query
-from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ferkit.recognition import DETECTORS, DetectorName
+from ferkit.recognition import DetectorName
 from ferkit.recognition.recognizer import UNSURE, Recognizer
 from ferkit.serving.api_page import api_page
-from ferkit.serving.middleware import CLIENT_GONE, FAILED, Guard
+from ferkit.serving.middleware import FAILED, Guard
+from ferkit.serving.photo_endpoint import PhotoEndpoint
 from ferkit.serving.prometheus import Metrics
-from ferkit.serving.responses import (
-    ClientGoneError,
-    RequestError,
-    json_response,
-    problem_response,
-)
+from ferkit.serving.responses import json_response, problem_response
 from ferkit.serving.schema import Explanation, Models, Prediction, Refusal
-from ferkit.serving.service import Service, Task
+from ferkit.serving.service import Service
 from ferkit.serving.static_pages import add_pages
 from ferkit.serving.uploads import FIELD, FORM, Uploads
 
@@ -103,33 +98,24 @@ def make_app(
         redoc_url=None,
         lifespan=lifespan,
     )
-    _add_photo_routes(app, service, detector)
+    _describe_photo_routes(app)
     _add_state_routes(app, service, metrics, detector)
     add_pages(app, {"/docs": api_page(app.openapi())})
     _add_error_handlers(app)
-    return Guard(
-        app, [str(getattr(route, "path", "")) for route in app.routes], metrics, host_names
-    )
-
-
-def _add_photo_routes(app: FastAPI, service: Service, default_detector: str) -> None:
     uploads = Uploads(service.limits)
+    endpoints = {
+        f"/v1/{kind}": PhotoEndpoint(kind, service, uploads, detector)
+        for kind in ("predict", "explain")
+    }
+    paths = [str(getattr(route, "path", "")) for route in app.routes]
+    return Guard(app, endpoints, paths, metrics, host_names)
+
+
+def _describe_photo_routes(app: FastAPI) -> None:
+    """Describe the paths that a `PhotoEndpoint` answers."""
     refusals: dict[int | str, dict[str, Any]] = {
         status: {"model": Refusal, "description": reason} for status, reason in PROBLEMS.items()
     }
-
-    async def answer(
-        request: Request, kind: str, detector: str | None, class_name: str | None
-    ) -> Response:
-        try:
-            service.check_capacity()
-            _check_class(class_name, service.recognizer.class_names)
-        except RequestError as problem:
-            await uploads.refuse(request, problem)
-        async with uploads.photo(request) as content:
-            task = Task(content, kind, detector or default_detector, class_name)
-            del content
-            return json_response(await _unless_gone(request, service.answer(task)))
 
     @app.post(
         "/v1/predict",
@@ -137,8 +123,8 @@ def _add_photo_routes(app: FastAPI, service: Service, default_detector: str) -> 
         responses={200: {"model": Prediction}, **refusals},
         openapi_extra=_BODY,
     )
-    async def predict(request: Request, detector: Detector = None) -> Response:
-        return await answer(request, "predict", detector, None)
+    async def predict(detector: Detector = None) -> Response:
+        raise NotImplementedError
 
     @app.post(
         "/v1/explain",
@@ -146,34 +132,8 @@ def _add_photo_routes(app: FastAPI, service: Service, default_detector: str) -> 
         responses={200: {"model": Explanation}, **refusals},
         openapi_extra=_BODY,
     )
-    async def explain(
-        request: Request, detector: Detector = None, class_name: ClassName = None
-    ) -> Response:
-        return await answer(request, "explain", detector, class_name)
-
-    async def wrong_parameter(request: Request, error: Exception) -> Response:
-        problem = RequestError(422, _parameter_problem(error))
-        with contextlib.suppress(RequestError):
-            await uploads.refuse(request, problem)
-        return problem_response(422, problem.message, problem.close)
-
-    app.add_exception_handler(RequestValidationError, wrong_parameter)
-
-
-def _parameter_problem(error: Exception) -> str:
-    """One line for FastAPI's description of a wrong query parameter; it never quotes the value."""
-    errors = error.errors() if isinstance(error, RequestValidationError) else []
-    name = str(errors[0]["loc"][-1]) if errors else "parameters"
-    if name == "detector":
-        return f"detector: unknown; choose from {', '.join(DETECTORS)}."
-    return f"{name}: not valid; see /docs."
-
-
-def _check_class(class_name: str | None, class_names: tuple[str, ...]) -> None:
-    """Raises RequestError (422) if the model has no such class."""
-    if class_name is not None and class_name not in class_names:
-        names = ", ".join(class_names)
-        raise RequestError(422, f"class: not a class of this model; it has: {names}.")
+    async def explain(detector: Detector = None, class_name: ClassName = None) -> Response:
+        raise NotImplementedError
 
 
 def _add_state_routes(app: FastAPI, service: Service, metrics: Metrics, detector: str) -> None:
@@ -204,48 +164,11 @@ def _add_error_handlers(app: FastAPI) -> None:
         status = error.status_code if isinstance(error, HTTPException) else 500
         return problem_response(status, f"{getattr(error, 'detail', error)}; see /docs.")
 
-    async def refused(_: Request, error: Exception) -> Response:
-        if not isinstance(error, RequestError):
-            raise error
-        return problem_response(error.status, error.message, error.close)
-
-    async def client_gone(_: Request, __: Exception) -> Response:
-        return Response(status_code=CLIENT_GONE)
-
     async def failed(_: Request, __: Exception) -> Response:  # the guard logs it
         return problem_response(500, FAILED)
 
     app.add_exception_handler(HTTPException, wrong_path)
-    app.add_exception_handler(RequestError, refused)
-    app.add_exception_handler(ClientGoneError, client_gone)
     app.add_exception_handler(Exception, failed)
-
-
-async def _unless_gone(request: Request, work: Coroutine[Any, Any, dict]) -> dict:
-    """The result of `work`, which is cancelled when the client closes the connection.
-
-    Raises:
-        ClientGoneError: the client closed the connection.
-    """
-    task, gone = asyncio.current_task(), False
-
-    async def watch() -> None:
-        nonlocal gone
-        await request.receive()  # the body has arrived: the next message is the end
-        gone = True
-        if task is not None:
-            task.cancel()
-
-    watcher = asyncio.create_task(watch())
-    try:
-        return await work
-    except asyncio.CancelledError:
-        if not gone or task is None:
-            raise
-        task.uncancel()
-        raise ClientGoneError from None
-    finally:
-        watcher.cancel()
 
 
 def _describe_model(recognizer: Recognizer, detector: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import logging
 import socket
 import time
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -40,15 +40,22 @@ class Guard:
 
     Args:
         app: the application.
-        paths: its paths, by which requests are counted.
+        endpoints: path -> the application that answers POST requests to it, instead of `app`.
+        paths: all paths, by which requests are counted.
         metrics: counts requests.
         host_names: names of this server, besides localhost and the machine's name.
     """
 
     def __init__(
-        self, app: ASGIApp, paths: Iterable[str], metrics: Metrics, host_names: Iterable[str] = ()
+        self,
+        app: ASGIApp,
+        endpoints: Mapping[str, ASGIApp],
+        paths: Iterable[str],
+        metrics: Metrics,
+        host_names: Iterable[str] = (),
     ) -> None:
-        self.app, self._paths, self._metrics = app, frozenset(paths), metrics
+        self.app, self._endpoints = app, endpoints
+        self._paths, self._metrics = frozenset(paths), metrics
         known = ("localhost", socket.gethostname(), *host_names)
         self._names = {name.lower() for name in known}
 
@@ -71,8 +78,8 @@ class Guard:
             await send(message)
 
         try:
-            refusal = self._refusal(scope)
-            await (refusal or self.app)(scope, receive, send_with_headers)
+            answer = self._refusal(scope) or self._application(scope)
+            await answer(scope, receive, send_with_headers)
         except Exception as error:
             _log(error)
             if not status:
@@ -81,6 +88,11 @@ class Guard:
             self._metrics.request(
                 self._path(scope), status or CLIENT_GONE, time.perf_counter() - started
             )
+
+    def _application(self, scope: Scope) -> ASGIApp:
+        if scope["method"] != "POST":
+            return self.app
+        return self._endpoints.get(scope["path"], self.app)
 
     def _refusal(self, scope: Scope) -> ASGIApp | None:
         headers = dict(scope["headers"])

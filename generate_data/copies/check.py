@@ -41,16 +41,17 @@ def _blur(size: int, sigma: float) -> np.ndarray:
     return matrix.astype(np.float32)
 
 
-def _half_detail(images: np.ndarray) -> np.ndarray:
+def _half_detail(images: np.ndarray, pool: ThreadPoolExecutor) -> np.ndarray:
     """Returns the float32 (n, 24, 24) detail of uint8 (n, 48, 48) images at half size."""
     fine, broad = _blur(HALF, FINE / 2), _blur(HALF, BROAD / 2)
-    halves = np.empty((len(images), HALF, HALF), np.float32)
-    for start in range(0, len(images), PIECE):
+
+    def detail(start: int) -> np.ndarray:
         piece = images[start : start + PIECE].astype(np.uint16)
         rows = piece[:, 0::2] + piece[:, 1::2]
         half = (rows[:, :, 0::2] + rows[:, :, 1::2]).astype(np.float32) / 4
-        halves[start : start + PIECE] = fine @ half @ fine.T - broad @ half @ broad.T
-    return halves
+        return fine @ half @ fine.T - broad @ half @ broad.T
+
+    return np.concatenate(list(pool.map(detail, range(0, len(images), PIECE))))
 
 
 def _resizing() -> np.ndarray:
@@ -133,7 +134,6 @@ def check_pairs(
     if not len(pairs):
         return np.zeros(0, np.float32)
     used, positions = np.unique(pairs, return_inverse=True)
-    halves = _half_detail(images[used])
     positions = positions.reshape(pairs.shape)
     order = np.argsort(positions[:, 1], kind="stable")
     resizing = _resizing()
@@ -150,6 +150,7 @@ def check_pairs(
     pieces = [order[start : start + PIECE] for start in range(0, len(pairs), PIECE)]
     pool = ThreadPoolExecutor(WORKERS)
     try:
+        halves = _half_detail(images[used], pool)
         scores[order] = np.concatenate(list(pool.map(score_piece, pieces)))
     finally:
         pool.shutdown(cancel_futures=True)  # an interrupted set-up ends at once

@@ -19,7 +19,7 @@ from generate_data.labels import CLASS_NAMES, USAGES
 from generate_data.readers.pixel_text import PIXELS, SIZE, parse_lines, parse_row
 from generate_data.rows import Rows
 
-PACKET = 100_000  # bytes: about a dozen rows, which stay in the processor's cache
+PACKET = 400_000  # bytes: about fifty rows, which stay in the processor's cache
 LONGEST_HEADER = 4096
 ARCHIVE_ERRORS = (
     zipfile.BadZipFile,

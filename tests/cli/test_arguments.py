@@ -5,8 +5,8 @@ import dataclasses
 
 import pytest
 
-from ferkit.cli import COMMANDS
 from ferkit.cli import arguments as cli_arguments
+from ferkit.cli import command_module
 from ferkit.cli.arguments import CommandParser, options_from
 from ferkit.recipes.recipe import RENAMED_FIELDS
 from tests.support.command_line import fails
@@ -14,8 +14,8 @@ from tests.support.command_line import fails
 
 def parsed(name, *words):
     parser = CommandParser(prog=name)
-    COMMANDS[name].add_arguments(parser)
-    return options_from(COMMANDS[name].Options, parser.parse_args(words))
+    command_module(name).add_arguments(parser)
+    return options_from(command_module(name).Options, parser.parse_args(words))
 
 
 def test_the_choices_are_those_of_the_modules_that_implement_them():
@@ -45,7 +45,7 @@ def test_old_names_of_recipe_flags_are_accepted_and_not_shown(old, new):
     expected = parsed("train", f"--{new}", value).overrides
     assert parsed("train", f"--{old}", value).overrides == expected
     parser = CommandParser(prog="train")
-    COMMANDS["train"].add_arguments(parser)
+    command_module("train").add_arguments(parser)
     shown = parser.format_help()
     assert f"--{new} " in shown
     assert f"--{old} " not in shown

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from generate_data.errors import DataError
+from generate_data.images import output_folder
 from generate_data.manifest import read_manifest
 from generate_data.setup_fer2013 import format_summary, set_up
 from tests.support.kaggle_files import (
@@ -286,18 +287,18 @@ def test_unusual_but_right_pixels_are_read(tmp_path):
 )
 def test_a_disk_that_refuses(tmp_path, monkeypatch, number, match):
     """The eleventh image cannot be written."""
-    real, calls = Path.write_bytes, []
+    calls = []
 
-    def write_bytes(self, data):
-        calls.append(self)
+    def open_ten(path, *arguments, **options):
+        calls.append(path)
         if len(calls) > 10:
             raise OSError(number, "refused")
-        return real(self, data)
+        return open(path, *arguments, **options)
 
     data = tmp_path / "data"
     data.mkdir()
     write_train_csv(data / "train.csv", IMAGES)
-    monkeypatch.setattr(Path, "write_bytes", write_bytes)
+    monkeypatch.setattr(output_folder, "open", open_ten, raising=False)
     refuses(data, match)
 
 

@@ -1,7 +1,7 @@
 """Makes dan.npz: what PyTorch computes, in double precision, for the parts of DAN: written from the
 papers, not from our code.
 
-    pip install -r requirements-bench.txt && python tests/golden/make_dan.py
+    pip install -e ".[bench]" && python tests/golden/make_dan.py
 
 Weights and inputs are those of dan_inputs.py, so the file holds only results. For each case:
 "training" and, where it differs, "inference", the outputs; "gradients", of sum(training outputs *

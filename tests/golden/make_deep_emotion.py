@@ -1,7 +1,7 @@
 """Makes deep_emotion.npz: what PyTorch computes for the well-known port of Deep-Emotion, evaluation
 mode.
 
-    pip install -r requirements-bench.txt && python tests/golden/make_deep_emotion.py
+    pip install -e ".[bench]" && python tests/golden/make_deep_emotion.py
 
 Weights and images are those of deep_emotion_inputs.py, so the file holds only results: the logits,
 and the gradient of sum(logits ** 2) to the theta bias and to the first convolution.

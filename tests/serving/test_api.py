@@ -72,7 +72,7 @@ def serving_detector():
 
 
 def squares(count):
-    """A PNG with so many white squares."""
+    """A PNG with `count` white squares."""
     places = [(12 + 40 * (k % 20), 12 + 40 * (k // 20), 20) for k in range(count)]
     return encoded(picture(*places, size=(40 * (count // 20 + 1) + 12, 820)), "PNG")
 

@@ -31,7 +31,7 @@ def free_ports(count):
 
 
 def cluster(count):
-    """An environment for each of so many workers on this machine."""
+    """The environment of each of `count` workers on this machine."""
     addresses = [f"localhost:{port}" for port in free_ports(count)]
     for index in range(count):
         config = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}

@@ -77,7 +77,7 @@ def assert_same_training(path, trained, straight):
 
 
 def stop_after(trainer, steps, action):
-    """Let `action` happen after so many steps."""
+    """Run `action` after that number of steps."""
     real, count = trainer.step_function._step, iter(range(1, 10**6))
 
     def step(*batch):
