@@ -1,11 +1,10 @@
 """Imports TensorFlow without its start-up messages, and with suitable thread settings."""
 
-import contextlib
 import os
 import sys
-import tempfile
-from collections.abc import Iterator
 from typing import Any
+
+from ferkit.process import native_stderr_hidden
 
 
 def import_tensorflow(one_operator_at_a_time: bool = True) -> Any:
@@ -29,29 +28,3 @@ def import_tensorflow(one_operator_at_a_time: bool = True) -> Any:
     if one_operator_at_a_time and not has_gpu:
         tf.config.threading.set_inter_op_parallelism_threads(1)
     return tf
-
-
-@contextlib.contextmanager
-def native_stderr_hidden(shown_on_failure: bool = True) -> Iterator[None]:
-    """In this context, standard error is hidden, also of native code; shown if the block fails."""
-    sys.stderr.flush()
-    saved = os.dup(2)
-    with tempfile.TemporaryFile() as hidden:
-        os.dup2(hidden.fileno(), 2)
-        try:
-            yield
-        except BaseException:
-            if shown_on_failure:
-                hidden.seek(0)
-                os.write(saved, hidden.read())
-            raise
-        finally:
-            os.dup2(saved, 2)
-            os.close(saved)
-
-
-def available_cpu_count() -> int:
-    """Number of cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

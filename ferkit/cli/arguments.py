@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 # lists cannot be imported for --help; a test checks that both are the same.
 DETECTORS = ("auto", "yunet", "none")
 SORT_ORDERS = ("best", "name", "started")
+RUNTIMES = ("auto", "litert", "onnx", "keras")
 STRATEGIES = ("one", "mirrored", "multiworker")
 TTA = ("none", "flip", "ten-crop")
 
@@ -147,4 +148,15 @@ def add_detector(group: argparse._ActionsContainer) -> None:
         default=None,
         metavar="FILE",
         help="another YuNet model (.onnx)",
+    )
+
+
+def add_runtime(group: argparse._ActionsContainer) -> None:
+    """What runs the model."""
+    group.add_argument(
+        "--runtime",
+        choices=RUNTIMES,
+        default="auto",
+        help="what runs the model; auto: LiteRT for shipped weights, which needs no TensorFlow, "
+        "and the runtime of the file's format otherwise (default: auto)",
     )

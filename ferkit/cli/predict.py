@@ -4,7 +4,7 @@ import argparse
 import dataclasses
 
 import ferkit
-from ferkit.cli.arguments import TTA, add_detector, add_files, boolean, seconds
+from ferkit.cli.arguments import TTA, add_detector, add_files, add_runtime, boolean, seconds
 from ferkit.cli.which_model import ModelChoice, add_model_choice, resolve
 from ferkit.errors import UserError
 
@@ -34,6 +34,7 @@ class Options(ModelChoice):
         files, image: photos, videos, folders and patterns.
         camera: number of a camera.
         seconds: length to read of a camera or video; None: all of it.
+        runtime: "auto", or the name of a runtime.
         tta: "none" or "flip".
         detector: one of ``DETECTORS``.
         detector_model: another model file for the detector.
@@ -48,6 +49,7 @@ class Options(ModelChoice):
     image: list[str]
     camera: int | None
     seconds: float | None
+    runtime: str
     tta: str
     detector: str
     detector_model: str | None
@@ -64,6 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_inputs(parser)
     model = parser.add_argument_group("model (default: shipped weights)")
     add_model_choice(model, default="shipped weights")
+    add_runtime(model)
     model.add_argument(
         "--tta",
         choices=TTA[:2],
@@ -156,6 +159,7 @@ def run(options: Options) -> int:
         options.margin,
         options.align,
         mirror=options.tta == "flip",
+        runtime=options.runtime,
     )
     with rows.RowWriter(options.csv, options.json, recognizer.class_names) as writer:
         prediction = predict.Prediction(

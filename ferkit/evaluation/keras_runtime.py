@@ -16,12 +16,18 @@ class KerasRuntime:
 
     Args:
         model: a model of this program.
+
+    Attributes:
+        model: the same outputs in plain operations.
     """
+
+    name = "keras"
 
     def __init__(self, model: keras.Model) -> None:
         # Plain operations: XLA would compile its operations again for every number of faces.
         self.model = for_inference(model)
         self.class_names = tuple(self.model.class_names)
+        self.parameters: int | None = self.model.count_params()
         height, width, channels = self.model.input_shape[1:]
         self.input_shape = (height, width, channels)
         self._logits = BatchedLogits(self.model, self.input_shape)

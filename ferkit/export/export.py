@@ -12,7 +12,7 @@ from ferkit.export.metadata import export_metadata
 from ferkit.export.signature import ExportGraph
 from ferkit.files import folder_written_atomically, written_atomically
 from ferkit.input_pipeline.dataset import Split
-from ferkit.tensorflow_runtime import native_stderr_hidden
+from ferkit.process import native_stderr_hidden
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,6 +3,8 @@
 Its package is optional: ``Format.implementation`` imports this module after ``check_runtime``.
 """
 
+import hashlib
+import json
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +14,8 @@ from ai_edge_litert.interpreter import Interpreter
 
 from ferkit.export.agreement import Probabilities
 from ferkit.export.signature import INPUT, OUTPUT, ExportGraph
-from ferkit.tensorflow_runtime import available_cpu_count
+from ferkit.process import available_cpu_count
+from ferkit.recognition.compiled_file import ABOUT
 
 
 def write(graph: ExportGraph, path: Path, texts: Mapping[str, str], int8: bool = False) -> None:
@@ -33,9 +36,11 @@ def write(graph: ExportGraph, path: Path, texts: Mapping[str, str], int8: bool =
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     if int8:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    path.write_bytes(converter.convert())
+    content = converter.convert()
+    path.write_bytes(content)
+    about = json.loads(texts[ABOUT]) | {"sha256": hashlib.sha256(content).hexdigest()}
     with zipfile.ZipFile(path, "a") as archive:
-        for name, text in texts.items():
+        for name, text in {**texts, ABOUT: json.dumps(about)}.items():
             archive.writestr(name, text)
 
 

@@ -8,13 +8,16 @@ import keras
 from ferkit.export.formats import Format
 from ferkit.export.signature import INPUT, OUTPUT
 from ferkit.provenance import provenance
+from ferkit.recognition.compiled_file import ABOUT, CARD, LABELS
 
-LABELS, CARD = "labels.txt", "model_card.md"
 NO_CARD = "The weights have no model card; `python main.py release` writes one, with their figures."
 
 
 def export_metadata(model: keras.Model, checkpoint: Path, export_format: Format) -> dict[str, str]:
-    """File name -> text: "labels.txt", one name per line in output order, and "model_card.md".
+    """File name -> text of "labels.txt", "model_card.md" and "model.json".
+
+    labels.txt has one class name per line, in output order. model.json has the number of parameters
+    and, in a .tflite file, a checksum.
 
     Args:
         model: the Keras model.
@@ -41,7 +44,12 @@ def export_metadata(model: keras.Model, checkpoint: Path, export_format: Format)
         "",
     ]
     text = card.read_text(encoding="utf-8") if card.is_file() else ""
-    return {LABELS: "\n".join(model.class_names) + "\n", CARD: "\n".join(lines) + "\n" + text}
+    about = {"name": checkpoint.stem, "parameters": model.count_params()}
+    return {
+        LABELS: "\n".join(model.class_names) + "\n",
+        CARD: "\n".join(lines) + "\n" + text,
+        ABOUT: json.dumps(about),
+    }
 
 
 def _channel_names(model: keras.Model) -> str:

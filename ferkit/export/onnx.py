@@ -14,7 +14,7 @@ import tf2onnx
 
 from ferkit.export.agreement import Probabilities
 from ferkit.export.signature import INPUT, OUTPUT, ExportGraph
-from ferkit.tensorflow_runtime import available_cpu_count
+from ferkit.process import available_cpu_count
 
 OPSET = 17  # supported by all runtimes since 2022; nothing newer is needed
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from ferkit.errors import UserError, nearest
 from ferkit.models.registry import MODELS
 
+MODEL_SUFFIXES = (".keras", ".tflite", ".onnx")
+
 
 def shipped_weights() -> dict[str, Path]:
     """Name -> file of all shipped weights, found in the installed packages."""
@@ -33,7 +35,7 @@ def model_file(name_or_path: str, flag: str = "") -> Path:
     """The file of shipped weights, by their name, or the file at this path.
 
     Args:
-        name_or_path: "dan-fer2013", or the path of a .keras file.
+        name_or_path: "dan-fer2013", or the path of a .keras, .tflite or .onnx file.
         flag: the flag that it was given with, for the error message.
 
     Raises:
@@ -45,7 +47,7 @@ def model_file(name_or_path: str, flag: str = "") -> Path:
     path = Path(name_or_path)
     if path.is_file():
         return path
-    is_path = path.suffix == ".keras" or path.name != name_or_path
+    is_path = path.suffix in MODEL_SUFFIXES or path.name != name_or_path
     problem = "no such file" if is_path else f"no such weights{nearest(name_or_path, known)}"
     raise UserError(
         f"{flag} {name_or_path}".strip(),

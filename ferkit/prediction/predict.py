@@ -18,6 +18,7 @@ from ferkit.prediction.rows import NO_FACE, UNREADABLE, RowWriter, empty_row, fa
 from ferkit.prediction.timeline import Timeline
 from ferkit.prediction.tracking import SMOOTHING_SECONDS, Tracker
 from ferkit.prediction.video import Frame, Video, VideoWriter
+from ferkit.process import imported
 from ferkit.recognition.photos import PhotoError, read_photo
 from ferkit.recognition.recognizer import UNSURE, Expression, Recognizer
 
@@ -156,7 +157,8 @@ class Prediction:
         finally:
             video.close()
         if plot and timeline.tracks:
-            timeline.draw(plot, f"{stem.name}: probabilities over time")
+            draw = imported("ferkit.prediction.timeline_plot:draw_timeline")  # needs Matplotlib
+            draw(timeline, plot, f"{stem.name}: probabilities over time")
             tqdm.write(f"{video.name}: plot {plot}")
 
     def _video_frames(self, video: Video, timeline: Timeline, film: Path | None) -> None:

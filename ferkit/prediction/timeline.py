@@ -1,18 +1,11 @@
-"""Plots the probabilities of a video's faces over time, with constant memory for any length."""
+"""Collects the probabilities of a video's faces over time, in constant memory for any length."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-
-from ferkit.files import written_atomically
-from ferkit.prediction.annotate import class_color
 
 MAX_POINTS = 1024  # of a track; neighbors are averaged if there are more
-MAX_SHOWN = 4  # tracks in a plot, the longest ones
 
 
 @dataclasses.dataclass
@@ -104,38 +97,3 @@ class Timeline:
         faces = f"{count} {'face' if count == 1 else 'faces'}"
         label = f"{self.class_names[int(mean.argmax())]} {mean.max():.0%} on average"
         return f"{faces}, number {longest} in {track.faces:,} frames: {label}"
-
-    def draw(self, path: str | Path, title: str) -> None:
-        """Write a PNG plot of the longest tracks, one below the other."""
-        by_length = sorted(self.tracks, key=lambda key: -self.tracks[key].faces)
-        shown = sorted(by_length[:MAX_SHOWN])
-        figure = Figure(figsize=(9, 1.2 + 1.9 * len(shown)), layout="constrained")
-        axes = figure.subplots(len(shown), 1, squeeze=False, sharex=True)[:, 0]
-        for axis, number in zip(axes, shown, strict=True):
-            self._draw_track(axis, number)
-        axes[0].set_title(title)
-        axes[-1].set_xlabel("time in s")
-        handles, labels = axes[0].get_legend_handles_labels()
-        figure.legend(
-            handles,
-            labels,
-            loc="outside lower center",
-            ncols=len(labels),
-            frameon=False,
-            fontsize=9,
-        )
-        with written_atomically(path) as draft:
-            figure.savefig(draft, format="png", dpi=110)
-
-    def _draw_track(self, axis: Axes, number: int) -> None:
-        times, curves = self.curve(number)
-        # A line is interrupted while the face is absent.
-        gaps = np.flatnonzero(np.diff(times) > 3 * self.tracks[number].width + 0.5) + 1
-        times, curves = np.insert(times, gaps, np.nan), np.insert(curves, gaps, np.nan, axis=0)
-        for name, curve in zip(self.class_names, curves.T, strict=True):
-            red, green, blue = class_color(self.class_names, name)
-            color = (red / 255, green / 255, blue / 255)
-            axis.plot(times, curve, label=name, color=color, linewidth=1.6)
-        axis.set_ylim(0, 1)
-        axis.set_ylabel(f"face {number}")
-        axis.grid(alpha=0.25)

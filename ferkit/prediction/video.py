@@ -13,7 +13,7 @@ import numpy as np
 
 from ferkit.errors import UserError
 from ferkit.files import written_atomically
-from ferkit.tensorflow_runtime import native_stderr_hidden
+from ferkit.process import native_stderr_hidden
 
 MAX_BROKEN_IN_A_ROW = 50  # a video ends after this number of frames that cannot be decoded
 DEFAULT_RATE = 25.0  # frames/s

@@ -6,6 +6,7 @@ This is the only place where a face in a photo becomes the pixels that a model r
 import dataclasses
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -48,17 +49,20 @@ class Recognizer:
     """Finds faces and predicts their expressions.
 
     Args:
-        weights: a name of shipped weights, or a .keras file of this program.
+        weights: a name of shipped weights, or a .keras, .tflite or .onnx file of this program.
         detector: "auto", "yunet", or "none" if photos are cropped faces already.
         detector_model: a file that replaces the detector's model.
         margin: extra margin around a face, compared with the training images, as a fraction.
         align: rotate faces upright by their landmarks.
         mirror: average over each face and its mirror image.
+        runtime: what runs the model: "litert", "onnx", "keras", or "auto", which is LiteRT for
+            shipped weights, and otherwise the runtime of the file's format.
 
     Attributes:
         file: the model file.
-        model: the object that the runtime calls; a Keras model.
+        runtime: the loaded model, a ``runtimes.Runtime``.
         class_names: names of the classes, in order.
+        input_shape: height, width and channels of a crop.
 
     Raises:
         UserError: the weights or the detector cannot be used.
@@ -78,12 +82,25 @@ class Recognizer:
         margin: float = 0.0,
         align: bool = True,
         mirror: bool = False,
+        runtime: str = "auto",
     ) -> None:
         self.file = model_file(str(weights))
-        self._runtime = load_runtime(self.file)
-        self.model, self.class_names = self._runtime.model, self._runtime.class_names
+        self.runtime = load_runtime(self.file, runtime)
+        self.class_names, self.input_shape = self.runtime.class_names, self.runtime.input_shape
         self.detector = make_detector(detector, detector_model)
         self.margin, self.align, self.mirror = margin, align, mirror
+
+    @property
+    def model(self) -> Any:
+        """The Keras model.
+
+        Raises:
+            UserError: the model runs in another runtime.
+        """
+        if not hasattr(self.runtime, "model"):
+            problem = f"runs in {self.runtime.name}, without a Keras model"
+            raise UserError(self.file, problem, "select Keras: --runtime keras")
+        return self.runtime.model
 
     def predict(self, photo: Photo) -> list[Expression]:
         """The faces of one photo, highest detection score first; an empty list if there are none.
@@ -110,7 +127,7 @@ class Recognizer:
 
     def crop(self, photo: np.ndarray, face: Face) -> np.ndarray:
         """The model's input for a face: uint8 ``(size, size, channels)``."""
-        size, _, channels = self._runtime.input_shape
+        size, _, channels = self.input_shape
         crop = cut_face(photo, face, size, self.margin, self.align)
         return cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)[:, :, None] if channels == 1 else crop
 
@@ -118,13 +135,13 @@ class Recognizer:
         """Probabilities ``(n, classes)`` of crops as ``crop`` returns them."""
         if not len(crops):
             return np.zeros((0, len(self.class_names)))
-        batch, expected = np.stack(list(crops)), self._runtime.input_shape
+        batch, expected = np.stack(list(crops)), self.input_shape
         if batch.dtype != np.uint8 or batch.shape[1:] != expected:
             received = f"received {batch.dtype} {batch.shape}"
             raise UserError(
                 "crops", f"expected uint8 {expected}, {received}", "use Recognizer.crop"
             )
-        return self._runtime.probabilities(batch, self.mirror)
+        return self.runtime.probabilities(batch, self.mirror)
 
     def _expression(self, face: Face, probabilities: np.ndarray) -> Expression:
         named = {name: float(p) for name, p in zip(self.class_names, probabilities, strict=True)}

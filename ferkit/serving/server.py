@@ -13,13 +13,14 @@ import uvicorn
 
 from ferkit import recognition
 from ferkit.errors import UserError
+from ferkit.process import available_cpu_count
 from ferkit.recognition.recognizer import Recognizer
 from ferkit.serving.app import make_app
 from ferkit.serving.http_protocol import connection_class
 from ferkit.serving.limits import Limits
 from ferkit.serving.prometheus import Metrics
 from ferkit.serving.service import Service
-from ferkit.tensorflow_runtime import available_cpu_count, import_tensorflow
+from ferkit.tensorflow_runtime import import_tensorflow
 
 try:
     import resource

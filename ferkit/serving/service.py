@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from ferkit.explanation import Explainer
+from ferkit.process import available_cpu_count
 from ferkit.recognition import Face
 from ferkit.recognition.photos import NoPhotoError, PhotoError, TooManyPixelsError, read_photo
 from ferkit.recognition.recognizer import Recognizer
@@ -20,7 +21,6 @@ from ferkit.serving.limits import Limits
 from ferkit.serving.prometheus import Metrics
 from ferkit.serving.responses import ClientGoneError, RequestError
 from ferkit.serving.schema import face_answer
-from ferkit.tensorflow_runtime import available_cpu_count
 
 FORMATS = (
     "JPEG",

@@ -1,7 +1,6 @@
 """Bad input: each case raises one DataError that names file and row, and leaves no files."""
 
 import errno
-from pathlib import Path
 
 import numpy as np
 import pytest

@@ -1,0 +1,78 @@
+"""The runtime of recognition that runs a .tflite file in LiteRT, without TensorFlow."""
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ferkit.errors import UserError, first_line
+from ferkit.process import native_stderr_hidden
+from ferkit.recognition.compiled_file import EXPORT_AGAIN, read_compiled
+
+
+class LiteRTRuntime:
+    """A compiled model as a ``Runtime``; several threads may use it at the same time.
+
+    An interpreter is not thread-safe, so each thread has its own. It runs one face at a time:
+    larger batches are not faster on a CPU (benchmarks/runtime_speed.py), and every change of the
+    batch size would cost a new allocation.
+
+    Args:
+        path: a .tflite file that `export` wrote.
+
+    Raises:
+        UserError: the file is damaged, or LiteRT cannot run it.
+    """
+
+    name = "litert"
+
+    def __init__(self, path: Path) -> None:
+        compiled = read_compiled(path)
+        self.class_names, self.parameters = compiled.class_names, compiled.parameters
+        self._content, self._local = compiled.model, threading.local()
+        try:
+            with native_stderr_hidden(shown_on_failure=False):  # it reports its delegate
+                interpreter = self._interpreter()
+                inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
+                interpreter.invoke()
+        except Exception as error:  # the type of error depends on the content of a damaged file
+            problem = f"LiteRT cannot run it ({first_line(error)})"
+            raise UserError(path, problem, EXPORT_AGAIN) from error
+        shape, output_shape = inputs[0]["shape"].tolist(), outputs[0]["shape"].tolist()
+        is_ours = len(inputs) == len(outputs) == 1 and inputs[0]["dtype"] == np.float32
+        if not is_ours or len(shape) != 4 or output_shape != [1, len(self.class_names)]:
+            problem = (
+                f"expected one image in and {len(self.class_names)} probabilities out, received "
+                f"shapes {shape} and {output_shape}"
+            )
+            raise UserError(path, problem, EXPORT_AGAIN)
+        self.input_shape = (shape[1], shape[2], shape[3])
+
+    def probabilities(self, crops: np.ndarray, mirror: bool = False) -> np.ndarray:
+        """Probabilities ``(rows, classes)`` of uint8 crops; see ``Runtime``."""
+        rows = self._run(crops)
+        return (rows + self._run(crops[:, :, ::-1])) / 2 if mirror else rows
+
+    def _run(self, crops: np.ndarray) -> np.ndarray:
+        interpreter = self._interpreter()
+        pixels, probabilities = self._local.indices
+        rows = np.empty((len(crops), len(self.class_names)))
+        for row, crop in zip(rows, crops.astype(np.float32), strict=True):
+            interpreter.set_tensor(pixels, crop[None])
+            interpreter.invoke()
+            row[:] = interpreter.get_tensor(probabilities)[0]
+        return rows
+
+    def _interpreter(self) -> Any:
+        if not hasattr(self._local, "interpreter"):
+            from ai_edge_litert.interpreter import Interpreter  # late: optional
+
+            interpreter = Interpreter(model_content=self._content, num_threads=1)
+            interpreter.allocate_tensors()
+            self._local.interpreter = interpreter
+            self._local.indices = (
+                interpreter.get_input_details()[0]["index"],
+                interpreter.get_output_details()[0]["index"],
+            )
+        return self._local.interpreter

@@ -1,0 +1,55 @@
+"""The runtime of recognition that runs an .onnx file in ONNX Runtime, without TensorFlow."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+from ferkit.errors import UserError, first_line
+from ferkit.process import available_cpu_count
+from ferkit.recognition.compiled_file import ABOUT, EXPORT_AGAIN, LABELS
+
+
+class OnnxRuntime:
+    """An .onnx file as a ``Runtime``; several threads may use it at the same time.
+
+    Args:
+        path: an .onnx file that `export` wrote.
+
+    Raises:
+        UserError: the file is damaged, was not written by `export`, or cannot be run.
+    """
+
+    name = "onnx"
+
+    def __init__(self, path: Path) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = available_cpu_count()
+        options.log_severity_level = 4  # fatal only: errors are raised as well
+        try:
+            self._session = onnxruntime.InferenceSession(
+                path.read_bytes(), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # the type of error depends on the content of a damaged file
+            problem = f"ONNX Runtime cannot run it ({first_line(error)})"
+            raise UserError(path, problem, "copy it again, or export it again") from error
+        texts = self._session.get_modelmeta().custom_metadata_map
+        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+        shape = inputs[0].shape
+        if LABELS not in texts or len(inputs) != 1 or len(outputs) != 1 or len(shape) != 4:
+            raise UserError(path, "an ONNX file without class names: not one of ours", EXPORT_AGAIN)
+        self.class_names = tuple(texts[LABELS].splitlines())
+        self.parameters: int | None = json.loads(texts.get(ABOUT, "{}")).get("parameters")
+        self.input_shape = (shape[1], shape[2], shape[3])
+        self._names = inputs[0].name, outputs[0].name
+
+    def probabilities(self, crops: np.ndarray, mirror: bool = False) -> np.ndarray:
+        """Probabilities ``(rows, classes)`` of uint8 crops; see ``Runtime``."""
+        rows = self._run(crops)
+        return (rows + self._run(crops[:, :, ::-1])) / 2 if mirror else rows
+
+    def _run(self, crops: np.ndarray) -> np.ndarray:
+        pixels, probabilities = self._names
+        batch = np.ascontiguousarray(crops, np.float32)
+        return self._session.run([probabilities], {pixels: batch})[0].astype(np.float64)
