@@ -6,18 +6,46 @@ Example:
     'happy'
 """
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ferkit.recognition.recognizer import Expression, Recognizer
+    from ferkit.errors import UserError
+    from ferkit.prediction.dataframe import to_dataframe
+    from ferkit.prediction.stream import StreamFrame
+    from ferkit.recognition.photos import PhotoError, read_photo
+    from ferkit.recognition.recognizer import Recognizer
+    from ferkit.recognition.results import Expression, Faces
 
-__all__ = ["Expression", "Recognizer"]
+__all__ = [
+    "Expression",
+    "Faces",
+    "PhotoError",
+    "Recognizer",
+    "StreamFrame",
+    "UserError",
+    "read_photo",
+    "to_dataframe",
+]
+_MODULES = {
+    "Expression": "ferkit.recognition.results",
+    "Faces": "ferkit.recognition.results",
+    "PhotoError": "ferkit.recognition.photos",
+    "Recognizer": "ferkit.recognition.recognizer",
+    "StreamFrame": "ferkit.prediction.stream",
+    "UserError": "ferkit.errors",
+    "read_photo": "ferkit.recognition.photos",
+    "to_dataframe": "ferkit.prediction.dataframe",
+}
 
 
 def __getattr__(name: str) -> Any:
-    """Import the recognizer on first use, so that --help does not wait for NumPy."""
-    if name in __all__:
-        from ferkit.recognition import recognizer  # late: see above
-
-        return getattr(recognizer, name)
+    """Import a public name on first use, so that --help does not wait for NumPy."""
+    if name in _MODULES:
+        return getattr(importlib.import_module(_MODULES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """The public names, for completion."""
+    return sorted({*globals(), *__all__})

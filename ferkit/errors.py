@@ -7,7 +7,16 @@ from generate_data.errors import OneLineError
 
 
 class UserError(OneLineError):
-    """Something that the user can fix: one line with where, problem and advice."""
+    """Something that the user can fix: one line with where, problem and advice.
+
+    Example:
+        >>> from ferkit import Recognizer, UserError
+        >>> try:
+        ...     Recognizer("gone.keras")
+        ... except UserError as error:
+        ...     print(error)
+        gone.keras: no such file.
+    """
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

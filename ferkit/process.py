@@ -5,6 +5,8 @@ import importlib
 import os
 import sys
 import tempfile
+import threading
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -32,6 +34,34 @@ def native_stderr_hidden(shown_on_failure: bool = True) -> Iterator[None]:
         finally:
             os.dup2(saved, 2)
             os.close(saved)
+
+
+class WarningsHidden:
+    """A context that hides the warnings of some modules, and that several threads may share.
+
+    ``warnings.catch_warnings`` alone changes the filters of all threads, and contexts that overlap
+    would restore each other's. Here, the first thread changes them and the last restores them.
+
+    Args:
+        modules: regular expression for the start of the names of the modules.
+    """
+
+    def __init__(self, modules: str) -> None:
+        self._modules, self._lock, self._count = modules, threading.Lock(), 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._count:
+                self._saved = warnings.catch_warnings()
+                self._saved.__enter__()
+                warnings.filterwarnings("ignore", module=self._modules)
+            self._count += 1
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._count -= 1
+            if not self._count:
+                self._saved.__exit__(None, None, None)
 
 
 def available_cpu_count() -> int:

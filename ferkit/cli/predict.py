@@ -1,12 +1,17 @@
 """`predict`: finds faces in photos, videos and camera images, and predicts their expressions."""
 
 import argparse
+import contextlib
 import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import ferkit
 from ferkit.cli.arguments import TTA, add_detector, add_files, add_runtime, boolean, seconds
 from ferkit.cli.which_model import ModelChoice, add_model_choice, resolve
 from ferkit.errors import UserError
+from ferkit.process import imported
 
 EXAMPLES = """\
 examples:
@@ -17,6 +22,8 @@ examples:
       faces are tracked by number; their probabilities are smoothed over time and plotted
   python main.py predict --camera 0
       live, one line per second, until Ctrl-C
+  python main.py predict --camera 0 --show
+      the same in a window, until q or Esc
   python main.py predict crops/ --detector none
       photos that are cropped faces already
   python main.py predict photo.jpg --weights runs/mine/best.keras
@@ -43,6 +50,7 @@ class Options(ModelChoice):
         smoothing: time constant for videos in seconds; None: the default.
         csv, json: files for the results.
         annotate: folder for annotated photos and videos.
+        show: show videos and the camera in a window.
     """
 
     files: list[str]
@@ -59,6 +67,7 @@ class Options(ModelChoice):
     csv: str | None
     json: str | None
     annotate: str | None
+    show: bool
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -93,6 +102,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=None,
         metavar="DIR",
         help="write photos and videos with boxes and bars, and plots of videos",
+    )
+    results.add_argument(
+        "--show",
+        action="store_true",
+        help="show videos and the camera in a window, which q or Esc closes; needs opencv-python",
     )
 
 
@@ -141,8 +155,6 @@ def _add_faces(faces: argparse._ActionsContainer) -> None:
 
 def run(options: Options) -> int:
     """Predict and write what was asked for; returns 1 if an input could not be read, else 0."""
-    from ferkit.prediction import inputs, predict, rows  # late: NumPy and OpenCV
-
     names = [*options.files, *options.image]
     if bool(names) == (options.camera is not None):
         raise UserError(
@@ -150,20 +162,20 @@ def run(options: Options) -> int:
             "needs either files or a camera",
             "give photos, folders or videos, or --camera N; see: python main.py predict --help",
         )
-    files = inputs.found_files(names)
-    path = resolve(options, default="shipped weights")
-    recognizer = ferkit.Recognizer(
-        path,
-        options.detector,
-        options.detector_model,
-        options.margin,
-        options.align,
-        mirror=options.tta == "flip",
-        runtime=options.runtime,
-    )
-    with rows.RowWriter(options.csv, options.json, recognizer.class_names) as writer:
-        prediction = predict.Prediction(
-            recognizer, writer, options.annotate, options.smoothing, options.seconds
+    files = imported("ferkit.prediction.inputs:found_files")(names)
+    with contextlib.ExitStack() as stack:
+        window = _window(options, files) if options.show else None
+        if window:
+            stack.callback(window.close)
+        path = resolve(options, default="shipped weights")
+        recognizer = _recognizer(options, path)
+        writer = stack.enter_context(
+            imported("ferkit.prediction.rows:RowWriter")(
+                options.csv, options.json, recognizer.class_names
+            )
+        )
+        prediction = imported("ferkit.prediction.predict:Prediction")(
+            recognizer, writer, options.annotate, options.smoothing, options.seconds, window
         )
         try:
             prediction.files(files)
@@ -174,3 +186,24 @@ def run(options: Options) -> int:
                 raise
     print(prediction.summary(path))
     return 1 if prediction.unreadable else 0
+
+
+def _recognizer(options: Options, path: Path) -> ferkit.Recognizer:
+    return ferkit.Recognizer(
+        path,
+        options.detector,
+        options.detector_model,
+        options.margin,
+        options.align,
+        mirror=options.tta == "flip",
+        runtime=options.runtime,
+    )
+
+
+def _window(options: Options, files: Sequence[Path]) -> Any:
+    """The window of --show, opened before the model is loaded, so that errors come at once."""
+    if options.camera is None and not any(
+        map(imported("ferkit.prediction.inputs:is_video"), files)
+    ):
+        raise UserError("--show", "needs a video or a camera", "give one, or omit --show")
+    return imported("ferkit.prediction.window:Window")()

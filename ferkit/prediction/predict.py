@@ -3,7 +3,7 @@
 import contextlib
 import itertools
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,15 +15,15 @@ from ferkit.files import written_atomically
 from ferkit.prediction.annotate import annotate
 from ferkit.prediction.inputs import is_video
 from ferkit.prediction.rows import NO_FACE, UNREADABLE, RowWriter, empty_row, face_row
+from ferkit.prediction.stream import predicted_frames
 from ferkit.prediction.timeline import Timeline
 from ferkit.prediction.tracking import SMOOTHING_SECONDS, Tracker
 from ferkit.prediction.video import Frame, Video, VideoWriter
+from ferkit.prediction.window import Window
 from ferkit.process import imported
-from ferkit.recognition.photos import PhotoError, read_photo
+from ferkit.recognition.photos import PhotoError
 from ferkit.recognition.recognizer import UNSURE, Expression, Recognizer
 
-PHOTOS_PER_BATCH = 16  # photos whose faces go through the model together
-FRAMES_PER_BATCH = 8  # the same for frames of a video file; a 4K frame takes 25 MB
 MIN_SHOWN_PROBABILITY = 0.05  # of the classes that are printed after the label
 CAMERA_LINE_SECONDS = 1.0  # time between two lines for a camera
 
@@ -37,6 +37,8 @@ class Prediction:
         pictures: folder for annotated photos, videos and plots; None: none are written.
         smoothing: time constant in seconds, see ``Tracker``; None: its default.
         seconds: time after which a video or camera is stopped; None: at its end.
+        window: shows the frames of videos and cameras. When the user closes it, a camera stops, and
+            videos are read to their end.
 
     Attributes:
         inputs: number of photos, videos and cameras so far.
@@ -52,8 +54,9 @@ class Prediction:
         pictures: str | Path | None = None,
         smoothing: float | None = None,
         seconds: float | None = None,
+        window: Window | None = None,
     ) -> None:
-        self.recognizer, self.rows = recognizer, rows
+        self.recognizer, self.rows, self.window = recognizer, rows, window
         self.pictures = Path(pictures) if pictures else None
         self.smoothing = SMOOTHING_SECONDS if smoothing is None else smoothing
         self.seconds = seconds
@@ -62,20 +65,14 @@ class Prediction:
 
     def files(self, files: Sequence[Path]) -> None:
         """Predict photos and videos, in their order."""
-        batch: list[Path] = []
         with tqdm(total=len(files), unit="file", disable=len(files) < 3, leave=False) as bar:
-            for file in files:
-                if is_video(file):
-                    self._photos(batch)
-                    self.video(file)
-                    batch = []
+            for are_videos, group in itertools.groupby(files, is_video):
+                if are_videos:
+                    for file in group:
+                        self.video(file)
+                        bar.update()
                 else:
-                    batch.append(file)
-                if len(batch) == PHOTOS_PER_BATCH:
-                    self._photos(batch)
-                    batch = []
-                bar.update()
-            self._photos(batch)
+                    self._photos(list(group), bar)
 
     def summary(self, weights: Path) -> str:
         """What was done, in a line that names the model file."""
@@ -89,22 +86,16 @@ class Prediction:
             parts.append(f"{self.unreadable:,} unreadable")
         return f"{', '.join(parts)}. Model: {weights}"
 
-    def _photos(self, files: Sequence[Path]) -> None:
-        """Predict a batch of photos, whose faces go through the model together."""
-        photos: list[np.ndarray | PhotoError] = []
-        for file in files:
-            try:
-                photos.append(read_photo(file))
-            except PhotoError as error:
-                photos.append(error)
-        readable = [photo for photo in photos if isinstance(photo, np.ndarray)]
-        predictions = iter(self.recognizer.predict_many(readable))
-        for file, photo in zip(files, photos, strict=True):
-            self.inputs += 1
-            if isinstance(photo, PhotoError):
-                self._unreadable(file, photo)
-            else:
-                self._photo(file, photo, next(predictions))
+    def _photos(self, files: Sequence[Path], bar: tqdm) -> None:
+        """Predict photos, which are read ahead in a few threads."""
+        with contextlib.closing(self.recognizer.predict_images(files)) as predictions:
+            for file, prediction in zip(files, predictions, strict=True):
+                self.inputs += 1
+                if isinstance(prediction, PhotoError):
+                    self._unreadable(file, prediction)
+                else:
+                    self._photo(file, *prediction)
+                bar.update()
 
     def _unreadable(self, source: Path, error: UserError) -> None:
         self.unreadable += 1
@@ -172,18 +163,19 @@ class Prediction:
                 tqdm(total=video.count or None, unit="frame", desc=label, leave=False)
             )
             frames = stack.enter_context(contextlib.closing(video.frames()))
-            batch_size = FRAMES_PER_BATCH if video.count else 1  # a camera must not wait
-            for frame, expressions in self._predicted_frames(frames, batch_size):
+            predictions = predicted_frames(self.recognizer, frames, video.is_live)
+            stack.enter_context(contextlib.closing(predictions))
+            for frame, expressions in predictions:
                 tracked = tracker.follow(expressions, frame.time)
                 self._frame(video.name, frame, tracked, timeline)
-                if writer:
-                    writer.write(annotate(frame.image, [face for _, face in tracked]))
+                self._draw(frame, tracked, writer)
                 if not video.count and frame.time >= next_line:
                     tqdm.write(f"{video.name}, {frame.time:.0f} s: {_described_all(tracked)}")
                     next_line = frame.time + CAMERA_LINE_SECONDS
                 count, faces = count + 1, faces + len(tracked)
                 bar.update()
-                if self.seconds is not None and frame.time >= self.seconds:
+                is_over = self.seconds is not None and frame.time >= self.seconds
+                if is_over or (video.is_live and self.window and not self.window.is_open):
                     break
         self.faces += faces
         self.without_face += not faces
@@ -191,6 +183,22 @@ class Prediction:
         broken = f", {video.broken} damaged frames skipped" if video.broken else ""
         rate = f"{speed:.1f} frames/s"
         tqdm.write(f"{video.name}: {count:,} frames{broken}, {rate}; {timeline.summary()}")
+
+    def _draw(
+        self,
+        frame: Frame,
+        tracked: Sequence[tuple[int, Expression]],
+        writer: VideoWriter | None,
+    ) -> None:
+        """Write and show the annotated frame, where that was asked for."""
+        is_shown = self.window is not None and self.window.is_open
+        if not writer and not is_shown:
+            return
+        picture = annotate(frame.image, [face for _, face in tracked])
+        if writer:
+            writer.write(picture)
+        if self.window:
+            self.window.show(picture)
 
     def _frame(
         self,
@@ -205,14 +213,6 @@ class Prediction:
             timeline.add(number, frame.time, expression.probabilities)
         if not tracked:
             self.rows.write(empty_row(name, NO_FACE, frame.number, frame.time))
-
-    def _predicted_frames(
-        self, frames: Iterator[Frame], batch_size: int
-    ) -> Iterator[tuple[Frame, list[Expression]]]:
-        """Frames with their faces, predicted in batches."""
-        while batch := list(itertools.islice(frames, batch_size)):
-            predictions = self.recognizer.predict_many([frame.image for frame in batch])
-            yield from zip(batch, predictions, strict=True)
 
 
 def _save_picture(picture: np.ndarray, path: Path) -> None:

@@ -76,6 +76,20 @@ def empty_row(
     return row | ({"reason": reason} if reason else {})
 
 
+def columns(class_names: Sequence[str]) -> list[str]:
+    """The columns of the table of results."""
+    return ["source", "frame", "time", "face", *BOX, "score", *class_names, "label", "status"]
+
+
+def cells(row: Row, class_names: Sequence[str]) -> list[Any]:
+    """A row of ``face_row`` or ``empty_row`` as the cells of ``columns``; None: empty."""
+    box = row["box"] or [None] * len(BOX)
+    probabilities = row["probabilities"] or {}
+    start = [row[key] for key in ("source", "frame", "time", "face")]
+    of_classes = [probabilities.get(name) for name in class_names]
+    return [*start, *box, row["score"], *of_classes, row["label"], row["status"]]
+
+
 class RowWriter:
     """Writes rows to a CSV and a JSON file as they come.
 
@@ -110,7 +124,7 @@ class RowWriter:
                 draft = stack.enter_context(written_atomically(self._csv_file))
                 out = stack.enter_context(open(draft, "w", newline="", encoding="utf-8"))
                 self._write_csv_row = csv.writer(out).writerow
-                self._write_csv_row(self.columns)
+                self._write_csv_row(columns(self._class_names))
             if self._json_file:
                 draft = stack.enter_context(written_atomically(self._json_file))
                 self._json = stack.enter_context(open(draft, "w", encoding="utf-8"))
@@ -128,21 +142,10 @@ class RowWriter:
             self._json.write("\n]\n")
         return self._stack.__exit__(kind, error, trace)
 
-    @property
-    def columns(self) -> list[str]:
-        """Columns of the CSV file."""
-        start = ["source", "frame", "time", "face", *BOX, "score"]
-        return [*start, *self._class_names, "label", "status"]
-
     def write(self, row: Row) -> None:
         """Write a row of ``face_row`` or ``empty_row``."""
         if self._write_csv_row:
-            box = row["box"] or [None] * len(BOX)
-            probabilities = row["probabilities"] or dict.fromkeys(self._class_names)
-            start = [row[key] for key in ("source", "frame", "time", "face")]
-            self._write_csv_row(
-                [*start, *box, row["score"], *probabilities.values(), row["label"], row["status"]]
-            )
+            self._write_csv_row(cells(row, self._class_names))
         if self._json:
             self._json.write(self._json_separator + json.dumps(row))
             self._json_separator = ",\n "

@@ -1,7 +1,8 @@
-"""Reads videos and cameras frame by frame, and writes videos."""
+"""Reads videos, cameras and streams frame by frame, and writes videos."""
 
 import contextlib
 import dataclasses
+import re
 import time
 from collections.abc import Generator
 from pathlib import Path
@@ -17,6 +18,9 @@ from ferkit.process import native_stderr_hidden
 
 MAX_BROKEN_IN_A_ROW = 50  # a video ends after this number of frames that cannot be decoded
 DEFAULT_RATE = 25.0  # frames/s
+URL_SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "udp")
+END_TOLERANCE = 0.05  # the number of frames of a URL, an estimate, may be too high by this fraction
+TIMEOUT_MS = 10_000  # to connect to a URL, and to wait for its next frame
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,68 +39,129 @@ class Frame:
 
 
 class Video:
-    """A video file or a camera, read once from beginning to end, with one frame in memory.
+    """A video file, a camera or a stream, read once from beginning to end, one frame in memory.
 
     Args:
-        source: a file, or the number of a camera.
+        source: a file, the number of a camera, or a URL with a scheme of ``URL_SCHEMES``.
 
     Attributes:
-        name: the file, or "camera N".
+        name: the file, "camera N", or the URL without user name, password and query.
         rate: frames/s according to the file; 25 if it does not say.
         count: number of frames according to the file; 0 if unknown, as for a camera.
+        is_live: a camera, or a URL of unknown length; its times are those of the clock.
         broken: number of frames so far that could not be decoded; they are skipped.
 
     Raises:
-        UserError: no such file or camera, or it cannot be decoded.
+        UserError: no such file, camera or stream, or it cannot be decoded.
     """
 
     def __init__(self, source: str | Path | int) -> None:
-        self._is_camera = isinstance(source, int)
-        self.name = f"camera {source}" if isinstance(source, int) else str(source)
-        if not isinstance(source, int):
+        is_camera = isinstance(source, int)
+        self._is_url = isinstance(source, str) and is_url(source)
+        self.name = f"camera {source}" if is_camera else str(source)
+        if self._is_url:
+            self.name = without_secrets(str(source))
+        elif not isinstance(source, int):
             _check_file(Path(source))
         # FFmpeg writes its messages to the terminal; the user gets a one-line error instead.
         with native_stderr_hidden(shown_on_failure=False):
-            self._capture = cv2.VideoCapture(source if isinstance(source, int) else str(source))
+            self._capture = _opened_capture(source, self._is_url)
             opened = self._capture.isOpened()
             is_read, first_image = self._capture.read() if opened else (False, None)
         self._first_image: np.ndarray | None = first_image
-        if not is_read and self._is_camera:
-            problem = "no such camera, or another program uses it"
-            raise UserError(f"--camera {source}", problem, "try another number")
         if not is_read:
-            advice = "convert it to .mp4 (H.264), for example with ffmpeg"
-            raise UserError(str(source), "not a video that can be decoded", advice)
+            raise _cannot_open(source, self.name, self._is_url)
         rate = self._capture.get(cv2.CAP_PROP_FPS)
         count = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
         self.rate = float(rate) if np.isfinite(rate) and 0 < rate < 1000 else DEFAULT_RATE
-        is_known = np.isfinite(count) and 0 < count < 1e9 and not self._is_camera
+        is_known = np.isfinite(count) and 0 < count < 1e9 and not is_camera
         self.count = int(count) if is_known else 0
+        self.is_live = is_camera or (self._is_url and not self.count)
         self.broken = 0
 
-    def frames(self) -> Generator[Frame, None, None]:
-        """The frames in order."""
+    def frames(self, stride: int = 1) -> Generator[Frame, None, None]:
+        """The frames in order.
+
+        Args:
+            stride: only frames whose number is a multiple; the others are not decoded.
+
+        Raises:
+            UserError: a live URL has ended, or the connection to a video broke.
+        """
         number, failed, started, image = 0, 0, time.monotonic(), self._first_image
         while True:
             if image is not None:
-                failed = 0
-                seconds = time.monotonic() - started if self._is_camera else number / self.rate
+                seconds = time.monotonic() - started if self.is_live else number / self.rate
                 yield Frame(number, seconds, np.ascontiguousarray(image[:, :, ::-1]))
-            else:
-                failed += 1
             number += 1
-            with native_stderr_hidden(shown_on_failure=False):
-                is_read, image = self._capture.read()
+            is_read, image = self._next(is_decoded=number % stride == 0)
+            failed = 0 if is_read else failed + 1
             if not is_read:
-                image = None
-                at_end = not self.count or number + failed >= self.count
-                if self._is_camera or at_end or failed >= MAX_BROKEN_IN_A_ROW:
+                at_end = not self.count or number + failed > self.count
+                if self.is_live or at_end or failed >= MAX_BROKEN_IN_A_ROW:
+                    self._check_end(number + 1 - failed)
                     return
                 self.broken += 1
+
+    def _next(self, is_decoded: bool) -> tuple[bool, np.ndarray | None]:
+        """Whether there is another frame, and its image if it is to be decoded."""
+        with native_stderr_hidden(shown_on_failure=False):
+            if not is_decoded:
+                return self._capture.grab(), None
+            is_read, image = self._capture.read()
+        return is_read, image if is_read else None
+
+    def _check_end(self, number: int) -> None:
+        """Raise UserError if frame `number`, the first missing one, is not the end of a URL."""
+        if self._is_url and (self.is_live or number < self.count * (1 - END_TOLERANCE) - 1):
+            problem = f"the stream ended, or the connection broke, after {number:,} frames"
+            raise UserError(self.name, problem, "open it again")
 
     def close(self) -> None:
         """Release the file or camera."""
         self._capture.release()
+
+
+def is_url(source: str) -> bool:
+    """Whether a source is a URL instead of a file."""
+    return re.match(r"[A-Za-z][\w+.-]+://", source) is not None
+
+
+def without_secrets(url: str) -> str:
+    """A URL without user name, password, query and fragment, for messages.
+
+    Of a URL that is not well formed, only the scheme is left: any part may be a secret.
+    """
+    user, host, path, rest = (
+        r"(?:[^@/?#\s]*@)?",
+        r"[^@/?#\s]+",
+        r"(?:/[^@?#\s]*)?",
+        r"(?:[?#][^@]*)?",
+    )
+    parts = re.fullmatch(rf"(\w[\w+.-]*://){user}({host}{path}){rest}", url)
+    return "".join(parts.groups()) if parts else f"{url.partition('://')[0]}://..."
+
+
+def _opened_capture(source: str | Path | int, is_stream: bool) -> cv2.VideoCapture:
+    if not is_stream:
+        return cv2.VideoCapture(source if isinstance(source, int) else str(source))
+    url = str(source)
+    if url.partition("://")[0].lower() not in URL_SCHEMES:
+        known = ", ".join(URL_SCHEMES)
+        raise UserError(without_secrets(url), "unknown kind of URL", f"choose from {known}")
+    limit = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, TIMEOUT_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, TIMEOUT_MS]
+    return cv2.VideoCapture(url, cv2.CAP_FFMPEG, limit)
+
+
+def _cannot_open(source: str | Path | int, name: str, is_stream: bool) -> UserError:
+    if isinstance(source, int):
+        problem = "no such camera, or another program uses it"
+        return UserError(f"--camera {source}", problem, "try another number")
+    if is_stream:
+        problem = f"no video at this URL within {TIMEOUT_MS // 1000} s"
+        return UserError(name, problem, "check address, user name, password and network")
+    advice = "convert it to .mp4 (H.264), for example with ffmpeg"
+    return UserError(name, "not a video that can be decoded", advice)
 
 
 def _check_file(path: Path) -> None:

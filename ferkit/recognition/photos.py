@@ -1,16 +1,31 @@
 """Reads photos as upright RGB arrays, whatever their format, colors, transparency or rotation."""
 
 import io
-import warnings
+import math
+import os
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from ferkit.errors import UserError, first_line
+from ferkit.process import WarningsHidden
 
-Photo = str | Path | bytes | np.ndarray
+
+class BinaryFile(Protocol):
+    """A file object that is open for reading bytes: a file, ``io.BytesIO``, an HTTP response."""
+
+    def read(self) -> bytes:
+        """The rest of its content."""
+        ...
+
+
+Photo = (
+    str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryFile | Image.Image | np.ndarray
+)
 MAX_PIXELS = 120_000_000  # larger photos are refused before they are decoded: 360 MB of RGB
+WARNINGS_HIDDEN = WarningsHidden(r"PIL\.")  # about unusual metadata, and sizes that we check
 TRANSPARENT_BACKGROUND = (127, 127, 127)
 # Suffixes of photos in a folder; a file that the user names may have any.
 SUFFIXES = (
@@ -30,7 +45,16 @@ SUFFIXES = (
 
 
 class PhotoError(UserError):
-    """A photo that cannot be read; the rest of a batch continues."""
+    """A photo that cannot be read. Its text is one line: where, what is wrong, what to do.
+
+    Example:
+        >>> from ferkit import PhotoError, read_photo
+        >>> try:
+        ...     read_photo(b"no photo")
+        ... except PhotoError as error:
+        ...     print(error)
+        the bytes given: not a photo in a supported format (8 bytes).
+    """
 
 
 class NoPhotoError(PhotoError):
@@ -42,48 +66,56 @@ class TooManyPixelsError(PhotoError):
 
 
 def read_photo(
-    source: Photo, max_pixels: int = MAX_PIXELS, formats: tuple[str, ...] | None = None
+    source: Photo,
+    max_pixels: int = MAX_PIXELS,
+    formats: tuple[str, ...] | None = None,
+    bgr: bool = False,
 ) -> np.ndarray:
     """A photo as uint8 RGB ``(height, width, 3)``, upright according to its EXIF orientation.
 
-    The first frame of an animation is used. Transparent pixels become mid-gray. 16-bit and
-    floating-point pixels are scaled to 8 bits; CMYK and other color spaces are converted.
+    The first frame of an animation is used, and the current one of a Pillow image. Transparent
+    pixels become mid-gray. 16-bit and floating-point pixels are scaled to 8 bits; CMYK and other
+    color spaces are converted.
 
     Args:
-        source: a file, its bytes, or an array: ``(height, width)`` or ``(height, width, channels)``
-            with 1, 3 (RGB) or 4 (RGBA) channels, uint8, uint16, or float in [0, 1].
+        source: a path, the bytes of a file, a binary file object, which is read from its position
+            to its end, a Pillow image, or an array: ``(height, width)`` or
+            ``(height, width, channels)`` with 1, 3 (RGB) or 4 (RGBA) channels, uint8, uint16, or
+            float in [0, 1].
         max_pixels: larger photos are refused before they are decoded.
-        formats: Pillow's names of the accepted formats; None: all, some of which run other programs
-            (EPS: Ghostscript).
+        formats: Pillow's names of the accepted formats of files; None: all, some of which run other
+            programs (EPS: Ghostscript).
+        bgr: arrays are BGR or BGRA, as OpenCV makes them. Other sources know their order.
 
     Raises:
         PhotoError: not a photo, damaged, or too large.
+
+    Example:
+        >>> from ferkit import read_photo
+        >>> read_photo("photo.jpg").shape
+        (512, 512, 3)
     """
     if isinstance(source, np.ndarray):
-        return _from_array(source)
-    name = "the bytes given" if isinstance(source, bytes) else str(source)
-    content = source if isinstance(source, bytes) else _content(Path(source))
+        _check_pixels("an array", source.shape[1::-1], max_pixels)
+        return _from_array(source, bgr)
+    if isinstance(source, Image.Image):
+        return _from_pillow(source, max_pixels)
+    name, content = _named_content(source)
     if not content:
-        raise PhotoError(name, "empty, 0 bytes", "copy it again")
-    if ImageFile.LOAD_TRUNCATED_IMAGES:  # a global switch that would accept half a photo
-        ImageFile.LOAD_TRUNCATED_IMAGES = False
+        advice = "rewind it: seek(0)" if hasattr(source, "read") else "copy it again"
+        raise PhotoError(name, "empty, 0 bytes", advice)
+    _refuse_half_photos()
     try:
-        with warnings.catch_warnings():
-            # Decompression bombs are refused below; unusual metadata does not matter.
-            warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(content), formats=formats) as photo:
-                width, height = photo.size
-                if width * height > max_pixels:
-                    raise Image.DecompressionBombError
-                photo.seek(0)
-                photo.load()
-                return _as_rgb(ImageOps.exif_transpose(photo))
+        with WARNINGS_HIDDEN, Image.open(io.BytesIO(content), formats=formats) as photo:
+            _check_pixels(name, photo.size, max_pixels)
+            photo.seek(0)
+            photo.load()
+            return _as_rgb(ImageOps.exif_transpose(photo))
     except UnidentifiedImageError as error:
         problem = f"not a photo in a supported format ({len(content):,} bytes)"
         raise NoPhotoError(name, problem) from error
     except Image.DecompressionBombError as error:
-        problem = f"more than {max_pixels // 1_000_000} million pixels"
-        raise TooManyPixelsError(name, problem, "reduce its size") from error
+        raise _too_many_pixels(name, max_pixels) from error
     except PhotoError:
         raise
     except Exception as error:  # Pillow's exceptions depend on the format: RuntimeError for AVIF
@@ -91,13 +123,105 @@ def read_photo(
         raise PhotoError(name, problem, "copy it again") from error
 
 
+def kept_photo(source: Photo) -> Photo | PhotoError:
+    """The same photo, whose source may be closed, changed or reused from now on.
+
+    Args:
+        source: see ``read_photo``. File objects are read, Pillow images decoded, arrays copied.
+
+    Returns:
+        What ``read_photo`` reads like the source, or the error that it would raise.
+    """
+    try:
+        if isinstance(source, np.ndarray):
+            return source.copy()
+        if isinstance(source, Image.Image):
+            kept = Image.fromarray(_from_pillow(source, MAX_PIXELS))
+            kept.filename = photo_name(source)  # type: ignore[attr-defined]
+            return kept
+        if not hasattr(source, "read"):
+            return source
+        name, content = _named_content(source)
+    except PhotoError as error:
+        return error
+    return _NamedFile(name, content)
+
+
+class _NamedFile(io.BytesIO):
+    """The content of a file object under its name."""
+
+    def __init__(self, name: str, content: bytes) -> None:
+        super().__init__(content)
+        self.name = name
+
+
+def photo_name(source: object) -> str:
+    """The path of a path, file object or Pillow image; "" for a photo without one."""
+    if isinstance(source, str | os.PathLike):
+        return str(source)
+    name = getattr(source, "filename" if isinstance(source, Image.Image) else "name", None)
+    return str(name) if isinstance(name, str | os.PathLike) else ""
+
+
+def _refuse_half_photos() -> None:
+    """Turn off Pillow's global switch that accepts the readable part of a damaged photo."""
+    if ImageFile.LOAD_TRUNCATED_IMAGES:
+        ImageFile.LOAD_TRUNCATED_IMAGES = False
+
+
+def _named_content(source: Any) -> tuple[str, bytes]:
+    """A name for error messages and the bytes of a path, a file object or bytes."""
+    if isinstance(source, bytes | bytearray | memoryview):
+        return "the bytes given", bytes(source)
+    if isinstance(source, str | os.PathLike):
+        return str(source), _content(Path(source))
+    if not hasattr(source, "read"):
+        expected = "expected a path, bytes, a binary file object, a Pillow image or an array"
+        raise PhotoError(f"a photo of type {type(source).__name__}", expected)
+    where = photo_name(source) or "the file object given"
+    try:
+        content = source.read()
+    except Exception as error:  # any: the object may be a connection or a part of an archive
+        raise PhotoError(where, f"cannot be read ({first_line(error, 120)})") from error
+    if not isinstance(content, bytes | bytearray | memoryview):
+        kind = "text" if isinstance(content, str) else type(content).__name__
+        raise PhotoError(where, f"gives {kind} instead of bytes", 'open it with mode "rb"')
+    return where, bytes(content)
+
+
 def _content(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError as error:
         raise PhotoError(path, "no such file") from error
-    except OSError as error:
-        raise PhotoError(path, f"cannot be read ({error.strerror or error})") from error
+    except (OSError, ValueError) as error:  # ValueError: a null character in the path
+        reason = getattr(error, "strerror", None) or error
+        raise PhotoError(repr(str(path))[1:-1], f"cannot be read ({reason})") from error
+
+
+def _check_pixels(name: str, size: tuple[int, ...], max_pixels: int) -> None:
+    if math.prod(size) > max_pixels:
+        raise _too_many_pixels(name, max_pixels)
+
+
+def _too_many_pixels(name: str, max_pixels: int) -> TooManyPixelsError:
+    problem = f"more than {max_pixels // 1_000_000} million pixels"
+    return TooManyPixelsError(name, problem, "reduce its size")
+
+
+def _from_pillow(photo: Image.Image, max_pixels: int) -> np.ndarray:
+    """A Pillow image, which may not be decoded yet, as uint8 RGB; its current frame."""
+    name = photo_name(photo) or "the Pillow image given"
+    _check_pixels(name, photo.size, max_pixels)
+    if 0 in photo.size:
+        raise PhotoError(name, f"no pixels: {photo.size[0]} x {photo.size[1]}")
+    _refuse_half_photos()
+    try:
+        with WARNINGS_HIDDEN:
+            photo.load()
+            return _as_rgb(ImageOps.exif_transpose(photo))
+    except Exception as error:  # depends on the format: see read_photo
+        raise PhotoError(name, f"cannot be decoded ({first_line(error, 120)})") from error
 
 
 def _as_rgb(photo: Image.Image) -> np.ndarray:
@@ -128,7 +252,7 @@ def _eight_bits(pixels: np.ndarray) -> np.ndarray:
     return np.round(pixels * scale).clip(0, 255).astype(np.uint8)
 
 
-def _from_array(array: np.ndarray) -> np.ndarray:
+def _from_array(array: np.ndarray, bgr: bool = False) -> np.ndarray:
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[:, :, 0]
     if (
@@ -138,6 +262,8 @@ def _from_array(array: np.ndarray) -> np.ndarray:
     ):
         expected = "expected (height, width), or (height, width, 1, 3 or 4) in RGB order"
         raise PhotoError(f"an array of shape {array.shape}", expected)
+    if bgr and array.ndim == 3:
+        array = array[:, :, [2, 1, 0, 3][: array.shape[2]]]
     if array.dtype == np.uint16:
         array = np.round(array / 257.0).astype(np.uint8)
     elif array.dtype.kind == "f":

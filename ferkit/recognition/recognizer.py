@@ -3,50 +3,33 @@
 This is the only place where a face in a photo becomes the pixels that a model receives.
 """
 
-import dataclasses
-from collections.abc import Iterable, Sequence
+import contextlib
+import functools
+from collections.abc import Generator, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import cv2
 import numpy as np
 
 from ferkit.errors import UserError
 from ferkit.models.shipped_weights import model_file
+from ferkit.process import imported
 from ferkit.recognition.alignment import cut_face
-from ferkit.recognition.detectors import DetectorName, Face, make_detector
-from ferkit.recognition.photos import Photo, read_photo
+from ferkit.recognition.detectors import Detector, DetectorName, Face, make_detector
+from ferkit.recognition.photos import Photo, PhotoError, kept_photo, photo_name, read_photo
+from ferkit.recognition.pipeline import in_order
+from ferkit.recognition.results import UNSURE, Expression, Faces
 from ferkit.recognition.runtimes import load_runtime
 
-UNSURE = 0.4  # a label with a lower probability is unreliable; chance is 0.14 for seven classes
+if TYPE_CHECKING:
+    from ferkit.prediction.stream import StreamFrame
 
-
-@dataclasses.dataclass(frozen=True)
-class Expression:
-    """The predicted expression of a face.
-
-    Attributes:
-        label: the most likely class.
-        probabilities: class name -> probability; they sum to 1.
-        box: left, top, right, bottom of the face in pixels of the photo.
-        score: score of the detector, in [0, 1].
-        landmarks: ``(5, 2)``, or None.
-    """
-
-    label: str
-    probabilities: dict[str, float]
-    box: tuple[float, float, float, float]
-    score: float
-    landmarks: np.ndarray | None = None
-
-    @property
-    def confidence(self) -> float:
-        """Probability of the label."""
-        return self.probabilities[self.label]
+__all__ = ["UNSURE", "Expression", "Recognizer"]
 
 
 class Recognizer:
-    """Finds faces and predicts their expressions.
+    """Finds faces and predicts their expressions. Several threads may use one recognizer.
 
     Args:
         weights: a name of shipped weights, or a .keras, .tflite or .onnx file of this program.
@@ -87,8 +70,14 @@ class Recognizer:
         self.file = model_file(str(weights))
         self.runtime = load_runtime(self.file, runtime)
         self.class_names, self.input_shape = self.runtime.class_names, self.runtime.input_shape
-        self.detector = make_detector(detector, detector_model)
+        self._make_detector = functools.partial(make_detector, detector, detector_model)
+        self._idle_detectors = [self._make_detector()]
         self.margin, self.align, self.mirror = margin, align, mirror
+
+    @functools.cached_property
+    def detector(self) -> Detector:
+        """A detector for the caller, who may use it in one thread at a time."""
+        return self._make_detector()
 
     @property
     def model(self) -> Any:
@@ -102,28 +91,122 @@ class Recognizer:
             raise UserError(self.file, problem, "select Keras: --runtime keras")
         return self.runtime.model
 
-    def predict(self, photo: Photo) -> list[Expression]:
+    def predict(self, photo: Photo, *, bgr: bool = False) -> Faces:
         """The faces of one photo, highest detection score first; an empty list if there are none.
 
         Args:
-            photo: a file, its bytes, or an array; see ``photos.read_photo``.
+            photo: a path, bytes, a binary file object, a Pillow image, or an array of RGB; see
+                ``photos.read_photo``.
+            bgr: an array is BGR, as OpenCV makes it.
 
         Raises:
-            photos.PhotoError: the photo cannot be read.
-        """
-        return self.predict_many([photo])[0]
+            PhotoError: the photo cannot be read.
 
-    def predict_many(self, photos: Iterable[Photo]) -> list[list[Expression]]:
-        """``predict`` for several photos, whose faces go through the model together."""
-        images = [read_photo(photo) for photo in photos]
-        faces = [self.detector(image) for image in images]
-        crops = [
-            self.crop(image, face)
-            for image, found in zip(images, faces, strict=True)
-            for face in found
-        ]
-        probabilities = iter(self.probabilities(crops))
-        return [[self._expression(face, next(probabilities)) for face in found] for found in faces]
+        Example:
+            >>> [face.label for face in recognizer.predict("photo.jpg")]
+            ['happy']
+        """
+        return self._faces(read_photo(photo, bgr=bgr), photo_name(photo))
+
+    @overload
+    def predict_many(
+        self, photos: Iterable[Photo], *, bgr: bool = ..., on_error: Literal["raise"] = ...
+    ) -> Generator[Faces, None, None]: ...
+    @overload
+    def predict_many(
+        self, photos: Iterable[Photo], *, bgr: bool = ..., on_error: Literal["return"]
+    ) -> Generator[Faces | PhotoError, None, None]: ...
+    def predict_many(
+        self, photos: Iterable[Photo], *, bgr: bool = False, on_error: str = "raise"
+    ) -> Generator[Any, None, None]:
+        """``predict`` for any number of photos, in their order, one result at a time.
+
+        Photos are read and predicted in a few threads while the caller handles results. A few
+        photos are read ahead, and no more are in memory, so `photos` may be a generator without
+        end. The threads end with the iteration; ``close()`` of the result ends it early.
+
+        Args:
+            photos: as for ``predict``. Each may be closed, changed or reused when the next one is
+                asked for.
+            bgr: arrays are BGR.
+            on_error: for a photo that cannot be read, "raise" raises its PhotoError at its
+                position, which ends the iteration. "return" puts the PhotoError in the place of the
+                faces and goes on.
+
+        Raises:
+            UserError: `photos` is one photo, or `on_error` is unknown; at the call.
+            PhotoError: see `on_error`; during the iteration.
+
+        Example:
+            >>> for faces in recognizer.predict_many(Path("holiday").glob("*.jpg")):
+            ...     print(faces.source, [face.label for face in faces])
+        """
+        if on_error not in ("raise", "return"):
+            raise UserError(f"on_error={on_error!r}", "unknown", "choose from raise, return")
+        _check_several(photos)
+        results = self.predict_images(map(kept_photo, photos), bgr)
+        return _results(results, is_raised=on_error == "raise")
+
+    def predict_images(
+        self, photos: Iterable[Photo | PhotoError], bgr: bool = False
+    ) -> Generator[tuple[np.ndarray, Faces] | PhotoError, None, None]:
+        """Each photo as uint8 RGB ``(height, width, 3)`` with its faces, or why it is unreadable.
+
+        Like ``predict_many``, but arrays are not copied: they must not change.
+        """
+
+        def predicted(photo: Photo | PhotoError) -> tuple[np.ndarray, Faces] | PhotoError:
+            if isinstance(photo, PhotoError):
+                return photo
+            try:
+                image = read_photo(photo, bgr=bgr)
+            except PhotoError as error:
+                return error
+            return image, self._faces(image, photo_name(photo))
+
+        return in_order(predicted, photos)
+
+    def stream(
+        self, source: str | Path | int, stride: int = 1, smoothing: float | None = None
+    ) -> "Generator[StreamFrame, None, None]":
+        """Frames of a video or camera with tracked faces, while they are read.
+
+        Args:
+            source: a video file, the number of a camera, or a URL (RTSP, RTMP, HTTP, UDP).
+            stride: every stride-th frame is predicted; the others are skipped.
+            smoothing: time constant of the probabilities in seconds; 0: none; None: 0.4.
+
+        Returns:
+            A generator; its ``close()`` releases the camera or connection.
+
+        Raises:
+            UserError: the source cannot be opened; at the call. A live URL has ended or its
+                connection broke; during the iteration. Texts never contain the user name, password
+                or query of a URL.
+
+        Example:
+            >>> for frame in recognizer.stream("talk.mp4", stride=2):
+            ...     for face in frame.faces:
+            ...         print(f"{frame.time:.1f} s: face {face.track} {face.label}")
+        """
+        frames: Generator[StreamFrame, None, None] = imported("ferkit.prediction.stream:stream")(
+            self, source, stride, smoothing
+        )
+        return frames
+
+    def _faces(self, image: np.ndarray, source: str) -> Faces:
+        """The faces of an RGB image. Detectors are not thread-safe, so each is lent to one call."""
+        try:
+            detector = self._idle_detectors.pop()
+        except IndexError:
+            detector = self._make_detector()
+        try:
+            found = detector(image)
+        finally:
+            self._idle_detectors.append(detector)
+        rows = self.probabilities([self.crop(image, face) for face in found])
+        expressions = map(self._expression, found, rows)
+        return Faces(expressions, source, self.class_names)
 
     def crop(self, photo: np.ndarray, face: Face) -> np.ndarray:
         """The model's input for a face: uint8 ``(size, size, channels)``."""
@@ -147,3 +230,28 @@ class Recognizer:
         named = {name: float(p) for name, p in zip(self.class_names, probabilities, strict=True)}
         label = self.class_names[int(np.argmax(probabilities))]
         return Expression(label, named, face.box, face.score, face.landmarks)
+
+
+def _check_several(photos: object) -> None:
+    """Raise UserError for one photo in the place of several."""
+    is_one_array = isinstance(photos, np.ndarray) and (
+        photos.ndim < 3 or (photos.ndim == 3 and photos.shape[2] in (1, 3, 4))
+    )
+    is_one = isinstance(photos, str | bytes | bytearray | memoryview) or hasattr(photos, "read")
+    if is_one or is_one_array or not isinstance(photos, Iterable):
+        problem = f"expected several photos, received one {type(photos).__name__}"
+        raise UserError("predict_many", problem, "give a list of photos, or call predict")
+
+
+def _results(
+    predictions: Generator[tuple[np.ndarray, Faces] | PhotoError, None, None], is_raised: bool
+) -> Generator[Faces | PhotoError, None, None]:
+    """The faces alone."""
+    with contextlib.closing(predictions):
+        for prediction in predictions:
+            if isinstance(prediction, PhotoError):
+                if is_raised:
+                    raise prediction
+                yield prediction
+            else:
+                yield prediction[1]

@@ -1,77 +1,28 @@
-"""`predict`: inputs, rows, pictures and videos.
-
-A fake detector finds white squares, so that drawn pictures are enough.
-"""
+"""`predict`: inputs, rows, pictures and videos."""
 
 import csv
 import json
 
-import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
-from deep_emotion import DeepEmotion
 from ferkit.cli import main
 from ferkit.prediction.inputs import found_files
 from ferkit.prediction.rows import RowWriter, empty_row
 from ferkit.prediction.timeline import MAX_POINTS, Timeline
 from ferkit.prediction.tracking import Tracker, overlap
 from ferkit.prediction.video import Video
-from ferkit.recognition import Face
 from ferkit.recognition import recognizer as recognizers
 from tests.support.command_line import fails
+from tests.support.drawn_films import BrightSquares, picture, write_video
 
 NAMES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
-
-
-class BrightSquares:
-    """A detector for which each white area is a face."""
-
-    name = "bright"
-
-    def __call__(self, photo):
-        _, _, boxes, _ = cv2.connectedComponentsWithStats(
-            (photo.min(axis=2) > 200).astype(np.uint8)
-        )
-        found = [(x, y, x + w, y + h) for x, y, w, h, area in boxes[1:].tolist() if area > 50]
-        return [Face(tuple(map(float, box)), 0.9) for box in sorted(found)]
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory):
-    path = tmp_path_factory.mktemp("weights") / "small.keras"
-    DeepEmotion("input_warp").save(path)
-    return str(path)
-
-
-@pytest.fixture
-def here(tmp_path, monkeypatch, weights):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("ferkit.recognition.recognizer.make_detector", lambda *_: BrightSquares())
-    return tmp_path
-
-
-def picture(*boxes, size=(120, 160)):
-    image = np.full((*size, 3), 60, np.uint8)
-    for left, top, side in boxes:
-        image[top : top + side, left : left + side] = 255
-    return image
 
 
 def save(path, *boxes, **options):
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(picture(*boxes, **options)).save(path)
-    return str(path)
-
-
-def write_video(path, frames, rate=20):
-    writer = cv2.VideoWriter(
-        str(path), cv2.VideoWriter.fourcc(*"mp4v"), rate, frames[0].shape[1::-1]
-    )
-    for frame in frames:
-        writer.write(frame[:, :, ::-1])
-    writer.release()
     return str(path)
 
 
@@ -140,14 +91,14 @@ def test_a_batch_of_photos_is_predicted_like_single_photos(weights, monkeypatch)
     monkeypatch.setattr("ferkit.recognition.recognizer.make_detector", lambda *_: BrightSquares())
     recognizer = recognizers.Recognizer(weights)
     photos = [picture((10, 10, 30)), picture(), picture((10, 10, 50), (80, 20, 40))]
-    together = recognizer.predict_many(photos)
+    together = list(recognizer.predict_many(photos))
     assert [len(found) for found in together] == [1, 0, 2]
     for photo, found in zip(photos, together, strict=True):
         for alone, batched in zip(recognizer.predict(photo), found, strict=True):
             np.testing.assert_allclose(
                 list(alone.probabilities.values()), list(batched.probabilities.values()), atol=1e-5
             )
-    assert recognizer.predict_many([]) == []
+    assert list(recognizer.predict_many([])) == []
 
 
 def test_photos_with_the_same_name_do_not_overwrite_each_other(here, weights):
