@@ -188,7 +188,7 @@ def run(options: Options) -> int:
     return 1 if prediction.unreadable else 0
 
 
-def _recognizer(options: Options, path: Path) -> ferkit.Recognizer:
+def _recognizer(options: Options, path: Path) -> "ferkit.Recognizer":
     return ferkit.Recognizer(
         path,
         options.detector,

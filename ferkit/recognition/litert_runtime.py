@@ -1,6 +1,5 @@
 """The runtime of recognition that runs a .tflite file in LiteRT, without TensorFlow."""
 
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from ferkit.recognition.compiled_file import EXPORT_AGAIN, read_compiled
 class LiteRTRuntime:
     """A compiled model as a ``Runtime``; several threads may use it at the same time.
 
-    An interpreter is not thread-safe, so each thread has its own. It runs one face at a time:
+    An interpreter is not thread-safe, so each is lent to one call. It runs one face at a time:
     larger batches are not faster on a CPU (benchmarks/runtime_speed.py), and every change of the
     batch size would cost a new allocation.
 
@@ -30,10 +29,11 @@ class LiteRTRuntime:
     def __init__(self, path: Path) -> None:
         compiled = read_compiled(path)
         self.class_names, self.parameters = compiled.class_names, compiled.parameters
-        self._content, self._local = compiled.model, threading.local()
+        self._content = compiled.model
+        self._idle: list[Any] = []
         try:
             with native_stderr_hidden(shown_on_failure=False):  # it reports its delegate
-                interpreter = self._interpreter()
+                interpreter = self._new_interpreter()
                 inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
                 interpreter.invoke()
         except Exception as error:  # the type of error depends on the content of a damaged file
@@ -48,6 +48,8 @@ class LiteRTRuntime:
             )
             raise UserError(path, problem, EXPORT_AGAIN)
         self.input_shape = (shape[1], shape[2], shape[3])
+        self._pixels, self._probabilities = inputs[0]["index"], outputs[0]["index"]
+        self._idle.append(interpreter)
 
     def probabilities(self, crops: np.ndarray, mirror: bool = False) -> np.ndarray:
         """Probabilities ``(rows, classes)`` of uint8 crops; see ``Runtime``."""
@@ -55,24 +57,21 @@ class LiteRTRuntime:
         return (rows + self._run(crops[:, :, ::-1])) / 2 if mirror else rows
 
     def _run(self, crops: np.ndarray) -> np.ndarray:
-        interpreter = self._interpreter()
-        pixels, probabilities = self._local.indices
+        try:
+            interpreter = self._idle.pop()
+        except IndexError:
+            interpreter = self._new_interpreter()
         rows = np.empty((len(crops), len(self.class_names)))
         for row, crop in zip(rows, crops.astype(np.float32), strict=True):
-            interpreter.set_tensor(pixels, crop[None])
+            interpreter.set_tensor(self._pixels, crop[None])
             interpreter.invoke()
-            row[:] = interpreter.get_tensor(probabilities)[0]
+            row[:] = interpreter.get_tensor(self._probabilities)[0]
+        self._idle.append(interpreter)  # not after an exception, which may leave it half run
         return rows
 
-    def _interpreter(self) -> Any:
-        if not hasattr(self._local, "interpreter"):
-            from ai_edge_litert.interpreter import Interpreter  # late: optional
+    def _new_interpreter(self) -> Any:
+        from ai_edge_litert.interpreter import Interpreter  # late: optional
 
-            interpreter = Interpreter(model_content=self._content, num_threads=1)
-            interpreter.allocate_tensors()
-            self._local.interpreter = interpreter
-            self._local.indices = (
-                interpreter.get_input_details()[0]["index"],
-                interpreter.get_output_details()[0]["index"],
-            )
-        return self._local.interpreter
+        interpreter = Interpreter(model_content=self._content, num_threads=1)
+        interpreter.allocate_tensors()
+        return interpreter
