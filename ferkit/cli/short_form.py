@@ -48,12 +48,18 @@ def short_parser(description: str, summaries: Mapping[str, str]) -> argparse.Arg
     return parser
 
 
-def run_short_form(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> int:
+def run_short_form(description: str, summaries: Mapping[str, str], arguments: Sequence[str]) -> int:
     """Set up, train or both, or print the help without arguments; returns the exit code.
+
+    Args:
+        description: see ``short_parser``.
+        summaries: see ``short_parser``.
+        arguments: the words after the program's name.
 
     Raises:
         UserError: neither -s True nor -t True was given.
     """
+    parser = short_parser(description, summaries)
     if not arguments:
         parser.print_help()
         return 0

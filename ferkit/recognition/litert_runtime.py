@@ -35,6 +35,7 @@ class LiteRTRuntime:
             with native_stderr_hidden(shown_on_failure=False):  # it reports its delegate
                 interpreter = self._interpreter()
                 inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
+                interpreter.set_tensor(inputs[0]["index"], np.zeros(inputs[0]["shape"], np.float32))
                 interpreter.invoke()
         except Exception as error:  # the type of error depends on the content of a damaged file
             problem = f"LiteRT cannot run it ({first_line(error)})"

@@ -5,7 +5,7 @@ import contextlib
 import json
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI, Query
 from starlette.exceptions import HTTPException
@@ -71,6 +71,13 @@ ClassName = Annotated[
         description="The class to explain. Default: the label of each face.",
     ),
 ]
+Method = Annotated[
+    Literal["occlusion", "grad-cam"] | None,
+    Query(
+        description="The kind of map. occlusion (the default): how much the probability falls when "
+        "a part of the face is covered. grad-cam: needs a server with the runtime Keras."
+    ),
+]
 
 
 def make_app(
@@ -132,7 +139,9 @@ def _describe_photo_routes(app: FastAPI) -> None:
         responses={200: {"model": Explanation}, **refusals},
         openapi_extra=_BODY,
     )
-    async def explain(detector: Detector = None, class_name: ClassName = None) -> Response:
+    async def explain(
+        detector: Detector = None, class_name: ClassName = None, method: Method = None
+    ) -> Response:
         raise NotImplementedError
 
 
@@ -176,8 +185,9 @@ def _describe_model(recognizer: Recognizer, detector: str) -> dict[str, Any]:
     return {
         "name": recognizer.file.stem,
         "class_names": list(recognizer.class_names),
-        "input": list(recognizer.model.input_shape[1:]),
-        "parameters": recognizer.model.count_params(),
+        "input": list(recognizer.input_shape),
+        "parameters": recognizer.runtime.parameters,
+        "runtime": recognizer.runtime.name,
         "detector": detector,
         "unsure_below": UNSURE,
         "measured": _measured_figures(recognizer.file.with_suffix(".json")),
