@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from types import ModuleType
 
 from ferkit.cli.arguments import CommandParser, options_from
-from ferkit.cli.extras import missing_module_error
+from ferkit.cli.extras import check_extra, missing_module_error
 from ferkit.errors import UserError
 from ferkit.process import imported
 from generate_data.errors import DataError
@@ -88,6 +88,7 @@ def _dispatch(arguments: Sequence[str]) -> int:
         return code
     command = command_module(name)
     namespace = _command_parser(name, command).parse_args(arguments[1:])
+    check_extra(name)
     code = command.run(options_from(command.Options, namespace))
     return code
 

@@ -1,5 +1,7 @@
 """Which extra of the package installs a module that a command needs."""
 
+import importlib.util
+
 from ferkit.errors import UserError
 
 # import name -> extra
@@ -22,6 +24,27 @@ EXTRAS = {
     **dict.fromkeys(("tf2onnx", "onnx", "onnxruntime"), "export"),
 }
 
+# command -> the extra that it always needs
+COMMAND_EXTRAS = {
+    **dict.fromkeys(
+        ("setup", "train", "evaluate", "verify", "compare", "release", "export", "runs", "demo"),
+        "train",
+    ),
+    "serve": "serve",
+}
+
+
+def check_extra(command: str) -> None:
+    """Check that the modules that a command always needs are installed.
+
+    Raises:
+        UserError: one is missing; says how to install it.
+    """
+    needed = COMMAND_EXTRAS.get(command)
+    for module, extra in EXTRAS.items():
+        if extra == needed and importlib.util.find_spec(module) is None:
+            raise _missing(command, module)
+
 
 def missing_module_error(command: str, error: ModuleNotFoundError) -> UserError | None:
     """The error that says what to install; None if the module belongs to no extra.
@@ -33,6 +56,10 @@ def missing_module_error(command: str, error: ModuleNotFoundError) -> UserError 
     module = (error.name or "").partition(".")[0]
     if module not in EXTRAS:
         return None
+    return _missing(command, module)
+
+
+def _missing(command: str, module: str) -> UserError:
     return UserError(
         f"python main.py {command}".strip(),
         f"needs {module}, which is not installed",

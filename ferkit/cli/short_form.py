@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from ferkit.cli import setup, train
 from ferkit.cli.arguments import CommandParser, add_boolean, options_from
+from ferkit.cli.extras import check_extra
 from ferkit.errors import UserError
 
 HELP = """\
@@ -70,6 +71,7 @@ def run_short_form(description: str, summaries: Mapping[str, str], arguments: Se
             "nothing to do",
             "add -s True to set up, add -t True to train, or name a command first",
         )
+    check_extra("train")
     # The recipe's --seed decides the split as well.
     namespace.seed = namespace.overrides.get("seed")
     code = setup.run(options_from(setup.Options, namespace)) if namespace.setup else 0

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from ai_edge_litert.interpreter import Interpreter
 
 from ferkit.errors import UserError, first_line
 from ferkit.process import native_stderr_hidden
@@ -67,8 +68,6 @@ class LiteRTRuntime:
 
     def _interpreter(self) -> Any:
         if not hasattr(self._local, "interpreter"):
-            from ai_edge_litert.interpreter import Interpreter  # late: optional
-
             interpreter = Interpreter(model_content=self._content, num_threads=1)
             interpreter.allocate_tensors()
             self._local.interpreter = interpreter
