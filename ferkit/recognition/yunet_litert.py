@@ -3,6 +3,7 @@
 Padding, decoding and suppression follow OpenCV's FaceDetectorYN, so that the results are the same.
 """
 
+import math
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -94,23 +95,23 @@ def decoded(levels: Sequence[np.ndarray], min_score: float) -> np.ndarray:
     """
     # Both probabilities are at most 1, so each is at least the square of the score. Most cells are
     # omitted by that, before anything is computed.
-    least = float(np.clip(min_score**2, 1e-6, 1 - 1e-6))
-    least_logit = np.log(least / (1 - least)) - 1e-3
-    parts = []
+    least = min(max(min_score**2, 1e-6), 1 - 1e-6)
+    least_logit = math.log(least / (1 - least)) - 1e-3
+    parts, corners, strides = [], [], []
     for output in levels:
-        stride = np.float32(8 * levels[0].shape[1] // output.shape[1])
-        cells = output.reshape(-1, 16)
-        likely = np.flatnonzero((cells[:, 0] >= least_logit) & (cells[:, 1] >= least_logit))
-        cells = cells[likely]
-        corner = np.stack([likely % output.shape[2], likely // output.shape[2]], 1)
-        corner = corner.astype(np.float32)
-        sizes = np.exp(cells[:, 4:6]) * stride
-        lefts = (corner + cells[:, 2:4]) * stride - sizes / 2
-        marks = (cells[:, 6:].reshape(-1, 5, 2) + corner[:, None]) * stride
-        probabilities = 1 / (1 + np.exp(-cells[:, :2]))
-        scores = np.sqrt(probabilities.prod(1, keepdims=True))
-        parts.append(np.concatenate([lefts, sizes, marks.reshape(-1, 10), scores], 1))
-    rows = np.concatenate(parts)
+        columns, cells = output.shape[2], output.reshape(-1, 16)
+        likely = np.flatnonzero(cells[:, 0] >= least_logit)
+        likely = likely[cells[likely, 1] >= least_logit]
+        parts.append(cells[likely])
+        corners.append(np.stack([likely % columns, likely // columns], 1))
+        strides.append(np.full((len(likely), 1), 8 * levels[0].shape[2] // columns))
+    cells, stride = np.concatenate(parts), np.concatenate(strides).astype(np.float32)
+    corner = np.concatenate(corners).astype(np.float32)
+    scores = np.sqrt((1 / (1 + np.exp(-cells[:, :2]))).prod(1, keepdims=True))
+    sizes = np.exp(cells[:, 4:6]) * stride
+    lefts = (corner + cells[:, 2:4]) * stride - sizes / 2
+    marks = (cells[:, 6:] + np.tile(corner, 5)) * stride
+    rows = np.concatenate([lefts, sizes, marks, scores], 1)
     kept: np.ndarray = rows[rows[:, -1] >= min_score]
     return kept
 

@@ -77,6 +77,23 @@ def test_an_entry_point_is_used_after_those_registered(installed):
     assert make_detector("halves")(PHOTO) == []
 
 
+def test_the_entry_point_of_an_installed_package_is_found(tmp_path, monkeypatch):
+    (tmp_path / "halves_of_photos.py").write_text(
+        "from ferkit.recognition import Face\n"
+        "def make(model):\n"
+        "    return lambda photo: [Face((0, 0, photo.shape[1], photo.shape[0] / 2), 0.5)]\n"
+    )
+    package = tmp_path / "halves_of_photos-1.0.dist-info"
+    package.mkdir()
+    (package / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: halves-of-photos\nVersion: 1.0\n"
+    )
+    (package / "entry_points.txt").write_text(f"[{ENTRY_POINTS}]\nhalves = halves_of_photos:make\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    (face,) = make_detector("halves")(PHOTO)
+    assert face.box == (0, 0, 50, 20)
+
+
 def test_built_in_names_look_for_no_entry_point(monkeypatch):
     monkeypatch.setattr(importlib.metadata, "entry_points", None)
     assert make_detector("none")(PHOTO)
