@@ -37,7 +37,7 @@ class Options(ModelChoice):
         class_name: class to explain; None: the predicted class.
         to: folder for the results.
         runtime: "auto", or the name of a runtime.
-        detector: one of ``DETECTORS``.
+        detector: name of a face detector.
         detector_model: another model file for the detector.
     """
 

@@ -30,7 +30,7 @@ class Options(ModelChoice):
         host, port: address to listen on.
         allow_host: host names that the server is reached by.
         runtime: "auto", or the name of a runtime.
-        detector: one of ``DETECTORS``.
+        detector: name of a face detector.
         detector_model: another model file for the detector.
     """
 

@@ -24,6 +24,11 @@ from ferkit.serving.service import GRAD_CAM, METHODS, OCCLUSION, Service, Task
 from ferkit.serving.uploads import Uploads
 
 
+def detector_choices(own: str) -> tuple[str, ...]:
+    """The detectors that a request may name: those built in, and the server's own."""
+    return tuple(dict.fromkeys((*DETECTORS, own)))
+
+
 class PhotoEndpoint:
     """ASGI application for one path.
 
@@ -66,8 +71,9 @@ class PhotoEndpoint:
             RequestError: 422: an unknown value; the message never quotes it.
         """
         detector = request.query_params.get("detector", self.detector)
-        if detector not in DETECTORS:
-            raise RequestError(422, f"detector: unknown; choose from {', '.join(DETECTORS)}.")
+        choices = detector_choices(self.detector)
+        if detector not in choices:
+            raise RequestError(422, f"detector: unknown; choose from {', '.join(choices)}.")
         if self.kind == "predict":
             return detector, None, OCCLUSION
         class_name = request.query_params.get("class")

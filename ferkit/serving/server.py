@@ -81,7 +81,10 @@ def make_server(
         logging.getLogger(reader).setLevel(logging.CRITICAL)  # they quote damaged forms and photos
     limits, metrics = limits or Limits(), Metrics()
     answers = Service(
-        recognizer, limits, metrics, lambda name: recognition.make_detector(name, detector_model)
+        recognizer,
+        limits,
+        metrics,
+        lambda name: _make_detector(name, detector, detector_model),
     )
     answers.warm_up(warm_up)
     config = uvicorn.Config(
@@ -154,6 +157,18 @@ def run_until_stopped(server: uvicorn.Server, listener: socket.socket) -> None:
     finally:
         if before is not None:
             signal.signal(signal.SIGTERM, before)
+
+
+def _make_detector(name: str, own: str, model: str | None) -> recognition.Detector:
+    """A detector for one of the server's threads, of which there is one per core.
+
+    Args:
+        name: the detector that a request names.
+        own: the detector that the server was started with.
+        model: its model; that of a plug-in is not for others.
+    """
+    is_for_all = own in recognition.DETECTORS
+    return recognition.make_detector(name, model if name == own or is_for_all else None, threads=1)
 
 
 def _use_one_core_per_call() -> None:

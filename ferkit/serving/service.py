@@ -45,7 +45,7 @@ class Task:
     Attributes:
         content: the photo's bytes.
         kind: "predict" or "explain".
-        detector: one of ``recognition.DETECTORS``.
+        detector: name of a face detector.
         class_name: class to explain; None: the label of each face.
         method: the kind of explanation map, one of ``METHODS``.
         abandoned: whether the client no longer waits for the answer.
