@@ -80,6 +80,7 @@ bench: $(VENV)/.bench
 	$(RUN) benchmarks/prediction_cost.py --save
 	$(RUN) benchmarks/many_photos_speed.py --save
 	$(RUN) benchmarks/serving.py --save
+	$(RUN) benchmarks/runtime_cost.py --save
 	$(RUN) benchmarks/export_latency.py --weights deep_emotion-fer2013 --rounds 7 --repeats 20 --save
 	$(RUN) benchmarks/export_latency.py --weights dan-fer2013 --rounds 7 --repeats 20 --save
 

@@ -72,7 +72,7 @@ def main():
         print(f"Saved: {RESULT.relative_to(paired.ROOT)}")
 
 
-def start(weights):
+def start(weights, runtime="auto"):
     """A server on a free port: (process, port)."""
     words = [
         sys.executable,
@@ -84,6 +84,8 @@ def start(weights):
         weights,
         "--detector",
         "none",
+        "--runtime",
+        runtime,
     ]
     process = subprocess.Popen(words, cwd=paired.ROOT, stdout=subprocess.PIPE, text=True)
     for line in process.stdout:
@@ -201,7 +203,7 @@ def model(options):
     from ferkit import Recognizer
 
     recognizer, crop = Recognizer(options.weights, detector="none"), face()[0][:, :, None]
-    crop = np.repeat(crop, recognizer.model.input_shape[-1], axis=2)
+    crop = np.repeat(crop, recognizer.input_shape[-1], axis=2)
     for count in (1, options.clients):
         for _ in range(3):
             recognizer.probabilities([crop] * count)

@@ -16,8 +16,9 @@ from collections.abc import Sequence
 from types import ModuleType
 
 from ferkit.cli.arguments import CommandParser, options_from
-from ferkit.cli.short_form import run_short_form, short_parser
+from ferkit.cli.extras import check_extra, missing_module_error
 from ferkit.errors import UserError
+from ferkit.process import imported
 from generate_data.errors import DataError
 
 __all__ = ["COMMANDS", "command_module", "main"]
@@ -62,10 +63,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         >>> main(["runs", "--sort", "name"])
         0
     """
+    arguments = sys.argv[1:] if arguments is None else arguments
     try:
-        return _dispatch(sys.argv[1:] if arguments is None else arguments)
+        return _dispatch(arguments)
     except (UserError, DataError) as error:
         print(f"error: {error}", file=sys.stderr)
+        return 2
+    except ModuleNotFoundError as error:
+        missing = missing_module_error(arguments[0] if arguments else "", error)
+        if missing is None:
+            raise
+        print(f"error: {missing}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
@@ -75,10 +83,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _dispatch(arguments: Sequence[str]) -> int:
     name = arguments[0] if arguments else ""
     if name not in COMMANDS:
-        return run_short_form(short_parser(DESCRIPTION, COMMANDS), arguments)
+        run_short_form = imported("ferkit.cli.short_form:run_short_form")
+        code: int = run_short_form(DESCRIPTION, COMMANDS, arguments)
+        return code
     command = command_module(name)
     namespace = _command_parser(name, command).parse_args(arguments[1:])
-    code: int = command.run(options_from(command.Options, namespace))
+    check_extra(name)
+    code = command.run(options_from(command.Options, namespace))
     return code
 
 

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 # The choices of these flags. The modules that implement them import NumPy or TensorFlow, so their
 # lists cannot be imported for --help; a test checks that both are the same.
-DETECTORS = ("auto", "yunet", "none")
 SORT_ORDERS = ("best", "name", "started")
 RUNTIMES = ("auto", "litert", "onnx", "keras")
 STRATEGIES = ("one", "mirrored", "multiworker")
@@ -138,16 +137,17 @@ def add_detector(group: argparse._ActionsContainer) -> None:
     """How faces are found in photos."""
     group.add_argument(
         "--detector",
-        choices=DETECTORS,
         default="auto",
-        help="face detector; auto: YuNet, none: photos are cropped faces already (default: auto)",
+        metavar="NAME",
+        help="face detector: auto or yunet; none: photos are cropped faces already; or the name of "
+        "your own (default: auto)",
     )
     group.add_argument(
         "--detector-model",
         "--detector_model",
         default=None,
         metavar="FILE",
-        help="another YuNet model (.onnx)",
+        help="another YuNet model (.onnx), or the model of your own detector",
     )
 
 

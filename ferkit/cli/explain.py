@@ -6,9 +6,10 @@ from pathlib import Path
 
 import ferkit
 import generate_data
-from ferkit.cli.arguments import add_data, add_detector, add_files, check_positive
+from ferkit.cli.arguments import add_data, add_detector, add_files, add_runtime, check_positive
 from ferkit.cli.which_model import ModelChoice, add_model_choice, resolve
 from ferkit.errors import UserError
+from ferkit.process import imported
 from ferkit.tensorflow_runtime import import_tensorflow
 
 EXAMPLES = """\
@@ -35,7 +36,8 @@ class Options(ModelChoice):
         per_class: faces per class in a gallery.
         class_name: class to explain; None: the predicted class.
         to: folder for the results.
-        detector: one of ``DETECTORS``.
+        runtime: "auto", or the name of a runtime.
+        detector: name of a face detector.
         detector_model: another model file for the detector.
     """
 
@@ -46,6 +48,7 @@ class Options(ModelChoice):
     per_class: int
     class_name: str | None
     to: str
+    runtime: str
     detector: str
     detector_model: str | None
 
@@ -82,6 +85,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder for the results (default: explained)",
     )
     add_model_choice(parser, default="shipped weights")
+    add_runtime(parser)
     add_detector(parser)
 
 
@@ -100,13 +104,16 @@ def run(options: Options) -> int:
 
 def _explain_photos(options: Options, names: list[str]) -> int:
     from ferkit.prediction import inputs  # late: NumPy and OpenCV
+    from ferkit.recognition import runtimes
 
     files = inputs.found_files(names)
     path = resolve(options, default="shipped weights")
-    recognizer = ferkit.Recognizer(path, options.detector, options.detector_model)
-    from ferkit.explanation import galleries  # late: TensorFlow, which the recognizer imported
-
-    return 1 if galleries.explain_photos(recognizer, files, options.to, options.class_name) else 0
+    runtime = options.runtime
+    if runtime == "auto" and path.suffix == ".keras" and runtimes.RUNTIMES["keras"].is_installed:
+        runtime = "keras"  # it can draw more maps
+    recognizer = ferkit.Recognizer(path, options.detector, options.detector_model, runtime=runtime)
+    explain_photos = imported("ferkit.explanation.photo_sheets:explain_photos")
+    return 1 if explain_photos(recognizer, files, options.to, options.class_name) else 0
 
 
 def _explain_split(options: Options) -> int:

@@ -43,7 +43,7 @@ class Options(ModelChoice):
         seconds: length to read of a camera or video; None: all of it.
         runtime: "auto", or the name of a runtime.
         tta: "none" or "flip".
-        detector: one of ``DETECTORS``.
+        detector: name of a face detector.
         detector_model: another model file for the detector.
         margin: extra margin around a face, as a fraction of its size.
         align: rotate faces upright.

@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import generate_data
 from ferkit.cli.arguments import add_boolean, add_data
@@ -13,7 +14,7 @@ from ferkit.tensorflow_runtime import import_tensorflow
 EXAMPLES = """\
 examples:
   python main.py release -d data --run runs/mine --name mine
-      released/mine.keras, mine.md (model card) and mine.json (figures)
+      released/mine.keras, mine.tflite (compiled), mine.md (model card) and mine.json (figures)
   python main.py release -d data --weights best.keras --name mine --half False
   python main.py evaluate -d data --weights released/mine.keras
 
@@ -31,12 +32,16 @@ class Options(ModelChoice):
         name: name of the files, without an ending.
         to: folder for the files.
         half: store kernels as float16.
+        compiled: also write the compiled file.
+        compile_only: write only the compiled file of a release.
     """
 
     data: str
-    name: str
+    name: str | None
     to: str
     half: bool
+    compiled: bool
+    compile_only: bool
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,9 +50,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model_choice(parser, default="newest run")
     parser.add_argument(
         "--name",
-        required=True,
+        default=None,
         metavar="NAME",
-        help="name of the files: NAME.keras, NAME.md and NAME.json",
+        help="name of the files: NAME.keras, NAME.tflite, NAME.md and NAME.json",
     )
     parser.add_argument(
         "--to",
@@ -58,21 +63,40 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_boolean(
         parser, "--half", default=True, help_text="store kernels as float16 (default: True)"
     )
+    add_boolean(
+        parser,
+        "--compiled",
+        default=True,
+        help_text="also write NAME.tflite, which predicts without TensorFlow (default: True)",
+    )
+    add_boolean(
+        parser,
+        "--compile-only",
+        help_text="write only the compiled file of a release, given with --weights",
+    )
 
 
 def run(options: Options) -> int:
     """Calibrate, store and measure the model, and write its card; returns the exit code."""
-    if Path(options.name).name != options.name or options.name.startswith("."):
-        raise UserError(
-            f"--name {options.name}", "not a file name", "give a plain name, and the folder as --to"
-        )
+    if not options.compile_only:
+        _check_name(options.name)
     manifest = generate_data.read_manifest(options.data)
     path = resolve(options, default="newest run")
     import_tensorflow()
     from ferkit.release import release  # late: TensorFlow
 
+    if options.compile_only:
+        figures = release.compile_release(path, options.data, manifest)
+        print(_format_compiled(path, figures))
+        return 0
     file, figures = release.release(
-        path, options.data, options.name, options.to, manifest, options.half
+        path,
+        options.data,
+        str(options.name),
+        options.to,
+        manifest,
+        options.half,
+        options.compiled,
     )
     print(release.format_evaluation(figures["flip"]))
     held_out, held_out_flip = figures["calibration_errors_held_out"]
@@ -82,4 +106,26 @@ def run(options: Options) -> int:
         f"({held_out_flip:.2%} with mirror averaging) on the held-out half of the split."
     )
     print(f"{file}: {figures['bytes']:,} bytes. Model card: {file.with_suffix('.md')}")
+    if "compiled" in figures:
+        print(_format_compiled(file, figures))
     return 0
+
+
+def _check_name(name: str | None) -> None:
+    if name is None:
+        raise UserError("release", "needs a name for its files", "add --name NAME")
+    if Path(name).name != name or name.startswith("."):
+        advice = "give a plain name, and the folder as --to"
+        raise UserError(f"--name {name}", "not a file name", advice)
+
+
+def _format_compiled(file: Path, figures: dict[str, Any]) -> str:
+    compiled = figures["compiled"]
+    return (
+        f"{file.with_name(compiled['file'])}: {compiled['bytes']:,} bytes, kernels in "
+        f"{compiled['kernels']}; accuracy {compiled['accuracy']:.2%}, Keras "
+        f"{compiled['accuracy_keras']:.2%}; calibration error "
+        f"{compiled['expected_calibration_error']:.2%}, Keras "
+        f"{compiled['expected_calibration_error_keras']:.2%}; the same label on "
+        f"{compiled['same_label']:.2%} of {compiled['count']:,} images"
+    )

@@ -3,11 +3,8 @@
 import argparse
 import dataclasses
 
-import ferkit
-from ferkit.cli.arguments import add_detector
+from ferkit.cli.arguments import add_detector, add_runtime
 from ferkit.cli.which_model import ModelChoice, add_model_choice, resolve
-from ferkit.serving.requirements import check_installed
-from ferkit.tensorflow_runtime import import_tensorflow
 
 EXAMPLES = """\
 examples:
@@ -32,13 +29,15 @@ class Options(ModelChoice):
     Attributes:
         host, port: address to listen on.
         allow_host: host names that the server is reached by.
-        detector: one of ``DETECTORS``.
+        runtime: "auto", or the name of a runtime.
+        detector: name of a face detector.
         detector_model: another model file for the detector.
     """
 
     host: str
     port: int
     allow_host: list[str]
+    runtime: str
     detector: str
     detector_model: str | None
 
@@ -70,20 +69,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "always allowed",
     )
     add_model_choice(parser, default="shipped weights")
+    add_runtime(parser)
     add_detector(parser)
 
 
 def run(options: Options) -> int:
     """Serve until Ctrl-C or SIGTERM; returns the exit code."""
-    check_installed()
     path = resolve(options, default="shipped weights")
-    import_tensorflow()
-    from ferkit.serving import server  # late: TensorFlow; FastAPI is optional
+    from ferkit.serving import server  # late: NumPy; FastAPI is optional
 
     server.serve(
-        lambda: ferkit.Recognizer(path, options.detector, options.detector_model),
+        path,
         options.host,
         options.port,
+        options.runtime,
         options.detector,
         options.detector_model,
         options.allow_host,

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from ferkit.cli import setup, train
 from ferkit.cli.arguments import CommandParser, add_boolean, options_from
+from ferkit.cli.extras import check_extra
 from ferkit.errors import UserError
 
 HELP = """\
@@ -48,12 +49,18 @@ def short_parser(description: str, summaries: Mapping[str, str]) -> argparse.Arg
     return parser
 
 
-def run_short_form(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> int:
+def run_short_form(description: str, summaries: Mapping[str, str], arguments: Sequence[str]) -> int:
     """Set up, train or both, or print the help without arguments; returns the exit code.
+
+    Args:
+        description: see ``short_parser``.
+        summaries: see ``short_parser``.
+        arguments: the words after the program's name.
 
     Raises:
         UserError: neither -s True nor -t True was given.
     """
+    parser = short_parser(description, summaries)
     if not arguments:
         parser.print_help()
         return 0
@@ -64,6 +71,7 @@ def run_short_form(parser: argparse.ArgumentParser, arguments: Sequence[str]) ->
             "nothing to do",
             "add -s True to set up, add -t True to train, or name a command first",
         )
+    check_extra("train")
     # The recipe's --seed decides the split as well.
     namespace.seed = namespace.overrides.get("seed")
     code = setup.run(options_from(setup.Options, namespace)) if namespace.setup else 0

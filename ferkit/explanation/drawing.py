@@ -3,12 +3,8 @@
 from collections.abc import Sequence
 
 import cv2
-import keras
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
-
-from ferkit.explanation.grad_cam import METHODS, Explainer
-from ferkit.explanation.occlusion import occlusion_maps
 
 Panel = tuple[str, np.ndarray]  # title, picture: uint8 (height, width, 3)
 
@@ -18,58 +14,6 @@ BACKGROUND, TEXT, TITLE_TEXT = (255, 255, 255), (30, 30, 30), (110, 110, 110)
 HEAT = np.array(
     [[13, 8, 80], [110, 20, 130], [205, 50, 75], [250, 145, 30], [252, 250, 165]], np.float64
 )
-
-
-def explanation_panels(
-    model: keras.Model,
-    faces: np.ndarray,
-    classes: np.ndarray,
-    explainer: Explainer | None = None,
-) -> list[list[Panel]]:
-    """The panels of each face.
-
-    They are the face, Grad-CAM, Grad-CAM++, the occlusion map, and what only this model has:
-    the attention heads of DAN, or what the transformer of Deep-Emotion samples.
-
-    Args:
-        model: a model of this program.
-        faces: uint8 ``(n, size, size, channels)`` of the model's input size.
-        classes: int ``(n,)``, the class that is explained.
-        explainer: an ``Explainer`` of the model; None creates one.
-
-    Returns:
-        A list of (title, uint8 ``(height, width, 3)``) for each face.
-    """
-    explainer = explainer or Explainer(model)
-    maps = {method: explainer.maps(faces, classes, method) for method in METHODS}
-    occlusion = occlusion_maps(model, faces, classes)
-    panels = []
-    for row, face in enumerate(faces):
-        picture, fall = enlarged(face), occlusion[row]
-        relative_fall = fall / max(fall.max(), 1e-9)
-        panels.append(
-            [
-                ("face", picture),
-                ("Grad-CAM", overlay(picture, maps["grad-cam"]["features"][row])),
-                ("Grad-CAM++", overlay(picture, maps["grad-cam++"]["features"][row])),
-                (f"covered: up to -{fall.max():.0%}", overlay(picture, relative_fall)),
-            ]
-        )
-        for name in explainer.names[1:]:
-            title = name.replace("head", "head ")
-            panels[-1].append((title, overlay(picture, maps["grad-cam"][name][row])))
-    for title, pictures in _visualizations(explainer, faces):
-        for panels_of_face, picture in zip(panels, pictures, strict=True):
-            panels_of_face.append((title, _with_panel_height(picture)))
-    return panels
-
-
-def _visualizations(explainer: Explainer, faces: np.ndarray) -> list[tuple[str, np.ndarray]]:
-    """Titles and pictures ``(n, H, W, 3)`` of what the model does, apart from importance maps."""
-    if "transformer" not in explainer.package.visualizations:
-        return []
-    pictures = explainer.package.visualizations["transformer"](explainer.model, faces)
-    return [("what the transformer samples", pictures)] if len(pictures) else []
 
 
 def enlarged(face: np.ndarray) -> np.ndarray:
@@ -98,16 +42,22 @@ def overlay(picture: np.ndarray, values: np.ndarray) -> np.ndarray:
     return np.clip(gray * (1 - opacity) + color * opacity, 0, 255).round().astype(np.uint8)
 
 
+def occlusion_panel(picture: np.ndarray, fall: np.ndarray) -> Panel:
+    """The panel of an occlusion map.
+
+    Args:
+        picture: uint8 ``(height, width, 3)``.
+        fall: float ``(h, w)``, a fall of probability, as ``occlusion_maps`` returns it.
+    """
+    relative_fall = fall / max(fall.max(), 1e-9)
+    return f"covered: up to -{fall.max():.0%}", overlay(picture, relative_fall)
+
+
 def heat_colors(heat: np.ndarray) -> np.ndarray:
     """Colors of values in [0, 1] on the scale ``HEAT``, float ``(..., 3)`` in [0, 255]."""
     position = heat * (len(HEAT) - 1)
     low = np.minimum(position.astype(int), len(HEAT) - 2)
     return HEAT[low] + (HEAT[low + 1] - HEAT[low]) * (position - low)[..., None]
-
-
-def _with_panel_height(picture: np.ndarray) -> np.ndarray:
-    width = round(picture.shape[1] * PANEL / picture.shape[0])
-    return cv2.resize(picture, (width, PANEL), interpolation=cv2.INTER_AREA)
 
 
 def draw_sheet(rows: Sequence[tuple[str, Sequence[Panel]]], heading: str) -> np.ndarray:

@@ -3,17 +3,19 @@
 They show the important regions of arXiv 1902.01019, section 4.3, by degree.
 """
 
-import keras
-import numpy as np
+from collections.abc import Callable
 
-from ferkit.evaluation.inference import BatchedLogits
-from ferkit.evaluation.metrics import softmax
+import numpy as np
 
 SQUARE, STEP = 10, 3  # side of the gray square and its step, in pixels of a 48-pixel face
 GRAY = 127
 
 
-def occlusion_maps(model: keras.Model, faces: np.ndarray, classes: np.ndarray | int) -> np.ndarray:
+def occlusion_maps(
+    probabilities_of: Callable[[np.ndarray], np.ndarray],
+    faces: np.ndarray,
+    classes: np.ndarray | int,
+) -> np.ndarray:
     """How much the probability of a class falls when a pixel is covered.
 
     A gray square (10 of 48 pixels wide) moves over the face in steps of 3. The value of a pixel is
@@ -21,21 +23,22 @@ def occlusion_maps(model: keras.Model, faces: np.ndarray, classes: np.ndarray | 
     at which the covered face is misclassified; the fall also shows the degree.
 
     Args:
-        model: a model of pixels in [0, 255].
+        probabilities_of: a model as a function from uint8 ``(rows, size, size, channels)`` to
+            probabilities ``(rows, classes)``.
         faces: uint8 ``(n, size, size, channels)`` of the model's input size.
         classes: int ``(n,)``, or one class for all faces.
 
     Returns:
         float64 ``(n, size, size)`` in [0, 1], a fall of probability; not scaled.
     """
-    logits_of, size = BatchedLogits(model, faces.shape[1:]), faces.shape[1]
+    size = faces.shape[1]
     squares = _square_positions(size)
     maps = []
     for face, label in zip(faces, np.broadcast_to(np.asarray(classes), (len(faces),)), strict=True):
         covered = np.repeat(face[None], len(squares) + 1, axis=0)
         for image, (top, bottom, left, right) in zip(covered[1:], squares, strict=True):
             image[top:bottom, left:right] = GRAY
-        probabilities = softmax(logits_of(covered).astype(np.float64))[:, label]
+        probabilities = probabilities_of(covered)[:, label]
         fall, count = np.zeros((size, size)), np.zeros((size, size))
         for (top, bottom, left, right), p in zip(squares, probabilities[1:], strict=True):
             fall[top:bottom, left:right] += max(probabilities[0] - p, 0.0)

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from ferkit.recognition.detectors import Face
+from ferkit.recognition.faces import Face
 
 # Eyes (the left one in the picture first), nose and mouth corners in FER2013's images, as fractions
 # of the side: medians over 1,133 Training images in which YuNet finds a face

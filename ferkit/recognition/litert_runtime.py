@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from ai_edge_litert.interpreter import Interpreter
 
 from ferkit.errors import UserError, first_line
 from ferkit.process import native_stderr_hidden
@@ -35,6 +36,7 @@ class LiteRTRuntime:
             with native_stderr_hidden(shown_on_failure=False):  # it reports its delegate
                 interpreter = self._new_interpreter()
                 inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
+                interpreter.set_tensor(inputs[0]["index"], np.zeros(inputs[0]["shape"], np.float32))
                 interpreter.invoke()
         except Exception as error:  # the type of error depends on the content of a damaged file
             problem = f"LiteRT cannot run it ({first_line(error)})"
@@ -70,8 +72,6 @@ class LiteRTRuntime:
         return rows
 
     def _new_interpreter(self) -> Any:
-        from ai_edge_litert.interpreter import Interpreter  # late: optional
-
         interpreter = Interpreter(model_content=self._content, num_threads=1)
         interpreter.allocate_tensors()
         return interpreter

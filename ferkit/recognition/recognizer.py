@@ -33,7 +33,8 @@ class Recognizer:
 
     Args:
         weights: a name of shipped weights, or a .keras, .tflite or .onnx file of this program.
-        detector: "auto", "yunet", or "none" if photos are cropped faces already.
+        detector: "auto", "yunet", "none" if photos are cropped faces already, or the name of a
+            plug-in; see ``detectors.register_detector``.
         detector_model: a file that replaces the detector's model.
         margin: extra margin around a face, compared with the training images, as a fraction.
         align: rotate faces upright by their landmarks.

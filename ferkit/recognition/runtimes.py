@@ -100,7 +100,7 @@ def load_runtime(file: Path, name: str = "auto") -> Runtime:
     Raises:
         UserError: the file cannot be loaded, or its runtime is not installed.
     """
-    chosen, file = _choose(file, name)
+    chosen, file = choose_runtime(file, name)
     entry = RUNTIMES[chosen]
     if not entry.is_installed:
         where = f"--runtime {chosen}" if name != "auto" else str(file)
@@ -112,8 +112,16 @@ def load_runtime(file: Path, name: str = "auto") -> Runtime:
     return imported(loader)(file)
 
 
-def _choose(file: Path, name: str) -> tuple[str, Path]:
-    """The name of the runtime, and the file that it loads."""
+def choose_runtime(file: Path, name: str = "auto") -> tuple[str, Path]:
+    """The runtime of a file, and the file that it loads: the file itself or its compiled file.
+
+    Args:
+        file: see ``load_runtime``.
+        name: see ``load_runtime``.
+
+    Raises:
+        UserError: that runtime cannot run the file.
+    """
     if name not in RUNTIME_CHOICES:
         known = ", ".join(RUNTIME_CHOICES)
         raise UserError(f"--runtime {name}", "unknown", f"choose from {known}")
@@ -127,8 +135,7 @@ def _choose(file: Path, name: str) -> tuple[str, Path]:
         return name, file
     if name == "litert" and twin:
         return name, twin
-    file_format = "litert" if name == "litert" else name
-    advice = f"export it with: python main.py export --format {file_format}"
+    advice = f"export it with: python main.py export --format {name}"
     if by_suffix != "keras" or name == "keras":
         advice = f"give a {RUNTIMES[name].suffix} file, or --runtime {by_suffix}"
     raise UserError(f"--runtime {name}", f"cannot run {file}", advice)

@@ -88,6 +88,7 @@ def model_card(figures: Figures) -> str:
         _per_class(figures["plain"]["per_class"]),
         "## Calibration",
         _wrapped(_calibration(figures)),
+        *(_compiled(figures) if "compiled" in figures else ()),
         "## Data",
         *_data(figures["data"], {key for step in steps for key in step.get("How", {})}),
         "## Intended use",
@@ -171,6 +172,26 @@ def _calibration(figures: Figures) -> str:
             f"{figures['plain']['accuracy']:.2%} after."
         )
     return text
+
+
+def _compiled(figures: Figures) -> Iterator[str]:
+    compiled = figures["compiled"]
+    yield "## Compiled file"
+    yield _wrapped(
+        f"`{compiled['file']}` runs in LiteRT without TensorFlow: {compiled['bytes']:,} bytes, "
+        f"kernels in {compiled['kernels']}, sha256 {compiled['sha256']}. It predicts the same "
+        f"label as the Keras file on {compiled['same_label']:.2%} of the {compiled['count']:,} "
+        f"images above."
+    )
+    rows = [
+        (title, compiled[key], compiled[f"{key}_keras"])
+        for title, key in (
+            ("accuracy, one view", "accuracy"),
+            ("accuracy, flip-averaged", "accuracy_flip"),
+            ("expected calibration error, one view", "expected_calibration_error"),
+        )
+    ]
+    yield _table(["", "compiled", "Keras"], [[t, f"{a:.2%}", f"{b:.2%}"] for t, a, b in rows])
 
 
 def _data(data: dict[str, Any], how: set[str]) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """Releases a trained model as one small, calibrated file with its model card."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from ferkit.release.calibration import (
     held_out_errors,
     merge_temperature,
 )
+from ferkit.release.compiled import add_compiled
 from ferkit.release.half_precision import halve
 from ferkit.release.model_card import model_card
 from ferkit.reporting.html_report import training_sections
@@ -40,6 +42,7 @@ def release(
     folder: str | Path,
     manifest: Manifest,
     half: bool = True,
+    compiled: bool = True,
 ) -> tuple[Path, dict[str, Any]]:
     """Write NAME.keras, its figures NAME.json and its model card NAME.md.
 
@@ -54,6 +57,7 @@ def release(
         folder: output folder.
         manifest: the dataset.
         half: store kernels in float16.
+        compiled: also write NAME.tflite, see ``compiled.add_compiled``.
 
     Returns:
         The path of NAME.keras, and all figures.
@@ -103,7 +107,34 @@ def release(
         write_json(folder / f"{name}.json", figures)
         with written_atomically(folder / f"{name}.md") as card:
             card.write_text(model_card(figures), encoding="utf-8")
+    if compiled:
+        figures = add_compiled(file, figures, split)
     return file, figures
+
+
+def compile_release(file: Path, data: str | Path, manifest: Manifest) -> dict[str, Any]:
+    """Add the compiled file to a release that has none, or write it again.
+
+    Args:
+        file: NAME.keras of a release, next to NAME.json.
+        data: the folder of the dataset that it was measured on.
+        manifest: the dataset.
+
+    Returns:
+        The figures of the release with "compiled" added.
+
+    Raises:
+        UserError: there is no release of that name, or see ``compiled.add_compiled``.
+    """
+    try:
+        figures = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
+        split_name = figures["split"]
+    except (OSError, ValueError, KeyError) as error:
+        problem = f"has no figures {file.with_suffix('.json').name} of a release beside it"
+        raise UserError(file, problem, "release it first") from error
+    model = load_model(file, None, manifest.class_names)
+    split = load_split(data, split_name, manifest, *model.input_shape[2:])
+    return add_compiled(file, figures, split)
 
 
 def _made_here() -> dict[str, Any]:

@@ -5,18 +5,17 @@ import contextlib
 import json
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI, Query
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ferkit.recognition import DetectorName
 from ferkit.recognition.recognizer import UNSURE, Recognizer
 from ferkit.serving.api_page import api_page
 from ferkit.serving.middleware import FAILED, Guard
-from ferkit.serving.photo_endpoint import PhotoEndpoint
+from ferkit.serving.photo_endpoint import PhotoEndpoint, detector_choices
 from ferkit.serving.prometheus import Metrics
 from ferkit.serving.responses import json_response, problem_response
 from ferkit.serving.schema import Explanation, Models, Prediction, Refusal
@@ -56,19 +55,19 @@ _BODY = {
         },
     }
 }
-Detector = Annotated[
-    DetectorName | None,
-    Query(
-        description="The face detector; none: the photo is one cropped face. "
-        "Default: the detector that the server was started with."
-    ),
-]
 ClassName = Annotated[
     str | None,
     Query(
         alias="class",
         max_length=100,
         description="The class to explain. Default: the label of each face.",
+    ),
+]
+Method = Annotated[
+    Literal["occlusion", "grad-cam"] | None,
+    Query(
+        description="The kind of map. occlusion (the default): how much the probability falls when "
+        "a part of the face is covered. grad-cam: needs a server with the runtime Keras."
     ),
 ]
 
@@ -98,7 +97,7 @@ def make_app(
         redoc_url=None,
         lifespan=lifespan,
     )
-    _describe_photo_routes(app)
+    _describe_photo_routes(app, detector)
     _add_state_routes(app, service, metrics, detector)
     add_pages(app, {"/docs": api_page(app.openapi())})
     _add_error_handlers(app)
@@ -111,8 +110,14 @@ def make_app(
     return Guard(app, endpoints, paths, metrics, host_names)
 
 
-def _describe_photo_routes(app: FastAPI) -> None:
+def _describe_photo_routes(app: FastAPI, own_detector: str) -> None:
     """Describe the paths that a `PhotoEndpoint` answers."""
+    choice = Query(
+        default=None,
+        description="The face detector; none: the photo is one cropped face. "
+        "Default: the detector that the server was started with.",
+        json_schema_extra={"enum": list(detector_choices(own_detector))},
+    )
     refusals: dict[int | str, dict[str, Any]] = {
         status: {"model": Refusal, "description": reason} for status, reason in PROBLEMS.items()
     }
@@ -123,7 +128,7 @@ def _describe_photo_routes(app: FastAPI) -> None:
         responses={200: {"model": Prediction}, **refusals},
         openapi_extra=_BODY,
     )
-    async def predict(detector: Detector = None) -> Response:
+    async def predict(detector: str | None = choice) -> Response:
         raise NotImplementedError
 
     @app.post(
@@ -132,7 +137,9 @@ def _describe_photo_routes(app: FastAPI) -> None:
         responses={200: {"model": Explanation}, **refusals},
         openapi_extra=_BODY,
     )
-    async def explain(detector: Detector = None, class_name: ClassName = None) -> Response:
+    async def explain(
+        detector: str | None = choice, class_name: ClassName = None, method: Method = None
+    ) -> Response:
         raise NotImplementedError
 
 
@@ -176,8 +183,9 @@ def _describe_model(recognizer: Recognizer, detector: str) -> dict[str, Any]:
     return {
         "name": recognizer.file.stem,
         "class_names": list(recognizer.class_names),
-        "input": list(recognizer.model.input_shape[1:]),
-        "parameters": recognizer.model.count_params(),
+        "input": list(recognizer.input_shape),
+        "parameters": recognizer.runtime.parameters,
+        "runtime": recognizer.runtime.name,
         "detector": detector,
         "unsure_below": UNSURE,
         "measured": _measured_figures(recognizer.file.with_suffix(".json")),

@@ -20,8 +20,13 @@ from ferkit.serving.responses import (
     json_response,
     problem_response,
 )
-from ferkit.serving.service import Service, Task
+from ferkit.serving.service import GRAD_CAM, METHODS, OCCLUSION, Service, Task
 from ferkit.serving.uploads import Uploads
+
+
+def detector_choices(own: str) -> tuple[str, ...]:
+    """The detectors that a request may name: those built in, and the server's own."""
+    return tuple(dict.fromkeys((*DETECTORS, own)))
 
 
 class PhotoEndpoint:
@@ -51,29 +56,38 @@ class PhotoEndpoint:
     async def _answer(self, request: Request) -> Response:
         try:
             self.service.check_capacity()
-            detector, class_name = self._parameters(request)
+            parameters = self._parameters(request)
         except RequestError as problem:
             await self.uploads.refuse(request, problem)
         async with self.uploads.photo(request) as content:
-            task = Task(content, self.kind, detector, class_name)
+            task = Task(content, self.kind, *parameters)
             del content
             return json_response(await _unless_gone(request, self.service.answer(task)))
 
-    def _parameters(self, request: Request) -> tuple[str, str | None]:
-        """The detector and the class of a request's query.
+    def _parameters(self, request: Request) -> tuple[str, str | None, str]:
+        """The detector, the class and the method of a request's query.
 
         Raises:
-            RequestError: 422: an unknown detector or class; the message never quotes the value.
+            RequestError: 422: an unknown value; the message never quotes it.
         """
         detector = request.query_params.get("detector", self.detector)
-        if detector not in DETECTORS:
-            raise RequestError(422, f"detector: unknown; choose from {', '.join(DETECTORS)}.")
-        class_name = request.query_params.get("class") if self.kind == "explain" else None
+        choices = detector_choices(self.detector)
+        if detector not in choices:
+            raise RequestError(422, f"detector: unknown; choose from {', '.join(choices)}.")
+        if self.kind == "predict":
+            return detector, None, OCCLUSION
+        class_name = request.query_params.get("class")
         class_names = self.service.recognizer.class_names
         if class_name is not None and class_name not in class_names:
             names = ", ".join(class_names)
             raise RequestError(422, f"class: not a class of this model; it has: {names}.")
-        return detector, class_name
+        method = request.query_params.get("method", OCCLUSION)
+        if method not in METHODS:
+            raise RequestError(422, f"method: unknown; choose from {', '.join(METHODS)}.")
+        if method == GRAD_CAM and self.service.recognizer.runtime.name != "keras":
+            problem = f"method: {GRAD_CAM} needs a server that was started with --runtime keras."
+            raise RequestError(422, problem)
+        return detector, class_name, method
 
 
 async def _unless_gone(request: Request, work: Coroutine[Any, Any, dict]) -> dict:

@@ -68,7 +68,8 @@ class ServedModel(BaseModel):
     name: str
     class_names: list[str]
     input: list[int] = Field(description="Height, width and channels of the model's input.")
-    parameters: int
+    parameters: int | None = Field(description="Null if the model file does not say.")
+    runtime: str = Field(description="What runs the model: litert, onnx or keras.")
     detector: str = Field(description="The face detector, unless a request names another one.")
     unsure_below: float
     measured: dict | None = Field(

@@ -7,7 +7,8 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from pathlib import Path
 
 import uvicorn
 
@@ -15,6 +16,7 @@ from ferkit import recognition
 from ferkit.errors import UserError
 from ferkit.process import available_cpu_count
 from ferkit.recognition.recognizer import Recognizer
+from ferkit.recognition.runtimes import choose_runtime
 from ferkit.serving.app import make_app
 from ferkit.serving.http_protocol import connection_class
 from ferkit.serving.limits import Limits
@@ -79,7 +81,10 @@ def make_server(
         logging.getLogger(reader).setLevel(logging.CRITICAL)  # they quote damaged forms and photos
     limits, metrics = limits or Limits(), Metrics()
     answers = Service(
-        recognizer, limits, metrics, lambda name: recognition.make_detector(name, detector_model)
+        recognizer,
+        limits,
+        metrics,
+        lambda name: _make_detector(name, detector, detector_model),
     )
     answers.warm_up(warm_up)
     config = uvicorn.Config(
@@ -97,9 +102,10 @@ def make_server(
 
 
 def serve(
-    load_recognizer: Callable[[], Recognizer],
+    weights: Path,
     host: str,
     port: int,
+    runtime: str = "auto",
     detector: str = "auto",
     detector_model: str | None = None,
     host_names: Iterable[str] = (),
@@ -107,9 +113,10 @@ def serve(
     """Serve until Ctrl-C or SIGTERM; requests in progress are answered first.
 
     Args:
-        load_recognizer: loads the model; called after the address is bound.
+        weights: a model file.
         host: host name or address.
         port: 0 selects any free port.
+        runtime: see ``Recognizer``.
         detector: see ``make_server``.
         detector_model: see ``make_server``.
         host_names: see ``make_server``.
@@ -120,12 +127,13 @@ def serve(
     with listen(host, port) as listener:
         _allow_many_files()
         started = time.monotonic()
-        _use_one_core_per_call()
-        recognizer = load_recognizer()
+        if choose_runtime(weights, runtime)[0] == "keras":
+            _use_one_core_per_call()
+        recognizer = Recognizer(weights, detector, detector_model, runtime=runtime)
         names = [*host_names, host] if host else host_names
         server = make_server(recognizer, detector, detector_model, names)
         print(
-            f"{recognizer.file.stem} is ready after {time.monotonic() - started:.0f} s: "
+            f"{recognizer.file.stem} is ready after {time.monotonic() - started:.1f} s: "
             f"{_url(listener, host)}",
             flush=True,
         )
@@ -149,6 +157,18 @@ def run_until_stopped(server: uvicorn.Server, listener: socket.socket) -> None:
     finally:
         if before is not None:
             signal.signal(signal.SIGTERM, before)
+
+
+def _make_detector(name: str, own: str, model: str | None) -> recognition.Detector:
+    """A detector for one of the server's threads, of which there is one per core.
+
+    Args:
+        name: the detector that a request names.
+        own: the detector that the server was started with.
+        model: its model; that of a plug-in is not for others.
+    """
+    is_for_all = own in recognition.DETECTORS
+    return recognition.make_detector(name, model if name == own or is_for_all else None, threads=1)
 
 
 def _use_one_core_per_call() -> None:

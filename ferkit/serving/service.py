@@ -10,8 +10,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ferkit.explanation import Explainer
-from ferkit.process import available_cpu_count
+from ferkit.explanation.occlusion import occlusion_maps
+from ferkit.process import available_cpu_count, imported
 from ferkit.recognition import Face
 from ferkit.recognition.photos import NoPhotoError, PhotoError, TooManyPixelsError, read_photo
 from ferkit.recognition.recognizer import Recognizer
@@ -32,7 +32,10 @@ FORMATS = (
     "AVIF",
     "PPM",
 )  # decoded in this process, in memory
-EXPLAIN_BATCH = 4  # maximum number of faces whose maps are computed together
+EXPLAIN_BATCH = 1  # a map takes hundreds of calls of the model: faces are shared among the cores
+OCCLUSION, GRAD_CAM = "occlusion", "grad-cam"
+METHODS = (OCCLUSION, GRAD_CAM)  # of explanation maps; Grad-CAM needs the runtime Keras
+LITERT_BATCH = 8  # LiteRT takes the same time for each face: small batches share the cores better
 
 
 @dataclasses.dataclass
@@ -42,8 +45,9 @@ class Task:
     Attributes:
         content: the photo's bytes.
         kind: "predict" or "explain".
-        detector: one of ``recognition.DETECTORS``.
+        detector: name of a face detector.
         class_name: class to explain; None: the label of each face.
+        method: the kind of explanation map, one of ``METHODS``.
         abandoned: whether the client no longer waits for the answer.
     """
 
@@ -51,6 +55,7 @@ class Task:
     kind: str
     detector: str
     class_name: str | None = None
+    method: str = OCCLUSION
     abandoned: bool = False
 
 
@@ -89,10 +94,10 @@ class Service:
     ) -> None:
         self.recognizer, self.limits, self.waiting = recognizer, limits, 0
         self._make_detector, self._thread_local = make_detector, threading.local()
-        self._explainer: Explainer | None = None
+        self._explainer: Any = None
         self._batcher = Batcher(
             {"predict": self._predict, "explain": self._explain},
-            {"predict": limits.batch, "explain": EXPLAIN_BATCH},
+            {"predict": _batch_size(recognizer, limits), "explain": EXPLAIN_BATCH},
             measured=metrics.batch,
             threads=available_cpu_count(),
         )
@@ -110,9 +115,8 @@ class Service:
 
     def warm_up(self, kinds: Iterable[str] = ("predict", "explain")) -> None:
         """Compile the model before the first request."""
-        size, _, channels = self.recognizer.model.input_shape[1:]
-        gray = np.full((size, size, channels), 127, np.uint8)
-        rows: dict[str, Any] = {"predict": gray, "explain": (gray, None)}
+        gray = np.full(self.recognizer.input_shape, 127, np.uint8)
+        rows: dict[str, Any] = {"predict": gray, "explain": (gray, None, OCCLUSION)}
         self._batcher.warm_up({kind: rows[kind] for kind in kinds})
 
     def close(self) -> None:
@@ -184,7 +188,7 @@ class Service:
             problem = f"the photo: face detection fails on {width} x {height} pixels."
             raise RequestError(422, problem) from error
         if task.kind == "explain":
-            rows = [(row, task.class_name) for row in rows]
+            rows = [(row, task.class_name, task.method) for row in rows]
         return _DetectedFaces(
             (photo.shape[1], photo.shape[0]),
             faces,
@@ -214,18 +218,27 @@ class Service:
         """(probabilities,) of each crop."""
         return [(probabilities,) for probabilities in self.recognizer.probabilities(crops)]
 
-    def _explain(self, rows: list[tuple[np.ndarray, str | None]]) -> list[tuple]:
-        """(crop, probabilities, explained class, map) of each (crop, class name or None)."""
-        self._explainer = self._explainer or Explainer(self.recognizer.model)
-        crops = np.stack([crop for crop, _ in rows])
-        probabilities = self.recognizer.probabilities(crops)
-        names, labels = list(self.recognizer.class_names), probabilities.argmax(axis=1)
-        classes = [
-            label if name is None else names.index(name)
-            for (_, name), label in zip(rows, labels, strict=True)
-        ]
-        maps = self._explainer.maps(crops, np.array(classes))["features"]
-        return list(zip(crops, probabilities, classes, maps, strict=True))
+    def _explain(self, rows: list[tuple[np.ndarray, str | None, str]]) -> list[tuple]:
+        """(crop, probabilities, explained class, map) of each (crop, class name, method)."""
+        answers = []
+        for crop, name, method in rows:
+            (probabilities,) = self.recognizer.probabilities(crop[None])
+            names = list(self.recognizer.class_names)
+            explained = int(probabilities.argmax()) if name is None else names.index(name)
+            values = self._map(crop, explained, method)
+            answers.append((crop, probabilities, explained, values))
+        return answers
+
+    def _map(self, crop: np.ndarray, explained: int, method: str) -> np.ndarray:
+        """The map of one face, float ``(size, size)`` in [0, 1]."""
+        if method == OCCLUSION:
+            (fall,) = occlusion_maps(self.recognizer.runtime.probabilities, crop[None], explained)
+            return fall / max(fall.max(), 1e-9)
+        if self._explainer is None:
+            explainer = imported("ferkit.explanation.grad_cam:Explainer")  # needs Keras
+            self._explainer = explainer(self.recognizer.model)
+        maps: np.ndarray = self._explainer.maps(crop[None], np.array([explained]))["features"]
+        return maps[0]
 
     def _as_answer(
         self, found: _DetectedFaces, answers: Sequence[tuple], face_to_answer: Callable[..., dict]
@@ -241,6 +254,12 @@ class Service:
             "faces_left_out": len(found.faces) - len(faces),
             "faces": faces,
         }
+
+
+def _batch_size(recognizer: Recognizer, limits: Limits) -> int:
+    if recognizer.runtime.name == "litert":
+        return min(LITERT_BATCH, limits.batch)
+    return limits.batch
 
 
 def _forward_result(answers: Future, found: _DetectedFaces, done: Future) -> None:

@@ -19,9 +19,9 @@ def parsed(name, *words):
 
 
 def test_the_choices_are_those_of_the_modules_that_implement_them():
-    from ferkit.recognition import DETECTORS
+    from ferkit.recognition.runtimes import RUNTIME_CHOICES
 
-    assert cli_arguments.DETECTORS == DETECTORS
+    assert cli_arguments.RUNTIMES == RUNTIME_CHOICES
 
 
 def test_options_are_frozen_and_typed():

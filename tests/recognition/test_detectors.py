@@ -12,8 +12,8 @@ import pytest
 from ferkit.errors import UserError
 from ferkit.recognition import TRAINING_LANDMARKS, Face, cut_face, make_detector
 from ferkit.recognition.alignment import similarity
-from ferkit.recognition.detectors import YUNET
 from ferkit.recognition.photos import read_photo
+from ferkit.recognition.yunet import MODEL
 
 skimage = pytest.importorskip("skimage")
 PHOTOS = Path(skimage.__file__).parent / "data"
@@ -125,7 +125,7 @@ def test_unavailable_detectors_are_one_line(tmp_path):
         make_detector("haar")
     with pytest.raises(UserError, match=r"gone.onnx: no such file"):
         make_detector("yunet", tmp_path / "gone.onnx")
-    for content in (b"", b"nonsense" * 100, YUNET.read_bytes()[:100_000]):
+    for content in (b"", b"nonsense" * 100, MODEL.read_bytes()[:100_000]):
         (tmp_path / "bad.onnx").write_bytes(content)
         with pytest.raises(UserError, match=r"bad.onnx: not a YuNet model that OpenCV can read"):
             make_detector("auto", tmp_path / "bad.onnx")

@@ -4,19 +4,12 @@ Their model cards contain the figures of the file.
 """
 
 import json
-import os
-import shutil
-import subprocess
-import sys
 import zipfile
-from pathlib import Path
 
 import h5py
 import keras
 import numpy as np
 import pytest
-import skimage
-from PIL import Image
 
 from deep_emotion import DeepEmotion
 from ferkit.cli import main
@@ -322,67 +315,6 @@ def test_a_test_split_is_measured_with_train_rows_beside_it_or_alone(
             "Note: mine was trained on the images that FER2013 calls Training"
             in capsys.readouterr().out
         )
-
-
-# ---- installed
-
-
-def test_weights_are_found_where_the_project_is_installed(tmp_path):
-    """A wheel is built and unpacked, as pip does; the program starts outside the checkout."""
-    pytest.importorskip("setuptools")
-    source = tmp_path / "source"  # building leaves files behind
-    for package in ("deep_emotion", "dan_tf", "ferkit", "generate_data"):
-        shutil.copytree(
-            ROOT / package, source / package, ignore=shutil.ignore_patterns("__pycache__")
-        )
-    for file in (
-        *ROOT.glob("requirements*.txt"),
-        *(ROOT / name for name in ("pyproject.toml", "README.md", "LICENSE")),
-    ):
-        shutil.copy(file, source / file.name)
-    build = [
-        sys.executable,
-        "-m",
-        "pip",
-        "wheel",
-        "--no-deps",
-        "--no-build-isolation",
-        "-q",
-        "-w",
-        str(tmp_path),
-        str(source),
-    ]
-    subprocess.run(build, check=True, cwd=tmp_path)
-    (wheel,) = tmp_path.glob("*.whl")
-    with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(tmp_path / "site")
-
-    def run(code, *words):
-        environment = {**os.environ, "PYTHONPATH": str(tmp_path / "site")}
-        command = [sys.executable, "-c", code, *words]
-        return subprocess.run(
-            command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=True
-        )
-
-    ran = run(
-        "from ferkit.models.shipped_weights import shipped_weights\n"
-        "for pair in shipped_weights().items(): print(*pair)"
-    )
-    found = dict(line.split(" ", 1) for line in ran.stdout.splitlines())
-    assert set(found) == set(weights.shipped_weights())
-    assert all(path.startswith(str(tmp_path / "site")) for path in found.values())
-    for name, path in weights.shipped_weights().items():
-        assert Path(found[name]).read_bytes() == path.read_bytes()
-        assert Path(found[name]).with_suffix(".md").is_file()
-    Image.fromarray(skimage.data.astronaut()).save(tmp_path / "astronaut.png")
-    assert (
-        "happy"
-        in run(
-            "from ferkit.cli import main; raise SystemExit(main())",
-            "predict",
-            "astronaut.png",
-        ).stdout
-    )
 
 
 @pytest.mark.parametrize("name", weights.shipped_weights())

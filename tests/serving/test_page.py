@@ -185,9 +185,9 @@ def test_what_it_does_not_know_is_said(page):
     status(page, "No face found")
     look(page, "no-face")
     page.get_by_role("button", name="Use the complete photo as one face").click()
-    status(page, "The whole photo taken as a face: ")
+    status(page, "The complete photo as one face: ")
     drop(page, b"no photo at all")
-    status(page, "Not possible: no photo in a format that can be read")
+    status(page, "Not possible: not a photo in a supported format")
     look(page, "no-photo")
     page.troubles.clear()  # chromium reports the 415
 

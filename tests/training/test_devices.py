@@ -139,8 +139,8 @@ def test_a_lost_worker_is_named_and_a_restart_gives_the_undisturbed_weights(tmp_
     _, message = chief.communicate(timeout=200)
     other.communicate()
     assert chief.returncode == 2
-    assert "does not answer any more, in epoch" in message.splitlines()[-1]
-    assert "Start all workers again, with --resume" in message.splitlines()[-1]
+    assert "no longer responds, in epoch" in message.splitlines()[-1]
+    assert "start all workers again with --resume" in message.splitlines()[-1]
     finish(both("killed"))
     assert not (tmp_path / "killed1").exists()
 
