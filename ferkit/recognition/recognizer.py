@@ -72,7 +72,11 @@ class Recognizer:
         self.runtime = load_runtime(self.file, runtime)
         self.class_names, self.input_shape = self.runtime.class_names, self.runtime.input_shape
         self._make_detector = functools.partial(make_detector, detector, detector_model)
-        self._idle_detectors = [self._make_detector()]
+        # Those of one photo at a time, and those of threads that read several: one thread each.
+        self._idle_detectors: dict[int | None, list[Detector]] = {
+            None: [self._make_detector()],
+            1: [],
+        }
         self.margin, self.align, self.mirror = margin, align, mirror
 
     @functools.cached_property
@@ -163,7 +167,7 @@ class Recognizer:
                 image = read_photo(photo, bgr=bgr)
             except PhotoError as error:
                 return error
-            return image, self._faces(image, photo_name(photo))
+            return image, self._faces(image, photo_name(photo), detector_threads=1)
 
         return in_order(predicted, photos)
 
@@ -195,16 +199,17 @@ class Recognizer:
         )
         return frames
 
-    def _faces(self, image: np.ndarray, source: str) -> Faces:
+    def _faces(self, image: np.ndarray, source: str, detector_threads: int | None = None) -> Faces:
         """The faces of an RGB image. Detectors are not thread-safe, so each is lent to one call."""
+        idle = self._idle_detectors[detector_threads]
         try:
-            detector = self._idle_detectors.pop()
+            detector = idle.pop()
         except IndexError:
-            detector = self._make_detector()
+            detector = self._make_detector(detector_threads)
         try:
             found = detector(image)
         finally:
-            self._idle_detectors.append(detector)
+            idle.append(detector)
         rows = self.probabilities([self.crop(image, face) for face in found])
         expressions = map(self._expression, found, rows)
         return Faces(expressions, source, self.class_names)
