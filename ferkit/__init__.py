@@ -13,28 +13,34 @@ if TYPE_CHECKING:
     from ferkit.errors import UserError
     from ferkit.prediction.dataframe import to_dataframe
     from ferkit.prediction.stream import StreamFrame
+    from ferkit.recognition.detectors import register_detector
+    from ferkit.recognition.faces import Face
     from ferkit.recognition.photos import PhotoError, read_photo
     from ferkit.recognition.recognizer import Recognizer
     from ferkit.recognition.results import Expression, Faces
 
 __all__ = [
     "Expression",
+    "Face",
     "Faces",
     "PhotoError",
     "Recognizer",
     "StreamFrame",
     "UserError",
     "read_photo",
+    "register_detector",
     "to_dataframe",
 ]
 _MODULES = {
     "Expression": "ferkit.recognition.results",
+    "Face": "ferkit.recognition.faces",
     "Faces": "ferkit.recognition.results",
     "PhotoError": "ferkit.recognition.photos",
     "Recognizer": "ferkit.recognition.recognizer",
     "StreamFrame": "ferkit.prediction.stream",
     "UserError": "ferkit.errors",
     "read_photo": "ferkit.recognition.photos",
+    "register_detector": "ferkit.recognition.detectors",
     "to_dataframe": "ferkit.prediction.dataframe",
 }
 
