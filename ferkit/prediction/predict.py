@@ -65,7 +65,8 @@ class Prediction:
 
     def files(self, files: Sequence[Path]) -> None:
         """Predict photos and videos, in their order."""
-        with tqdm(total=len(files), unit="file", disable=len(files) < 3, leave=False) as bar:
+        is_hidden = True if len(files) < 3 else None  # None: shown only on a terminal
+        with tqdm(total=len(files), unit="file", disable=is_hidden, leave=False) as bar:
             for are_videos, group in itertools.groupby(files, is_video):
                 if are_videos:
                     for file in group:

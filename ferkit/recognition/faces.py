@@ -15,6 +15,9 @@ class Face:
         score: score of the detector, in [0, 1].
         landmarks: float64 ``(5, 2)``: eyes (the left one in the picture first), nose, mouth
             corners; None if the detector has none.
+
+    Example:
+        >>> Face(box=(10.0, 20.0, 110.0, 120.0), score=0.9)
     """
 
     box: tuple[float, float, float, float]

@@ -15,8 +15,8 @@ class LiteRTRuntime:
     """A compiled model as a ``Runtime``; several threads may use it at the same time.
 
     An interpreter is not thread-safe, so each is lent to one call. It runs one face at a time:
-    larger batches are not faster on a CPU (benchmarks/runtime_speed.py), and every change of the
-    batch size would cost a new allocation.
+    larger batches would not be faster on a CPU, and every change of the batch size would cost a
+    new allocation.
 
     Args:
         path: a .tflite file that `export` wrote.

@@ -465,7 +465,8 @@ def test_a_missing_runtime_is_named_with_what_installs_it(
     requirements = re.findall(r'"(.+?)"', line.partition("pip install ")[2])
     assert len(requirements) == packages
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert set(requirements) <= set(project["optional-dependencies"]["export"])
+    known = {*project["dependencies"], *project["optional-dependencies"]["export"]}
+    assert set(requirements) <= known
     assert entries(tmp_path) == []
 
 
