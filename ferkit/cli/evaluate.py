@@ -7,7 +7,8 @@ import generate_data
 from ferkit.cli.arguments import TTA, add_data, check_positive
 from ferkit.cli.which_model import ModelChoice, add_model_choice, resolve
 from ferkit.files import write_json
-from ferkit.models.shipped_weights import shipped_weights
+from ferkit.models.shipped_weights import COMPILED_SUFFIXES, shipped_weights
+from ferkit.process import imported
 from ferkit.tensorflow_runtime import import_tensorflow
 
 EXAMPLES = """\
@@ -98,7 +99,13 @@ def run(options: Options) -> int:
     import_tensorflow()
     from ferkit.evaluation import evaluate, inputs  # late: TensorFlow
 
-    model, split = inputs.load_model_and_split(path, manifest, options.split_name, options.model)
+    if path.suffix in COMPILED_SUFFIXES:
+        runtime = imported("ferkit.recognition.runtimes:load_runtime")(path)
+        model, split = inputs.compiled_model_and_split(path, runtime, manifest, options.split_name)
+    else:
+        model, split = inputs.load_model_and_split(
+            path, manifest, options.split_name, options.model
+        )
     print(f"{path} on {options.data}")
     if options.weights in shipped_weights() and _holds_training_images(
         options.split_name, manifest.description

@@ -72,7 +72,7 @@ def add_model_choice(group: argparse._ActionsContainer, default: Default) -> Non
         "--weights",
         default=None,
         metavar="NAME|FILE",
-        help=f"a .keras file, or shipped weights: {', '.join(shipped_weights())}",
+        help=f"a model file, or shipped weights: {', '.join(shipped_weights())}",
     )
     add_alias(group, "--checkpoint", default=None)
 

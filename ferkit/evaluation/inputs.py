@@ -4,11 +4,17 @@ from pathlib import Path
 
 import keras
 
+from ferkit.evaluation.compiled_classifier import CompiledClassifier, CompiledModel
 from ferkit.input_pipeline.dataset import Split, load_split
-from ferkit.models.saved_model import load_model
+from ferkit.models.saved_model import load_model, other_classes
 from generate_data.manifest import Manifest
 
-__all__ = ["load_fitting_split", "load_model", "load_model_and_split"]
+__all__ = [
+    "compiled_model_and_split",
+    "load_fitting_split",
+    "load_model",
+    "load_model_and_split",
+]
 
 
 def load_model_and_split(
@@ -30,6 +36,23 @@ def load_model_and_split(
     return model, load_fitting_split(model, manifest, split_name)
 
 
-def load_fitting_split(model: keras.Model, manifest: Manifest, split_name: str) -> Split:
+def compiled_model_and_split(
+    path: Path, runtime: CompiledModel, manifest: Manifest, split_name: str
+) -> tuple[CompiledClassifier, Split]:
+    """A loaded compiled model as a classifier, and a split of a dataset with the same classes.
+
+    Raises:
+        UserError: the model has other classes.
+        generate_data.errors.DataError: the dataset has no such split, or it cannot be read.
+    """
+    if runtime.class_names != tuple(manifest.class_names):
+        raise other_classes(path, runtime.class_names, manifest.class_names)
+    model = CompiledClassifier(runtime)
+    return model, load_fitting_split(model, manifest, split_name)
+
+
+def load_fitting_split(
+    model: keras.Model | CompiledClassifier, manifest: Manifest, split_name: str
+) -> Split:
     """A split of a dataset, its images in the size and with the channels of the model's input."""
     return load_split(manifest.folder, split_name, manifest, *model.input_shape[2:])

@@ -8,6 +8,7 @@ import keras
 
 from ferkit.errors import UserError, first_line
 from ferkit.models.registry import entry_of_model, import_custom_objects
+from ferkit.models.shipped_weights import COMPILED_SUFFIXES
 
 
 def load_model(
@@ -28,6 +29,9 @@ def load_model(
             other classes.
     """
     path = Path(path)
+    if path.suffix in COMPILED_SUFFIXES and path.is_file():
+        advice = "give the .keras file that it was made from"
+        raise UserError(path, "a compiled model; this needs the Keras model", advice)
     if not zipfile.is_zipfile(path):
         size = path.stat().st_size if path.exists() else 0
         raise UserError(
@@ -58,10 +62,15 @@ def load_model(
             "omit --model, or give another file",
         )
     if class_names is not None and tuple(class_names) != tuple(loaded.class_names):
-        raise UserError(
-            path,
-            f"the model has the classes {', '.join(loaded.class_names)}, "
-            f"and the dataset has {', '.join(class_names)}",
-            "use a dataset with the same classes in the same order",
-        )
+        raise other_classes(path, loaded.class_names, class_names)
     return loaded
+
+
+def other_classes(path: Path, of_model: Sequence[str], of_dataset: Sequence[str]) -> UserError:
+    """The error for a model and a dataset with different classes."""
+    return UserError(
+        path,
+        f"the model has the classes {', '.join(of_model)}, "
+        f"and the dataset has {', '.join(of_dataset)}",
+        "use a dataset with the same classes in the same order",
+    )

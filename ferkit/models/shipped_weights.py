@@ -9,7 +9,8 @@ from pathlib import Path
 from ferkit.errors import UserError, nearest
 from ferkit.models.registry import MODELS
 
-MODEL_SUFFIXES = (".keras", ".tflite", ".onnx")
+COMPILED_SUFFIXES = (".tflite", ".onnx")  # of files that predict without TensorFlow
+MODEL_SUFFIXES = (".keras", *COMPILED_SUFFIXES)
 
 
 def shipped_weights() -> dict[str, Path]:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ferkit.cli import main
+from ferkit.models.shipped_weights import model_file
 from tests.support.command_line import fails
 
 JSON_KEYS = {"split", "count", "accuracy", "accuracy_clean", "balanced_accuracy", "macro_f1"}
@@ -111,3 +112,36 @@ def test_a_model_with_other_classes_is_refused(here, capsys):
     DeepEmotion("input_warp", class_names=("calm", "cross")).save("other.keras")
     message = fails(["evaluate", "-d", "data", "--checkpoint", "other.keras"], capsys)
     assert "the model has the classes calm, cross, and the dataset has angry, disgust" in message
+
+
+@pytest.mark.parametrize(("file_format", "suffix"), [("litert", ".tflite"), ("onnx", ".onnx")])
+def test_a_compiled_file_is_measured_like_the_model(here, tmp_path, file_format, suffix):
+    file = str(tmp_path / f"net{suffix}")
+    words = ["--run", "runs/first", "--format", file_format, "--output", file]
+    assert main(["export", *words]) == 0
+    for name, model in (("keras", ["--run", "runs/first"]), ("compiled", ["--weights", file])):
+        words = ["--tta", "ten-crop", "--json", str(tmp_path / name)]
+        assert main(["evaluate", "-d", "data", *model, *words]) == 0
+    keras, compiled = (json.loads((tmp_path / name).read_text()) for name in ("keras", "compiled"))
+    assert compiled["count"] == keras["count"]
+    assert compiled["accuracy"] == pytest.approx(keras["accuracy"], abs=0.05)
+    assert compiled["loss"] == pytest.approx(keras["loss"], abs=0.02)  # pixels are rounded
+    report = ["--report", str(tmp_path / "page")]
+    assert main(["evaluate", "-d", "data", "--weights", file, *report]) == 0
+    assert (tmp_path / "page/index.html").is_file()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["verify"],
+        ["export", "--format", "savedmodel", "--output", "saved"],
+        ["release", "-d", "data", "--name", "mine"],
+        ["explain", "-d", "data", "--split", "val"],
+    ],
+    ids=lambda words: words[0],
+)
+def test_what_needs_the_keras_model_says_so(here, capsys, words):
+    compiled = str(model_file("deep_emotion_paper-fer2013").with_suffix(".tflite"))
+    line = fails([*words, "--weights", compiled], capsys)
+    assert "a compiled model; this needs the Keras model; give the .keras file" in line
