@@ -110,7 +110,8 @@ def read_photo(
             _check_pixels(name, photo.size, max_pixels)
             photo.seek(0)
             photo.load()
-            return _as_rgb(ImageOps.exif_transpose(photo))
+            ImageOps.exif_transpose(photo, in_place=True)  # without a copy
+            return _as_rgb(photo)
     except UnidentifiedImageError as error:
         problem = f"not a photo in a supported format ({len(content):,} bytes)"
         raise NoPhotoError(name, problem) from error
@@ -234,7 +235,7 @@ def _as_rgb(photo: Image.Image) -> np.ndarray:
         photo = photo.convert("RGBA")
         background = Image.new("RGBA", photo.size, (*TRANSPARENT_BACKGROUND, 255))
         photo = Image.alpha_composite(background, photo)
-    return np.array(photo.convert("RGB"))
+    return np.array(photo if photo.mode == "RGB" else photo.convert("RGB"))
 
 
 def _eight_bits(pixels: np.ndarray) -> np.ndarray:
