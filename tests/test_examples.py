@@ -4,12 +4,8 @@ from pathlib import Path
 
 import pytest
 
-nbclient = pytest.importorskip(
-    "nbclient", reason="not installed: pip install -r requirements-test-all.txt"
-)
-nbformat = pytest.importorskip(
-    "nbformat", reason="not installed: pip install -r requirements-test-all.txt"
-)
+nbclient = pytest.importorskip("nbclient", reason="not installed: the extra slow-tests")
+nbformat = pytest.importorskip("nbformat", reason="not installed: the extra slow-tests")
 
 NOTEBOOK = Path(__file__).resolve().parents[1] / "examples" / "quickstart.ipynb"
 

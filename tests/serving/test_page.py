@@ -66,9 +66,7 @@ def film(astronaut, tmp_path_factory):
 def page(address, film, tmp_path):
     with browser_page(tmp_path / "profile", film) as page:
         page.goto(address)
-        page.wait_for_function(
-            "document.getElementById('measured').textContent.includes('out of 100')"
-        )
+        playwright.expect(page.locator("#measured")).to_contain_text("out of 100")
         yield page
         assert page.troubles == []
 
