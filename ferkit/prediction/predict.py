@@ -85,7 +85,8 @@ class Prediction:
             parts.append(f"{self.without_face:,} without a face")
         if self.unreadable:
             parts.append(f"{self.unreadable:,} unreadable")
-        return f"{', '.join(parts)}. Model: {weights}"
+        runtime = self.recognizer.runtime.name
+        return f"{', '.join(parts)}. Model: {weights} (runtime: {runtime})"
 
     def _photos(self, files: Sequence[Path], bar: tqdm) -> None:
         """Predict photos, which are read ahead in a few threads."""
