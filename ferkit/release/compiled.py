@@ -1,19 +1,21 @@
 """The compiled file of a release: NAME.tflite, made and measured beside NAME.keras."""
 
 import hashlib
+import tempfile
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 
 from ferkit.errors import UserError
+from ferkit.evaluation.compiled_classifier import CompiledClassifier
 from ferkit.evaluation.evaluate import combine_views, logits_per_view
 from ferkit.evaluation.metrics import measure
 from ferkit.export.export import export_model
 from ferkit.export.formats import FORMATS
 from ferkit.files import write_json, written_atomically
 from ferkit.input_pipeline.dataset import Split
-from ferkit.input_pipeline.fit_images import resize_to_input
 from ferkit.models.saved_model import load_model
 from ferkit.recognition.litert_runtime import LiteRTRuntime
 from ferkit.release.model_card import model_card
@@ -23,7 +25,6 @@ from ferkit.release.model_card import model_card
 ACCURACY_LIMIT = 0.003
 SAME_LABEL_LIMIT = 0.985
 CALIBRATION_LIMIT = 0.005
-ROWS_AT_ONCE = 256
 
 Figures = dict[str, Any]
 
@@ -42,30 +43,58 @@ def add_compiled(file: Path, figures: Figures, split: Split) -> Figures:
     Raises:
         UserError: the model cannot be converted, or not even float32 kernels agree with Keras.
     """
+    figures = {key: value for key, value in figures.items() if key != "compiled"}
     model = load_model(file)
     expected = logits_per_view(model, split, "flip")
-    for name in ("litert-int8", "litert"):
-        target = file.with_suffix(".tflite")
-        with written_atomically(target) as draft:
-            # The converted file is measured before it gets its name.
-            export_model(model, file, FORMATS[name], draft, split)
-            compiled = _measure(draft, expected, split)
-            is_good = _agrees(compiled)
-            if not is_good and name == "litert":
-                problem = f"the compiled file does not agree with Keras ({_format(compiled)})"
-                raise UserError(file, problem, "release it without: --compiled False")
-            compiled |= {"file": target.name, "kernels": _kernels(name)}
-        if is_good:
-            break
-    figures = {**figures, "compiled": compiled}
+    target = file.with_suffix(".tflite")
+    with written_atomically(target) as draft, tempfile.TemporaryDirectory() as folder:
+        # The file contains its card, without the figures of an earlier compiled file.
+        source = Path(folder) / file.name
+        _write_card(source, figures)
+        try:
+            compiled = _exported(model, source, "litert-int8", draft, expected, split)
+        except UserError:
+            compiled = _exported(model, source, "litert", draft, expected, split)
+    figures = {**figures, "compiled": {**compiled, "file": target.name}}
     write_json(file.with_suffix(".json"), figures)
-    with written_atomically(file.with_suffix(".md")) as card:
-        card.write_text(model_card(figures), encoding="utf-8")
+    _write_card(file, figures)
     return figures
 
 
-def _kernels(format_name: str) -> str:
-    return "8 bits" if FORMATS[format_name].int8 else "float32"
+def _write_card(file: Path, figures: Figures) -> None:
+    with written_atomically(file.with_suffix(".md")) as card:
+        card.write_text(model_card(figures), encoding="utf-8")
+
+
+def _exported(
+    model: keras.Model,
+    source: Path,
+    format_name: str,
+    draft: Path,
+    expected: np.ndarray,
+    split: Split,
+) -> Figures:
+    """Write the file in one format, and return its figures.
+
+    Args:
+        model: the Keras model.
+        source: NAME.keras, next to the card NAME.md that the file will contain.
+        format_name: name of the format.
+        draft: what to write.
+        expected: logits of Keras ``(2, rows, classes)``, see ``_measure``.
+        split: the images.
+
+    Raises:
+        UserError: the model cannot be written in this format, or the file does not agree with
+            Keras.
+    """
+    export_format = FORMATS[format_name]
+    export_model(model, source, export_format, draft, split)
+    compiled = _measure(draft, expected, split)
+    if not _agrees(compiled):
+        problem = f"the compiled file does not agree with Keras ({_format(compiled)})"
+        raise UserError(source.name, problem, "release it without: --compiled False")
+    return {**compiled, "kernels": "8 bits" if export_format.int8 else "float32"}
 
 
 def _measure(path: Path, expected: np.ndarray, split: Split) -> Figures:
@@ -76,9 +105,8 @@ def _measure(path: Path, expected: np.ndarray, split: Split) -> Figures:
         expected: logits of Keras ``(2, rows, classes)``, of the images and their mirror images.
         split: the images.
     """
-    runtime = LiteRTRuntime(path)
-    views = np.log(np.maximum(_probabilities_per_view(runtime, split), 1e-12))
-    keras, keras_flip = (
+    views = logits_per_view(CompiledClassifier(LiteRTRuntime(path)), split, "flip")
+    of_keras, of_keras_flip = (
         measure(logits, split) for logits in (expected[0], combine_views(expected))
     )
     plain, flip = (measure(logits, split) for logits in (views[0], combine_views(views)))
@@ -90,24 +118,11 @@ def _measure(path: Path, expected: np.ndarray, split: Split) -> Figures:
         "accuracy": plain["accuracy"],
         "accuracy_flip": flip["accuracy"],
         "expected_calibration_error": plain["expected_calibration_error"],
-        "accuracy_keras": keras["accuracy"],
-        "accuracy_flip_keras": keras_flip["accuracy"],
-        "expected_calibration_error_keras": keras["expected_calibration_error"],
+        "accuracy_keras": of_keras["accuracy"],
+        "accuracy_flip_keras": of_keras_flip["accuracy"],
+        "expected_calibration_error_keras": of_keras["expected_calibration_error"],
         "same_label": float((views[0].argmax(axis=1) == expected[0].argmax(axis=1)).mean()),
     }
-
-
-def _probabilities_per_view(runtime: LiteRTRuntime, split: Split) -> np.ndarray:
-    """Probabilities ``(2, rows, classes)`` of the images and of their mirror images."""
-    views: list[list[np.ndarray]] = [[], []]
-    for start in range(0, len(split), ROWS_AT_ONCE):
-        images = resize_to_input(
-            split.images[start : start + ROWS_AT_ONCE], runtime.input_shape
-        ).numpy()
-        images = np.round(images).astype(np.uint8)
-        views[0].append(runtime.probabilities(images))
-        views[1].append(runtime.probabilities(images[:, :, ::-1]))
-    return np.stack([np.concatenate(parts) for parts in views])
 
 
 def _agrees(compiled: Figures) -> bool:

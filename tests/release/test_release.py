@@ -4,6 +4,7 @@ Their model cards contain the figures of the file.
 """
 
 import json
+import shutil
 import zipfile
 
 import h5py
@@ -15,6 +16,8 @@ from deep_emotion import DeepEmotion
 from ferkit.cli import main
 from ferkit.models import shipped_weights as weights
 from ferkit.models.saved_model import load_model
+from ferkit.recognition.runtimes import load_runtime
+from ferkit.release import compiled
 from ferkit.release.half_precision import halve
 from tests.support.command_line import QUICK, ROOT, fails, workplace_in
 from tests.support.kaggle_files import smooth_images, write_icml_csv
@@ -349,3 +352,45 @@ def table_rows(file, start, under=""):
         text = text.partition(f"{under}\n")[2].partition("\n## ")[0]
     lines = [line for line in text.splitlines() if line.startswith(start)]
     return [[cell.strip() for cell in line.strip("| ").split("|")][1:] for line in lines]
+
+
+def compile_copy(here, tmp_path):
+    """Compile a copy of the release again; returns the exit code and NAME.tflite."""
+    for file in (here / "released").glob("mine.*"):
+        shutil.copy(file, tmp_path)
+    words = ["--compile-only", "--weights", str(tmp_path / "mine.keras"), "-d", "data"]
+    return main(["release", *words]), tmp_path / "mine.tflite"
+
+
+def test_a_compiled_file_contains_the_card_without_figures_of_an_earlier_one(here, tmp_path):
+    code, file = compile_copy(here, tmp_path)
+    assert code == 0
+    with zipfile.ZipFile(file) as archive:
+        card = archive.read("model_card.md").decode()
+    assert "## Calibration" in card
+    assert "## Compiled file" not in card
+    assert "## Compiled file" in file.with_suffix(".md").read_text()
+
+
+def test_kernels_are_float32_where_8_bits_disagree(here, tmp_path, monkeypatch):
+    answers = iter([False, True])
+    monkeypatch.setattr(compiled, "_agrees", lambda figures: next(answers))
+    code, file = compile_copy(here, tmp_path)
+    assert code == 0
+    figures = json.loads(file.with_suffix(".json").read_text())["compiled"]
+    assert figures["kernels"] == "float32"
+    assert (
+        figures["bytes"] == file.stat().st_size > 2 * (here / "released/mine.tflite").stat().st_size
+    )
+
+
+def test_a_file_that_never_agrees_is_not_written(here, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(compiled, "_agrees", lambda figures: False)
+    code, file = compile_copy(here, tmp_path)
+    assert code == 2
+    assert "mine.keras: the compiled file does not agree with Keras" in capsys.readouterr().err
+    assert file.read_bytes() == (here / "released/mine.tflite").read_bytes()
+    assert load_runtime(tmp_path / "mine.keras").name == "litert"
+    for suffix in (".md", ".json"):
+        unchanged = (here / f"released/mine{suffix}").read_bytes()
+        assert file.with_suffix(suffix).read_bytes() == unchanged
