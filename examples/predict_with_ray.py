@@ -156,7 +156,7 @@ def found_photos(folder: Place, limit: int | None) -> list[str]:
     """The photos of a folder and its subfolders by suffix, sorted, as paths relative to it.
 
     Raises:
-        UserError: there is no such folder, or no photo in it.
+        UserError: the folder does not exist, or contains no photos.
     """
     from pyarrow import fs
 
@@ -326,7 +326,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--limit", type=positive, metavar="N", help="only the first N photos")
     options = parser.parse_args(arguments)
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray reports its use unless told not to
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # turns off usage reports
     warnings.filterwarnings("ignore", category=FutureWarning, module="ray")
     try:
         return run(options)

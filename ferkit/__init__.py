@@ -6,8 +6,9 @@ Example:
     'happy'
 """
 
-import importlib
 from typing import TYPE_CHECKING, Any
+
+from ferkit.process import imported
 
 if TYPE_CHECKING:
     from ferkit.errors import UserError
@@ -48,7 +49,7 @@ _MODULES = {
 def __getattr__(name: str) -> Any:
     """Import a public name on first use, so that --help does not wait for NumPy."""
     if name in _MODULES:
-        return getattr(importlib.import_module(_MODULES[name]), name)
+        return imported(f"{_MODULES[name]}:{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

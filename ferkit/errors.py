@@ -19,6 +19,18 @@ class UserError(OneLineError):
     """
 
 
+def not_installed(where: object, packages: str, install: str) -> UserError:
+    """The error for missing packages.
+
+    Args:
+        where: the command, flag or file that needs them.
+        packages: their import names.
+        install: what to give to `pip install`.
+    """
+    problem = f"needs {packages}, which is not installed"
+    return UserError(where, problem, f"install with: pip install {install}")
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """``", nearest known: ..."`` for a misspelled name, or "" when none is similar."""
     close = difflib.get_close_matches(name, list(known), n=1)

@@ -8,7 +8,6 @@ from ferkit.cli.arguments import TTA, add_data, check_positive
 from ferkit.cli.which_model import ModelChoice, add_model_choice, resolve
 from ferkit.files import write_json
 from ferkit.models.shipped_weights import COMPILED_SUFFIXES, shipped_weights
-from ferkit.process import imported
 from ferkit.tensorflow_runtime import import_tensorflow
 
 EXAMPLES = """\
@@ -100,7 +99,9 @@ def run(options: Options) -> int:
     from ferkit.evaluation import evaluate, inputs  # late: TensorFlow
 
     if path.suffix in COMPILED_SUFFIXES:
-        runtime = imported("ferkit.recognition.runtimes:load_runtime")(path)
+        from ferkit.recognition.runtimes import load_runtime  # late: NumPy and OpenCV
+
+        runtime = load_runtime(path)
         model, split = inputs.compiled_model_and_split(path, runtime, manifest, options.split_name)
     else:
         model, split = inputs.load_model_and_split(

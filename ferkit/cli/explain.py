@@ -9,7 +9,6 @@ import generate_data
 from ferkit.cli.arguments import add_data, add_detector, add_files, add_runtime, check_positive
 from ferkit.cli.which_model import ModelChoice, add_model_choice, resolve
 from ferkit.errors import UserError
-from ferkit.process import imported
 from ferkit.tensorflow_runtime import import_tensorflow
 
 EXAMPLES = """\
@@ -103,17 +102,15 @@ def run(options: Options) -> int:
 
 
 def _explain_photos(options: Options, names: list[str]) -> int:
-    from ferkit.prediction import inputs  # late: NumPy and OpenCV
-    from ferkit.recognition import runtimes
+    from ferkit.explanation import photo_sheets  # late: NumPy and OpenCV
+    from ferkit.prediction import inputs
 
     files = inputs.found_files(names)
     path = resolve(options, default="shipped weights")
-    runtime = options.runtime
-    if runtime == "auto" and path.suffix == ".keras" and runtimes.RUNTIMES["keras"].is_installed:
-        runtime = "keras"  # it can draw more maps
+    runtime = photo_sheets.preferred_runtime(path) if options.runtime == "auto" else options.runtime
     recognizer = ferkit.Recognizer(path, options.detector, options.detector_model, runtime=runtime)
-    explain_photos = imported("ferkit.explanation.photo_sheets:explain_photos")
-    return 1 if explain_photos(recognizer, files, options.to, options.class_name) else 0
+    unreadable = photo_sheets.explain_photos(recognizer, files, options.to, options.class_name)
+    return 1 if unreadable else 0
 
 
 def _explain_split(options: Options) -> int:

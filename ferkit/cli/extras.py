@@ -2,7 +2,7 @@
 
 import importlib.util
 
-from ferkit.errors import UserError
+from ferkit.errors import UserError, not_installed
 
 # import name -> extra
 EXTRAS = {
@@ -60,8 +60,5 @@ def missing_module_error(command: str, error: ModuleNotFoundError) -> UserError 
 
 
 def _missing(command: str, module: str) -> UserError:
-    return UserError(
-        f"python main.py {command}".strip(),
-        f"needs {module}, which is not installed",
-        f'install with: pip install "deep-emotion-keras[{EXTRAS[module]}]"',
-    )
+    where = f"python main.py {command}".strip()
+    return not_installed(where, module, f'"deep-emotion-keras[{EXTRAS[module]}]"')

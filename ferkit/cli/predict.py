@@ -3,15 +3,12 @@
 import argparse
 import contextlib
 import dataclasses
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import ferkit
 from ferkit.cli.arguments import TTA, add_detector, add_files, add_runtime, boolean, seconds
 from ferkit.cli.which_model import ModelChoice, add_model_choice, resolve
 from ferkit.errors import UserError
-from ferkit.process import imported
 
 EXAMPLES = """\
 examples:
@@ -162,20 +159,23 @@ def run(options: Options) -> int:
             "needs either files or a camera",
             "give photos, folders or videos, or --camera N; see: python main.py predict --help",
         )
-    files = imported("ferkit.prediction.inputs:found_files")(names)
+    from ferkit.prediction import inputs, predict, rows, window  # late: NumPy and OpenCV
+
+    files = inputs.found_files(names)
+    if options.show and options.camera is None and not any(map(inputs.is_video, files)):
+        raise UserError("--show", "needs a video or a camera", "give one, or omit --show")
     with contextlib.ExitStack() as stack:
-        window = _window(options, files) if options.show else None
-        if window:
-            stack.callback(window.close)
+        # Opened before the model is loaded, so that errors come at once.
+        screen = window.Window() if options.show else None
+        if screen:
+            stack.callback(screen.close)
         path = resolve(options, default="shipped weights")
         recognizer = _recognizer(options, path)
         writer = stack.enter_context(
-            imported("ferkit.prediction.rows:RowWriter")(
-                options.csv, options.json, recognizer.class_names
-            )
+            rows.RowWriter(options.csv, options.json, recognizer.class_names)
         )
-        prediction = imported("ferkit.prediction.predict:Prediction")(
-            recognizer, writer, options.annotate, options.smoothing, options.seconds, window
+        prediction = predict.Prediction(
+            recognizer, writer, options.annotate, options.smoothing, options.seconds, screen
         )
         try:
             prediction.files(files)
@@ -198,12 +198,3 @@ def _recognizer(options: Options, path: Path) -> "ferkit.Recognizer":
         mirror=options.tta == "flip",
         runtime=options.runtime,
     )
-
-
-def _window(options: Options, files: Sequence[Path]) -> Any:
-    """The window of --show, opened before the model is loaded, so that errors come at once."""
-    if options.camera is None and not any(
-        map(imported("ferkit.prediction.inputs:is_video"), files)
-    ):
-        raise UserError("--show", "needs a video or a camera", "give one, or omit --show")
-    return imported("ferkit.prediction.window:Window")()

@@ -1,20 +1,14 @@
 """A compiled model in the place of a Keras model, so that it is measured in the same way."""
 
-from typing import Any, Protocol
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
 
-
-class CompiledModel(Protocol):
-    """What is needed of a ``recognition.runtimes.Runtime``."""
-
-    class_names: tuple[str, ...]
-    input_shape: tuple[int, int, int]
-
-    def probabilities(self, crops: np.ndarray, mirror: bool = False) -> np.ndarray:
-        """Probabilities ``(rows, classes)`` of uint8 crops ``(rows, *input_shape)``."""
-        ...
+if TYPE_CHECKING:
+    from ferkit.recognition.runtimes import Runtime
 
 
 class CompiledClassifier:
@@ -28,7 +22,7 @@ class CompiledClassifier:
         class_names: names of the classes, in order.
     """
 
-    def __init__(self, runtime: CompiledModel) -> None:
+    def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self.input_shape = (None, *runtime.input_shape)
         self.class_names = runtime.class_names

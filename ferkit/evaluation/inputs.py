@@ -1,13 +1,19 @@
 """Loads what is measured: a saved model, and a split with images that fit its input."""
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import keras
 
-from ferkit.evaluation.compiled_classifier import CompiledClassifier, CompiledModel
+from ferkit.evaluation.compiled_classifier import CompiledClassifier
 from ferkit.input_pipeline.dataset import Split, load_split
 from ferkit.models.saved_model import load_model, other_classes
 from generate_data.manifest import Manifest
+
+if TYPE_CHECKING:
+    from ferkit.recognition.runtimes import Runtime
 
 __all__ = [
     "compiled_model_and_split",
@@ -37,7 +43,7 @@ def load_model_and_split(
 
 
 def compiled_model_and_split(
-    path: Path, runtime: CompiledModel, manifest: Manifest, split_name: str
+    path: Path, runtime: Runtime, manifest: Manifest, split_name: str
 ) -> tuple[CompiledClassifier, Split]:
     """A loaded compiled model as a classifier, and a split of a dataset with the same classes.
 

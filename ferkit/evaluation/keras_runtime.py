@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from ferkit.evaluation.inference import BatchedLogits
-from ferkit.evaluation.metrics import mean_probabilities
+from ferkit.evaluation.metrics import softmax
 from ferkit.models.interface import for_inference
 from ferkit.models.saved_model import load_model
 
@@ -32,10 +32,9 @@ class KerasRuntime:
         self.input_shape = (height, width, channels)
         self._logits = BatchedLogits(self.model, self.input_shape)
 
-    def probabilities(self, crops: np.ndarray, mirror: bool = False) -> np.ndarray:
+    def probabilities(self, crops: np.ndarray) -> np.ndarray:
         """Probabilities ``(rows, classes)`` of uint8 crops; see ``Runtime``."""
-        views = (False, True) if mirror else (False,)
-        return mean_probabilities(np.stack([self._logits(crops, mirror=view) for view in views]))
+        return softmax(self._logits(crops))
 
 
 def load_keras_runtime(file: Path) -> KerasRuntime:

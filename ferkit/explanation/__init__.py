@@ -3,8 +3,9 @@
 Names are imported on first use, because most of them need Keras and occlusion maps do not.
 """
 
-import importlib
 from typing import Any
+
+from ferkit.process import imported
 
 _MODULES = {
     "METHODS": "grad_cam",
@@ -19,4 +20,4 @@ __all__ = sorted(_MODULES)
 def __getattr__(name: str) -> Any:
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f".{_MODULES[name]}", __name__), name)
+    return imported(f"{__name__}.{_MODULES[name]}:{name}")

@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from ferkit.explanation.occlusion import relative
+
 Panel = tuple[str, np.ndarray]  # title, picture: uint8 (height, width, 3)
 
 PANEL, GAP, TITLE = 168, 8, 20  # pixels
@@ -49,8 +51,7 @@ def occlusion_panel(picture: np.ndarray, fall: np.ndarray) -> Panel:
         picture: uint8 ``(height, width, 3)``.
         fall: float ``(h, w)``, a fall of probability, as ``occlusion_maps`` returns it.
     """
-    relative_fall = fall / max(fall.max(), 1e-9)
-    return f"covered: up to -{fall.max():.0%}", overlay(picture, relative_fall)
+    return f"covered: up to -{fall.max():.0%}", overlay(picture, relative(fall))
 
 
 def heat_colors(heat: np.ndarray) -> np.ndarray:

@@ -47,6 +47,12 @@ def occlusion_maps(
     return np.stack(maps) if maps else np.zeros((0, size, size))
 
 
+def relative(fall: np.ndarray) -> np.ndarray:
+    """An occlusion map, scaled so that its largest value is 1."""
+    scaled: np.ndarray = fall / max(fall.max(), 1e-9)
+    return scaled
+
+
 def _square_positions(size: int) -> list[tuple[int, int, int, int]]:
     """Top, bottom, left and right of each square, cut off at the edges of the face."""
     side, step = max(1, round(size * SQUARE / 48)), max(1, round(size * STEP / 48))

@@ -15,6 +15,7 @@ from ferkit.files import written_atomically
 from ferkit.process import imported
 from ferkit.recognition.photos import PhotoError, read_photo
 from ferkit.recognition.recognizer import Recognizer
+from ferkit.recognition.runtimes import RUNTIMES
 
 # Faces (n, size, size, channels) and the class of each to the panels of each.
 PanelFunction = Callable[[np.ndarray, np.ndarray], list[list[Panel]]]
@@ -32,6 +33,12 @@ def class_index(class_names: Sequence[str], name: str | None) -> int | None:
         problem = "not a class of this model"
         raise UserError(f"--class {name}", problem, f"choose from {', '.join(class_names)}")
     return list(class_names).index(name)
+
+
+def preferred_runtime(path: Path) -> str:
+    """The runtime that can draw most maps of a model file: Keras, if it is installed."""
+    is_keras_file = path.suffix == RUNTIMES["keras"].suffix
+    return "keras" if is_keras_file and RUNTIMES["keras"].is_installed else "auto"
 
 
 def explain_photos(

@@ -6,7 +6,7 @@ import importlib.util
 from pathlib import Path
 from types import ModuleType
 
-from ferkit.errors import UserError
+from ferkit.errors import UserError, not_installed
 from ferkit.files import write_error
 
 
@@ -56,11 +56,8 @@ def check_runtime(export_format: Format) -> None:
     missing = [name for name in export_format.packages if importlib.util.find_spec(name) is None]
     if missing:
         requirements = " ".join(f'"{export_format.packages[name]}"' for name in missing)
-        raise UserError(
-            f"--format {export_format.name}",
-            f"needs {' and '.join(missing)}, which is not installed",
-            f"install with: pip install {requirements}",
-        )
+        where = f"--format {export_format.name}"
+        raise not_installed(where, " and ".join(missing), requirements)
 
 
 def check_output(path: str | Path, export_format: Format, force: bool = False) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ferkit.errors import UserError
+from ferkit.errors import UserError, not_installed
 from ferkit.prediction.rows import NO_FACE, UNREADABLE, Row, cells, columns, empty_row, face_row
 from ferkit.prediction.stream import StreamFrame
 from ferkit.process import imported
@@ -40,8 +40,7 @@ def to_dataframe(results: Result | Iterable[Result]) -> Any:
     try:
         make_table = imported("pandas:DataFrame")
     except ModuleNotFoundError as error:
-        advice = 'install with: pip install "deep-emotion-keras[train]"'
-        raise UserError("to_dataframe", "needs pandas, which is not installed", advice) from error
+        raise not_installed("to_dataframe", "pandas", '"deep-emotion-keras[train]"') from error
     names: dict[str, None] = {}
     rows: list[Row] = []
     for position, result in enumerate(_each(results)):

@@ -22,7 +22,7 @@ class Window:
         is_open: False once the user has closed it; it stays closed.
 
     Raises:
-        UserError: the installed OpenCV has no windows, or there is no display.
+        UserError: the installed OpenCV cannot open windows, or no display is available.
     """
 
     def __init__(self) -> None:

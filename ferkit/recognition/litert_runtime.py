@@ -53,12 +53,8 @@ class LiteRTRuntime:
         self._pixels, self._probabilities = inputs[0]["index"], outputs[0]["index"]
         self._idle.append(interpreter)
 
-    def probabilities(self, crops: np.ndarray, mirror: bool = False) -> np.ndarray:
+    def probabilities(self, crops: np.ndarray) -> np.ndarray:
         """Probabilities ``(rows, classes)`` of uint8 crops; see ``Runtime``."""
-        rows = self._run(crops)
-        return (rows + self._run(crops[:, :, ::-1])) / 2 if mirror else rows
-
-    def _run(self, crops: np.ndarray) -> np.ndarray:
         try:
             interpreter = self._idle.pop()
         except IndexError:

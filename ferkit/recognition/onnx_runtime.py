@@ -44,12 +44,8 @@ class OnnxRuntime:
         self.input_shape = (shape[1], shape[2], shape[3])
         self._names = inputs[0].name, outputs[0].name
 
-    def probabilities(self, crops: np.ndarray, mirror: bool = False) -> np.ndarray:
+    def probabilities(self, crops: np.ndarray) -> np.ndarray:
         """Probabilities ``(rows, classes)`` of uint8 crops; see ``Runtime``."""
-        rows = self._run(crops)
-        return (rows + self._run(crops[:, :, ::-1])) / 2 if mirror else rows
-
-    def _run(self, crops: np.ndarray) -> np.ndarray:
         pixels, probabilities = self._names
         batch = np.ascontiguousarray(crops, np.float32)
         return self._session.run([probabilities], {pixels: batch})[0].astype(np.float64)

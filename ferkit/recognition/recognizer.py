@@ -230,7 +230,8 @@ class Recognizer:
             raise UserError(
                 "crops", f"expected uint8 {expected}, {received}", "use Recognizer.crop"
             )
-        return self.runtime.probabilities(batch, self.mirror)
+        rows = self.runtime.probabilities(batch)
+        return (rows + self.runtime.probabilities(batch[:, :, ::-1])) / 2 if self.mirror else rows
 
     def _expression(self, face: Face, probabilities: np.ndarray) -> Expression:
         named = {name: float(p) for name, p in zip(self.class_names, probabilities, strict=True)}

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
-from ferkit.errors import UserError
+from ferkit.errors import UserError, not_installed
 from ferkit.process import imported
 from ferkit.recognition.compiled_file import compiled_twin
 
@@ -31,12 +31,11 @@ class Runtime(Protocol):
     input_shape: tuple[int, int, int]
     parameters: int | None
 
-    def probabilities(self, crops: np.ndarray, mirror: bool = False) -> np.ndarray:
+    def probabilities(self, crops: np.ndarray) -> np.ndarray:
         """Probabilities ``(rows, classes)`` of uint8 crops ``(rows, *input_shape)``.
 
         Args:
             crops: any number of rows, at least one.
-            mirror: average over each crop and its mirror image.
         """
         ...
 
@@ -49,7 +48,7 @@ class RuntimeEntry:
         suffix: suffix of its files.
         steps: "module:function" of each step; the last one loads a file and returns a Runtime.
         package: import name of the package that it needs.
-        install: what installs that package.
+        install: what to give to `pip install`.
     """
 
     suffix: str
@@ -68,13 +67,13 @@ RUNTIMES = {
         ".tflite",
         ("ferkit.recognition.litert_runtime:LiteRTRuntime",),
         "ai_edge_litert",
-        'pip install "ai-edge-litert>=2.0.2,<3"',
+        '"ai-edge-litert>=2.0.2,<3"',
     ),
     "onnx": RuntimeEntry(
         ".onnx",
         ("ferkit.recognition.onnx_runtime:OnnxRuntime",),
         "onnxruntime",
-        'pip install "onnxruntime>=1.20,<2"',
+        '"onnxruntime>=1.20,<2"',
     ),
     "keras": RuntimeEntry(
         ".keras",
@@ -83,7 +82,7 @@ RUNTIMES = {
             "ferkit.evaluation.keras_runtime:load_keras_runtime",
         ),
         "tensorflow",
-        'pip install "deep-emotion-keras[train]"',
+        '"deep-emotion-keras[train]"',
     ),
 }
 RUNTIME_CHOICES = ("auto", *RUNTIMES)
@@ -104,8 +103,7 @@ def load_runtime(file: Path, name: str = "auto") -> Runtime:
     entry = RUNTIMES[chosen]
     if not entry.is_installed:
         where = f"--runtime {chosen}" if name != "auto" else str(file)
-        problem = f"needs {entry.package}, which is not installed"
-        raise UserError(where, problem, f"install with: {entry.install}")
+        raise not_installed(where, entry.package, entry.install)
     *preparations, loader = entry.steps
     for preparation in preparations:
         imported(preparation)()

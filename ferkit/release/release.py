@@ -124,7 +124,8 @@ def compile_release(file: Path, data: str | Path, manifest: Manifest) -> dict[st
         The figures of the release with "compiled" added.
 
     Raises:
-        UserError: there is no release of that name, or see ``compiled.add_compiled``.
+        UserError: the file is not part of a release, or cannot be compiled; see
+            ``compiled.add_compiled``.
     """
     try:
         figures = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))

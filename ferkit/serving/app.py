@@ -5,7 +5,7 @@ import contextlib
 import json
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import FastAPI, Query
 from starlette.exceptions import HTTPException
@@ -19,7 +19,7 @@ from ferkit.serving.photo_endpoint import PhotoEndpoint, detector_choices
 from ferkit.serving.prometheus import Metrics
 from ferkit.serving.responses import json_response, problem_response
 from ferkit.serving.schema import Explanation, Models, Prediction, Refusal
-from ferkit.serving.service import Service
+from ferkit.serving.service import MethodName, Service
 from ferkit.serving.static_pages import add_pages
 from ferkit.serving.uploads import FIELD, FORM, Uploads
 
@@ -64,7 +64,7 @@ ClassName = Annotated[
     ),
 ]
 Method = Annotated[
-    Literal["occlusion", "grad-cam"] | None,
+    MethodName | None,
     Query(
         description="The kind of map. occlusion (the default): how much the probability falls when "
         "a part of the face is covered. grad-cam: needs a server with the runtime Keras."

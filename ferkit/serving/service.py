@@ -5,12 +5,12 @@ import dataclasses
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import Any, Literal, get_args
 
 import cv2
 import numpy as np
 
-from ferkit.explanation.occlusion import occlusion_maps
+from ferkit.explanation.occlusion import occlusion_maps, relative
 from ferkit.process import available_cpu_count, imported
 from ferkit.recognition import Face
 from ferkit.recognition.photos import NoPhotoError, PhotoError, TooManyPixelsError, read_photo
@@ -33,9 +33,9 @@ FORMATS = (
     "PPM",
 )  # decoded in this process, in memory
 EXPLAIN_BATCH = 1  # a map takes hundreds of calls of the model: faces are shared among the cores
-OCCLUSION, GRAD_CAM = "occlusion", "grad-cam"
-METHODS = (OCCLUSION, GRAD_CAM)  # of explanation maps; Grad-CAM needs the runtime Keras
-LITERT_BATCH = 8  # LiteRT takes the same time for each face: small batches share the cores better
+MethodName = Literal["occlusion", "grad-cam"]
+METHODS: tuple[MethodName, ...] = get_args(MethodName)  # of maps; Grad-CAM needs Keras
+OCCLUSION, GRAD_CAM = METHODS
 
 
 @dataclasses.dataclass
@@ -97,7 +97,7 @@ class Service:
         self._explainer: Any = None
         self._batcher = Batcher(
             {"predict": self._predict, "explain": self._explain},
-            {"predict": _batch_size(recognizer, limits), "explain": EXPLAIN_BATCH},
+            {"predict": limits.batch, "explain": EXPLAIN_BATCH},
             measured=metrics.batch,
             threads=available_cpu_count(),
         )
@@ -233,7 +233,7 @@ class Service:
         """The map of one face, float ``(size, size)`` in [0, 1]."""
         if method == OCCLUSION:
             (fall,) = occlusion_maps(self.recognizer.runtime.probabilities, crop[None], explained)
-            return fall / max(fall.max(), 1e-9)
+            return relative(fall)
         if self._explainer is None:
             explainer = imported("ferkit.explanation.grad_cam:Explainer")  # needs Keras
             self._explainer = explainer(self.recognizer.model)
@@ -254,12 +254,6 @@ class Service:
             "faces_left_out": len(found.faces) - len(faces),
             "faces": faces,
         }
-
-
-def _batch_size(recognizer: Recognizer, limits: Limits) -> int:
-    if recognizer.runtime.name == "litert":
-        return min(LITERT_BATCH, limits.batch)
-    return limits.batch
 
 
 def _forward_result(answers: Future, found: _DetectedFaces, done: Future) -> None:

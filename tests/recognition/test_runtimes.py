@@ -44,9 +44,10 @@ def test_exported_files_agree_with_keras(exported, keras_runtime, file, mirror):
     assert runtime.class_names == keras_runtime.class_names
     assert runtime.input_shape == keras_runtime.input_shape
     assert runtime.parameters == keras_runtime.parameters == 47_657
-    expected = keras_runtime.probabilities(FACES, mirror)
+    keras = Recognizer(NAME, detector="none", mirror=mirror, runtime="keras")
+    expected, recognizer = keras.probabilities(FACES), Recognizer(exported / file, mirror=mirror)
     for rows in (1, 5, 21):
-        received = runtime.probabilities(FACES[:rows], mirror)
+        received = recognizer.probabilities(FACES[:rows])
         np.testing.assert_allclose(received, expected[:rows], atol=1e-4)
 
 

@@ -11,6 +11,6 @@ class FakeRuntime:
     input_shape = (8, 8, 1)
     parameters = 0
 
-    def probabilities(self, crops, mirror=False):
+    def probabilities(self, crops):
         bright = crops.reshape(len(crops), -1).mean(axis=1) / 255
         return np.column_stack([bright, 1 - bright])
