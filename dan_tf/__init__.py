@@ -1,32 +1,34 @@
 """DAN (arXiv 2109.07270) for Keras 3.
 
-Names are imported on first use, so that ``import dan_tf`` is quick.
+Importing the package registers its classes, so that Keras can load its saved models.
+
+Example:
+    >>> import dan_tf, keras
+    >>> model = keras.models.load_model("dan-fer2013.keras")
 """
 
-import importlib
-from typing import Any
+from .attention import ChannelAttention, CrossAttentionHead, HeadFusion, SpatialAttention
+from .backbone import BACKBONES, build_backbone
+from .backbone.convnext import ConvNeXtBlock
+from .losses import AffinityLoss, CenterLoss, PartitionLoss
+from .network import DAN, DANTraining, SumOfHeads
+from .normalization import BatchNormalization
+from .recipes import RECIPES
 
-_HOMES = {
-    "DAN": "network",
-    "DANTraining": "network",
-    "SumOfHeads": "network",
-    "SpatialAttention": "attention",
-    "ChannelAttention": "attention",
-    "CrossAttentionHead": "attention",
-    "HeadFusion": "attention",
-    "BatchNormalization": "normalization",
-    "AffinityLoss": "losses",
-    "CenterLoss": "losses",
-    "PartitionLoss": "losses",
-    "BACKBONES": "backbone",
-    "build_backbone": "backbone",
-    "ConvNeXtBlock": "backbone.convnext",
-    "RECIPES": "recipes",
-}
-__all__ = sorted(_HOMES)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'dan_tf' has no attribute {name!r}")
-    return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+__all__ = [
+    "BACKBONES",
+    "DAN",
+    "RECIPES",
+    "AffinityLoss",
+    "BatchNormalization",
+    "CenterLoss",
+    "ChannelAttention",
+    "ConvNeXtBlock",
+    "CrossAttentionHead",
+    "DANTraining",
+    "HeadFusion",
+    "PartitionLoss",
+    "SpatialAttention",
+    "SumOfHeads",
+    "build_backbone",
+]

@@ -1,25 +1,24 @@
 """Deep-Emotion (arXiv 1902.01019) for Keras 3.
 
-Names are imported on first use, so that ``import deep_emotion`` is quick.
+Importing the package registers its classes, so that Keras can load its saved models.
+
+Example:
+    >>> import deep_emotion, keras
+    >>> model = keras.models.load_model("deep_emotion-fer2013.keras")
 """
 
-import importlib
-from typing import Any
+from .keyed_dropout import KeyedDropout
+from .network import DeepEmotion, IdentityTheta
+from .recipes import RECIPES
+from .transformer import SpatialTransformer, affine_grid, bilinear_sample, spatial_transform
 
-_HOMES = {
-    "DeepEmotion": "network",
-    "IdentityTheta": "network",
-    "KeyedDropout": "keyed_dropout",
-    "SpatialTransformer": "transformer",
-    "affine_grid": "transformer",
-    "bilinear_sample": "transformer",
-    "spatial_transform": "transformer",
-    "RECIPES": "recipes",
-}
-__all__ = sorted(_HOMES)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'deep_emotion' has no attribute {name!r}")
-    return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+__all__ = [
+    "RECIPES",
+    "DeepEmotion",
+    "IdentityTheta",
+    "KeyedDropout",
+    "SpatialTransformer",
+    "affine_grid",
+    "bilinear_sample",
+    "spatial_transform",
+]

@@ -4,9 +4,12 @@ import keras
 import numpy as np
 from keras import ops
 
+from .transformer import IDENTITY_THETA
+
 PANEL = 192  # size of a face or map in the picture, in pixels
 WINDOW, TOP_EDGE, SHADOW = (255, 214, 10), (235, 45, 60), (20, 20, 20)
 BLACK, GRAY, WHITE = 0, 128, 255
+UNCHANGED = 0.01  # a theta this close to the identity moves no pixel of 48 by a whole one
 CORNERS = np.array([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])
 
 
@@ -43,9 +46,12 @@ def transformer_pictures(model: keras.Model, images: np.ndarray) -> np.ndarray:
         images: uint8 ``(n, height, width, channels)`` of the model's input size.
 
     Returns:
-        uint8 ``(n, H, W, 3)``, one picture per face.
+        uint8 ``(n, H, W, 3)``, one picture per face; n is 0 if the transformer samples all of
+        these faces unchanged.
     """
     found = _outputs(model, images)
+    if np.abs(found["theta"] - IDENTITY_THETA).max(initial=0.0) < UNCHANGED:
+        return np.zeros((0, PANEL, PANEL, 3), np.uint8)
     windows = [
         CORNERS @ matrix[:, :2].T + matrix[:, 2] for matrix in found["theta"].reshape(-1, 2, 3)
     ]
@@ -53,7 +59,7 @@ def transformer_pictures(model: keras.Model, images: np.ndarray) -> np.ndarray:
     pictures = [
         make(*parts) for parts in zip(images, found["before"], found["after"], windows, strict=True)
     ]
-    return np.stack(pictures) if pictures else np.zeros((0, PANEL, PANEL, 3), np.uint8)
+    return np.stack(pictures)
 
 
 VISUALIZATIONS = {"transformer": transformer_pictures}

@@ -8,7 +8,20 @@ import tempfile
 import threading
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
+
+FROM_SOURCE, INSTALLED = "python main.py", "deep-emotion"
+
+
+def program() -> str:
+    """How this program was started: `python main.py` in the source folder, or `deep-emotion`."""
+    return INSTALLED if Path(sys.argv[0]).stem == INSTALLED else FROM_SOURCE
+
+
+def as_started(text: str) -> str:
+    """A text whose commands name the program as the user started it."""
+    return text.replace(FROM_SOURCE, program())
 
 
 def imported(path: str) -> Any:

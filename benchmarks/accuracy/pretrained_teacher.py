@@ -274,6 +274,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--limit", type=int, help="use only the first LIMIT rows of each split")
     parser.add_argument("--votes", type=Path, help="fer2013new.csv: FER+ votes are half the target")
+    parser.add_argument("--start", type=Path, help="best.pt of an earlier run, instead of ImageNet")
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--answers", action="store_true", help="write answers.npz and exit")
     options = parser.parse_args()
@@ -293,7 +294,10 @@ def main() -> None:
         right = (answers.argmax(1) == labels[training][part]).mean()
         print(f"{options.run / 'answers.npz'}: {len(answers)} rows, {right:.4f} right")
         return
-    model.load_imagenet(options.model)
+    if options.start:
+        model.load_state_dict(torch.load(options.start, weights_only=True))
+    else:
+        model.load_imagenet(options.model)
     average.load_state_dict(model.state_dict())
     targets = 0.9 * np.eye(CLASSES, dtype=np.float32)[labels[training]] + np.float32(0.1 / CLASSES)
     print(f"{options.model}, targets:", "half FER+ votes" if options.votes else "hard", flush=True)

@@ -18,7 +18,7 @@ from types import ModuleType
 from ferkit.cli.arguments import CommandParser, options_from
 from ferkit.cli.extras import check_extra, missing_module_error
 from ferkit.errors import UserError
-from ferkit.process import imported
+from ferkit.process import FROM_SOURCE, as_started, imported
 from generate_data.errors import DataError
 
 __all__ = ["COMMANDS", "command_module", "main"]
@@ -67,13 +67,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _dispatch(arguments)
     except (UserError, DataError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(as_started(f"error: {error}"), file=sys.stderr)
         return 2
     except ModuleNotFoundError as error:
         missing = missing_module_error(arguments[0] if arguments else "", error)
         if missing is None:
             raise
-        print(f"error: {missing}", file=sys.stderr)
+        print(as_started(f"error: {missing}"), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
@@ -87,7 +87,8 @@ def _dispatch(arguments: Sequence[str]) -> int:
         code: int = run_short_form(DESCRIPTION, COMMANDS, arguments)
         return code
     command = command_module(name)
-    namespace = _command_parser(name, command).parse_args(arguments[1:])
+    parser = _command_parser(name, command)
+    namespace = parser.parse_args(parser.known_spellings(arguments[1:]))
     check_extra(name)
     code = command.run(options_from(command.Options, namespace))
     return code
@@ -101,7 +102,7 @@ def command_module(name: str) -> ModuleType:
 def _command_parser(name: str, command: ModuleType) -> CommandParser:
     summary = COMMANDS[name]
     parser = CommandParser(
-        prog=f"python main.py {name}",
+        prog=f"{FROM_SOURCE} {name}",
         description=textwrap.fill(f"{summary[0].upper()}{summary[1:]}.", 98),
         epilog=command.EXAMPLES,
     )

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from ferkit.errors import UserError, nearest
+from ferkit.process import as_started
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -44,11 +45,35 @@ class CommandParser(argparse.ArgumentParser):
             where, problem = self.prog, message
         raise UserError(where, problem, f"see: {self.prog} --help")
 
+    def format_help(self) -> str:
+        """The help, with commands as the user started the program."""
+        return as_started(super().format_help())
+
+    def known_spellings(self, words: Iterable[str]) -> list[str]:
+        """The words of a command line, where `--batch-size` also means `--batch_size`.
+
+        A flag that is not known is replaced by the known flag that differs in hyphens and
+        underscores only.
+        """
+        # argparse has no public list of its flags.
+        by_letters = {_letters(flag): flag for flag in self._option_string_actions}
+        spelled = []
+        for word in words:
+            flag, equals, value = word.partition("=")
+            if flag.startswith("--") and flag not in self._option_string_actions:
+                flag = by_letters.get(_letters(flag), flag)
+            spelled.append(f"{flag}{equals}{value}")
+        return spelled
+
     def _suggestion(self, unrecognized: str) -> str:
         unknown = unrecognized.split()[0].split("=")[0]
         # argparse has no public list of its flags.
         flags = self._option_string_actions
         return nearest(unknown, flags if unknown.startswith("-") else self.known_words)
+
+
+def _letters(flag: str) -> str:
+    return flag.replace("-", "_")
 
 
 class _HelpFormatter(argparse.RawDescriptionHelpFormatter):

@@ -18,6 +18,7 @@ from ferkit.comparison.contestants import choose_contestants, default_model
 from ferkit.comparison.plan import ComparisonPlan, read_plan
 from ferkit.input_pipeline.fingerprint import fingerprint_of
 from ferkit.models.registry import MODELS
+from ferkit.process import program
 from ferkit.recipes.fit_checks import check_batch_fits
 from ferkit.tensorflow_runtime import import_tensorflow
 
@@ -133,5 +134,5 @@ def run(options: Options) -> int:
     code = runner.run_comparison(folder, comparison, manifest)
     if code == 130:
         words = shlex.join(["compare", "--folder", str(folder), "-d", options.data])
-        print(f"Stopped; nothing is lost. Resume it with: python main.py {words}")
+        print(f"Stopped; nothing is lost. Resume it with: {program()} {words}")
     return code

@@ -1,6 +1,5 @@
 """The short form, `python main.py -s True -t True`: set up and train without naming a command."""
 
-import argparse
 from collections.abc import Mapping, Sequence
 
 from ferkit.cli import setup, train
@@ -26,7 +25,7 @@ without the Kaggle files, on drawn sample faces:
 """
 
 
-def short_parser(description: str, summaries: Mapping[str, str]) -> argparse.ArgumentParser:
+def short_parser(description: str, summaries: Mapping[str, str]) -> CommandParser:
     """The parser of the short form: -s and -t, and every flag of `setup` and `train`.
 
     Args:
@@ -64,7 +63,7 @@ def run_short_form(description: str, summaries: Mapping[str, str], arguments: Se
     if not arguments:
         parser.print_help()
         return 0
-    namespace = parser.parse_args(arguments)
+    namespace = parser.parse_args(parser.known_spellings(arguments))
     if not (namespace.setup or namespace.train):
         raise UserError(
             "python main.py",

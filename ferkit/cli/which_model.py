@@ -9,6 +9,7 @@ from ferkit.cli.arguments import add_alias
 from ferkit.errors import UserError
 from ferkit.models.registry import MODELS
 from ferkit.models.shipped_weights import default_weights, model_file, shipped_weights
+from ferkit.process import program
 
 if TYPE_CHECKING:
     from ferkit.training.run_folder import RunFolder
@@ -120,4 +121,4 @@ def _best_of_run(path: str | None, model: str | None) -> Path:
 
 def resume_command(run: "RunFolder") -> str:
     """The command line that resumes a run."""
-    return f"python main.py train --resume --run {run.path}"
+    return f"{program()} train --resume --run {run.path}"

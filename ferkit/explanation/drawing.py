@@ -51,7 +51,7 @@ def occlusion_panel(picture: np.ndarray, fall: np.ndarray) -> Panel:
         picture: uint8 ``(height, width, 3)``.
         fall: float ``(h, w)``, a fall of probability, as ``occlusion_maps`` returns it.
     """
-    return f"covered: up to -{fall.max():.0%}", overlay(picture, relative(fall))
+    return f"occlusion: up to -{fall.max():.0%}", overlay(picture, relative(fall))
 
 
 def heat_colors(heat: np.ndarray) -> np.ndarray:
@@ -74,10 +74,11 @@ def draw_sheet(rows: Sequence[tuple[str, Sequence[Panel]]], heading: str) -> np.
     large, small = ImageFont.load_default(size=16), ImageFont.load_default(size=12)
     width = max(sum(panel.shape[1] + GAP for _, panel in panels) for _, panels in rows) + GAP
     row_height = 2 * TITLE + PANEL + GAP
-    size = max(width, 480), 2 * TITLE + GAP + row_height * len(rows)
+    size = max(width, 480), 3 * TITLE + 2 * GAP + row_height * len(rows)
     sheet = Image.new("RGB", size, BACKGROUND)
     draw = ImageDraw.Draw(sheet)
     draw.text((GAP, GAP), heading, fill=TEXT, font=large)
+    _draw_color_scale(sheet, draw, size[1] - TITLE - GAP, small)
     for row, (caption, panels) in enumerate(rows):
         top, x = 2 * TITLE + row * row_height, GAP
         draw.text((GAP, top), caption, fill=TEXT, font=small)
@@ -86,3 +87,13 @@ def draw_sheet(rows: Sequence[tuple[str, Sequence[Panel]]], heading: str) -> np.
             sheet.paste(Image.fromarray(panel), (x, top + 2 * TITLE))
             x += panel.shape[1] + GAP
     return np.asarray(sheet)
+
+
+def _draw_color_scale(
+    sheet: Image.Image, draw: ImageDraw.ImageDraw, top: int, font: ImageFont.ImageFont
+) -> None:
+    """Draw what the colors of all maps mean, in a line at the bottom of the sheet."""
+    values = np.broadcast_to(np.linspace(0, 1, PANEL // 2), (TITLE - GAP, PANEL // 2))
+    sheet.paste(Image.fromarray(heat_colors(values).round().astype(np.uint8)), (GAP, top + 2))
+    text = "importance for the class: none to the most in this map"
+    draw.text((2 * GAP + PANEL // 2, top), text, fill=TITLE_TEXT, font=font)

@@ -1,5 +1,6 @@
 """Checks of explanation maps: they must depend on the weights and beat random maps."""
 
+from collections.abc import Callable
 from typing import TypedDict
 
 import cv2
@@ -8,7 +9,6 @@ import numpy as np
 
 from ferkit.evaluation.inference import BatchedLogits
 from ferkit.evaluation.metrics import softmax
-from ferkit.explanation.grad_cam import Explainer
 
 FRACTIONS = np.linspace(0.0, 1.0, 17)  # of the pixels that are blurred or restored
 
@@ -21,37 +21,31 @@ class ProbabilityCurve(TypedDict):
 
 
 def randomization(
-    explainer: Explainer,
-    faces: np.ndarray,
-    classes: np.ndarray,
-    method: str = "grad-cam",
-    shuffles: int = 1,
+    model: keras.Model, draw_maps: Callable[[], np.ndarray], shuffles: int = 1
 ) -> float:
     """Mean rank correlation of maps before and after all kernels are shuffled; 0 is good.
 
     The weights of the model are restored afterwards.
 
     Args:
-        explainer: explainer of the model.
-        faces: uint8 ``(n, size, size, channels)``.
-        classes: int ``(n,)``.
-        method: see ``Explainer.maps``.
+        model: the model that the maps explain.
+        draw_maps: draws float maps ``(n, height, width)`` of the same faces and classes with the
+            model's present weights.
         shuffles: number of shuffles to average over, with seeds 0, 1 and so on. A single shuffle
             may mark the same or the opposite pixels by chance.
 
     Reference: Adebayo et al., arXiv 1810.03292.
     """
-    model = explainer.model
     correlations: list[float] = []
-    before, weights = explainer.maps(faces, classes, method)["features"], model.get_weights()
+    before, weights = draw_maps(), model.get_weights()
     try:
         for seed in range(shuffles):
             rng = np.random.default_rng(seed)
             model.set_weights(
                 [rng.permutation(w.ravel()).reshape(w.shape) if w.ndim > 1 else w for w in weights]
             )
-            after = explainer.maps(faces, classes, method)["features"]
-            correlations += [_rank_correlation(a, b) for a, b in zip(before, after, strict=True)]
+            pairs = zip(before, draw_maps(), strict=True)
+            correlations += [_rank_correlation(*pair) for pair in pairs]
     finally:
         model.set_weights(weights)
     return float(np.mean(correlations))

@@ -1,22 +1,21 @@
 """Galleries of explanations for a split of a dataset, and checks of the maps."""
 
+import functools
 from pathlib import Path
 
 import keras
 import numpy as np
 from tqdm import tqdm
 
-from ferkit.evaluation.inference import BatchedLogits
 from ferkit.evaluation.inputs import load_model_and_split as load_model_and_split
 from ferkit.explanation.drawing import draw_sheet
 from ferkit.explanation.faithfulness import deletion_and_insertion, randomization
-from ferkit.explanation.grad_cam import METHODS, Explainer
-from ferkit.explanation.keras_panels import KerasPanels
+from ferkit.explanation.keras_panels import MAP_METHODS, KerasPanels
 from ferkit.explanation.photo_sheets import caption, class_index, explained_classes, save_sheet
 from ferkit.input_pipeline.dataset import Split
 
-CHECKED_FACES = 64  # faces of the split on which the maps are checked
-SHUFFLES = 5  # shuffles of the weights in the randomization check
+CHECKED_FACES = 64  # faces of the split for deletion and insertion
+SHUFFLED_FACES, SHUFFLES = 16, 5  # faces, and shuffles of the weights, for randomization
 
 Faithfulness = dict[str, dict[str, float]]  # method -> name of the figure -> value
 
@@ -64,26 +63,28 @@ def explain_split(
         heading = f"{split.name} split, {label}"
         save_sheet(path, draw_sheet(list(zip(captions, panels, strict=True)), heading))
         tqdm.write(f"{label}: {path}")
-    return faithfulness_figures(model, split, rng, panels_of.explainer)
+    return faithfulness_figures(split, rng, panels_of)
 
 
 def faithfulness_figures(
-    model: keras.Model, split: Split, rng: np.random.Generator, explainer: Explainer
+    split: Split, rng: np.random.Generator, panels_of: KerasPanels
 ) -> Faithfulness:
-    """Check the maps on up to ``CHECKED_FACES`` faces of a split.
+    """Check the maps on up to ``CHECKED_FACES`` faces of a split, occlusion maps first.
 
     Returns:
         method -> {"deletion": area, "deletion_random": area, "insertion": area,
         "insertion_random": area, "randomization": rank correlation}.
     """
     rows = np.sort(rng.permutation(len(split))[:CHECKED_FACES])
-    faces = split.images[rows]
-    classes = BatchedLogits(model, faces.shape[1:])(faces).argmax(axis=1)
+    faces, model = split.images[rows], panels_of.model
+    classes = panels_of.probabilities(faces).argmax(axis=1)
+    few = slice(SHUFFLED_FACES)
     figures = {}
-    for method in METHODS:
-        maps = explainer.maps(faces, classes, method)["features"]
+    for method in tqdm(MAP_METHODS, unit="check", leave=False):
+        maps = panels_of.maps(faces, classes, method)
         curves = deletion_and_insertion(model, faces, maps, classes)
-        correlation = randomization(explainer, faces, classes, method, SHUFFLES)
+        draw_again = functools.partial(panels_of.maps, faces[few], classes[few], method)
+        correlation = randomization(model, draw_again, SHUFFLES)
         areas = {name: curve["area"] for name, curve in curves.items()}
         figures[method] = areas | {"randomization": correlation}
     return figures

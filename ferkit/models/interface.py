@@ -8,9 +8,11 @@ the end hold the defaults of everything optional. ``registry`` lists the package
 from __future__ import annotations
 
 import dataclasses
+import functools
 import importlib
 import importlib.util
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -119,8 +121,8 @@ class ModelPackage:
 
     @property
     def recipes(self) -> RecipeModule:
-        """The module ``recipes``; quick to import."""
-        return self._module("recipes")
+        """The module ``recipes``, without its package, whose import would import Keras."""
+        return _module_alone(self.package, "recipes")
 
     @property
     def model_class(self) -> type[keras.Model]:
@@ -151,6 +153,20 @@ class ModelPackage:
 
     def _module(self, name: str) -> ModuleType:
         return importlib.import_module(f"{self.package}.{name}")
+
+
+@functools.cache
+def _module_alone(package: str, name: str) -> Any:
+    """A module of a package, run from its file, so that the package itself is not imported."""
+    found = importlib.util.find_spec(package)
+    folders = found.submodule_search_locations if found else None
+    path = Path(next(iter(folders or [package])), f"{name}.py")
+    spec = importlib.util.spec_from_file_location(f"{package}.{name}", path)
+    if spec is None or spec.loader is None:
+        raise ModuleNotFoundError(f"No module named {package}.{name}", name=f"{package}.{name}")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def load_first_weights(model: keras.Model) -> None:

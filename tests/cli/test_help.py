@@ -30,6 +30,34 @@ def test_help_shows_examples_and_loads_nothing_heavy(words):
     assert "example" in done.stdout or "short form" in done.stdout
 
 
+def test_the_installed_program_names_itself(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/deep-emotion", "runs"])
+    assert "python main.py" not in fails(["runs", "--sort", "nothing"], capsys)
+    assert "deep-emotion runs --help" in fails(["runs", "--sort", "nothing"], capsys)
+    with pytest.raises(SystemExit):
+        main(["runs", "--help"])
+    help_text = capsys.readouterr().out
+    assert "usage: deep-emotion runs" in help_text
+    assert "  deep-emotion runs --sort started" in help_text
+    assert "main.py" not in help_text
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["--per_class", "0"], ["--per-class", "0"], ["--per_class=0"], ["--per-class=0"]],
+)
+def test_flags_are_accepted_with_hyphens_and_underscores(words, capsys):
+    assert "--per-class 0: out of range" in fails(
+        ["explain", "-d", "x", "--split", "val", *words], capsys
+    )
+
+
+def test_recipe_flags_are_accepted_with_hyphens(here, capsys):
+    line = fails(["train", "-d", "nowhere", "--learning-rate=-1"], capsys)
+    assert "learning_rate" in line
+    assert "unrecognized" not in line
+
+
 def test_no_arguments_show_the_help(capsys):
     assert main([]) == 0
     assert "python main.py -s True -d data" in capsys.readouterr().out

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from deep_emotion import DeepEmotion
+from ferkit.explanation import galleries
 from ferkit.explanation.faithfulness import deletion_and_insertion, randomization
 from ferkit.explanation.grad_cam import (
     METHODS,
@@ -14,7 +15,9 @@ from ferkit.explanation.grad_cam import (
     grad_cam_plus_plus_cells,
     interpolation_weights,
 )
+from ferkit.explanation.keras_panels import KerasPanels, _grad_cam_panel
 from ferkit.explanation.occlusion import occlusion_maps
+from ferkit.input_pipeline.dataset import Split
 from ferkit.models.saved_model import load_model
 from ferkit.models.shipped_weights import model_file
 
@@ -114,7 +117,9 @@ def test_checks_distinguish_a_map_from_chance(models, name):
     )
     assert gap > random_gap + 0.02
     weights = model.get_weights()
-    assert abs(randomization(Explainer(model), faces, labels, shuffles=3)) < 0.5
+    explainer = Explainer(model)
+    draw_maps = lambda: explainer.maps(faces, labels)["features"]  # noqa: E731
+    assert abs(randomization(model, draw_maps, shuffles=3)) < 0.5
     for before, after in zip(weights, model.get_weights(), strict=True):
         np.testing.assert_array_equal(before, after)
 
@@ -196,3 +201,41 @@ def test_occlusion_finds_the_pixels_that_matter():
     (values,) = occlusion_maps(brightness_of_the_corner, face, 0)
     assert values[6:10, 6:10].min() > 0.1
     assert values[24:, 24:].max() == 0
+
+
+def test_sheets_show_the_occlusion_map_first_and_no_transformer_that_does_not_move(models):
+    faces, labels, _ = patches(2, np.random.default_rng(4))
+    titles = {
+        name: [title for title, _ in KerasPanels(model)(faces, labels)[0]]
+        for name, model in models.items()
+    }
+    for of_model in titles.values():
+        assert of_model[0] == "face"
+        assert of_model[1].startswith("occlusion: up to -")
+    assert not any("transformer" in title for title in titles["residual"])
+    assert "transformer: its window, and what it samples" in titles["paper"]
+    assert "Grad-CAM of head 3" in titles["dan"][-1]
+
+
+def test_a_map_without_support_is_named_in_its_title():
+    picture = np.full((4, 4, 3), 90, np.uint8)
+    assert _grad_cam_panel("Grad-CAM", picture, np.zeros((4, 4)))[0] == "Grad-CAM: no support"
+    assert _grad_cam_panel("Grad-CAM", picture, np.eye(4))[0] == "Grad-CAM"
+
+
+def test_occlusion_maps_are_checked_like_the_others(models, monkeypatch):
+    monkeypatch.setattr(galleries, "CHECKED_FACES", 12)
+    monkeypatch.setattr(galleries, "SHUFFLED_FACES", 2)
+    monkeypatch.setattr(galleries, "SHUFFLES", 1)
+    faces, labels, _ = patches(24, np.random.default_rng(5))
+    none, rows = np.array([""] * 24), np.arange(24)
+    split = Split("val", faces, labels, none, rows, tuple("abcdefg"), has_train=True)
+    figures = galleries.faithfulness_figures(
+        split, np.random.default_rng(0), KerasPanels(models["paper"])
+    )
+    assert list(figures) == ["occlusion", "grad-cam", "grad-cam++"]
+    occlusion = figures["occlusion"]
+    assert occlusion["deletion"] < occlusion["deletion_random"] - 0.02
+    assert occlusion["insertion"] > occlusion["insertion_random"]
+    lines = galleries.format_faithfulness(figures, 12).splitlines()
+    assert lines[2].split()[:2] == ["occlusion", f"{occlusion['deletion']:.3f}"]
