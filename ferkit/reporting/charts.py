@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ferkit.evaluation.metrics import calibration_bins
 from ferkit.training.run_folder import RunFolder
 
+_ACCENT = "#0c6b5e"  # as in theme.css
 _BEST = "#D55E00"  # marks the best epoch
 
 
@@ -42,7 +44,12 @@ def draw_confusion(
     fractions = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     figure = _figure(1.3 + 0.75 * len(class_names), 1.5 + 0.7 * len(class_names))
     axes = figure.subplots()
-    axes.imshow(fractions, cmap="Blues", vmin=0, vmax=1)
+    axes.imshow(
+        fractions,
+        cmap=LinearSegmentedColormap.from_list("accent", ["white", _ACCENT]),
+        vmin=0,
+        vmax=1,
+    )
     for row, column in np.ndindex(counts.shape):
         text = f"{fractions[row, column]:.0%}\n{counts[row, column]:,}"
         color = "white" if fractions[row, column] > 0.65 else "#222"
@@ -65,7 +72,7 @@ def draw_per_class(figures: dict[str, Any]) -> Figure:
     axes = figure.subplots()
     positions = np.arange(len(names))
     for index, (key, color) in enumerate(
-        (("precision", "#9ecae1"), ("recall", "#4292c6"), ("f1", "#08306b"))
+        (("precision", "#a9d5cd"), ("recall", "#4aa394"), ("f1", "#0a4f45"))
     ):
         heights = [figures["per_class"][name][key] for name in names]
         axes.bar(
@@ -99,11 +106,11 @@ def draw_calibration(probabilities: np.ndarray, labels: np.ndarray) -> Figure:
     upper, lower = figure.subplots(2, 1, height_ratios=(3, 1), sharex=True)
     upper.plot([0, 1], [0, 1], "--", color="#999", label="accuracy = confidence")
     upper.plot(
-        confidence[used], accuracy[used], "o-", color="#08519c", label="this model", clip_on=False
+        confidence[used], accuracy[used], "o-", color=_ACCENT, label="this model", clip_on=False
     )
     upper.set(ylabel="accuracy", xlim=(0, 1), ylim=(0, 1))
     upper.legend(loc="upper left", frameon=False)
-    lower.bar((np.arange(len(count)) + 0.5) / len(count), count, 0.9 / len(count), color="#9ecae1")
+    lower.bar((np.arange(len(count)) + 0.5) / len(count), count, 0.9 / len(count), color="#a9d5cd")
     lower.set(xlabel="confidence", ylabel="images")
     for axes in (upper, lower):
         _tidy(axes)
@@ -162,12 +169,12 @@ def _mark_best_epoch(
 def _draw_columns(
     axes: Axes, history: list[dict[str, str]], columns: Mapping[str, str | None]
 ) -> None:
-    styles = {"train": ("#8ab8d8", "-"), "validation": ("#08519c", "-"), None: ("#555555", "-")}
+    styles = {"train": ("#7fc2b5", "-"), "validation": (_ACCENT, "-"), None: ("#555555", "-")}
     epochs = [int(row["epoch"]) for row in history]
     for column, label in columns.items():
         if not all(row.get(column) for row in history):
             continue
-        color, line = styles.get(label, ("#08519c", "--"))
+        color, line = styles.get(label, (_ACCENT, "--"))
         marker = "o" if len(epochs) < 20 else ""
         values = [float(row[column]) for row in history]
         axes.plot(

@@ -6,7 +6,9 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
-_STYLESHEET = Path(__file__).parent / "templates" / "report.css"
+_TEMPLATES = Path(__file__).parent / "templates"
+THEME = _TEMPLATES / "theme.css"  # colors and fonts of every page, also of the web page
+_STYLESHEETS = (THEME, _TEMPLATES / "report.css")
 
 
 def environment(package: str) -> jinja2.Environment:
@@ -41,5 +43,5 @@ def interval(edges: Sequence[float] | None) -> str:
 
 
 def stylesheet() -> Markup:
-    """The style sheet of all pages, for a style element."""
-    return Markup(_STYLESHEET.read_text(encoding="utf-8"))
+    """The style sheet of reports and the demo, for a style element."""
+    return Markup("".join(sheet.read_text(encoding="utf-8") for sheet in _STYLESHEETS))

@@ -1,4 +1,4 @@
-"""The files of the web page, read once from this package."""
+"""The files of the web page, read once; its colors and fonts are those of the reports."""
 
 from collections.abc import Awaitable, Callable
 from importlib import resources
@@ -6,9 +6,12 @@ from importlib import resources
 from fastapi import FastAPI
 from starlette.responses import Response
 
+from ferkit.reporting.html import THEME
+
 FILES = {
     "/": ("index.html", "text/html"),
     "/style.css": ("style.css", "text/css"),
+    "/theme.css": ("theme.css", "text/css"),
     "/page.js": ("page.js", "text/javascript"),
     "/view.js": ("view.js", "text/javascript"),
     "/camera.js": ("camera.js", "text/javascript"),
@@ -24,7 +27,10 @@ def add_pages(app: FastAPI, rendered: dict[str, str]) -> None:
         rendered: path -> HTML.
     """
     folder = resources.files(__package__) / "page"
-    contents = {path: ((folder / name).read_bytes(), kind) for path, (name, kind) in FILES.items()}
+    contents = {
+        path: ((THEME if name == THEME.name else folder / name).read_bytes(), kind)
+        for path, (name, kind) in FILES.items()
+    }
     contents |= {path: (page.encode("utf-8"), "text/html") for path, page in rendered.items()}
     for path, (content, media_type) in contents.items():
         sender = _sender(content, media_type)

@@ -168,7 +168,16 @@ def test_the_state_of_the_server(port):
 
 
 def test_pages_need_nothing_from_elsewhere_and_allow_no_inline_script(port):
-    for path in ("/", "/docs", "/style.css", "/page.js", "/view.js", "/camera.js", "/icon.svg"):
+    for path in (
+        "/",
+        "/docs",
+        "/style.css",
+        "/theme.css",
+        "/page.js",
+        "/view.js",
+        "/camera.js",
+        "/icon.svg",
+    ):
         status, content, headers = ask(port, "GET", path)
         assert status == 200
         assert "https:" not in content
