@@ -28,7 +28,9 @@ def transformer_theta(model: keras.Model, images: np.ndarray) -> np.ndarray:
     return _outputs(model, images)["theta"].reshape(-1, 2, 3)
 
 
-def transformer_pictures(model: keras.Model, images: np.ndarray) -> np.ndarray:
+def transformer_pictures(
+    model: keras.Model, images: np.ndarray, skip_unchanged: bool = False
+) -> np.ndarray:
     """The face with the transformer's sampling window, next to the transformer's output.
 
     The window is the quadrilateral that theta maps the output's corners to; its content fills the
@@ -44,13 +46,14 @@ def transformer_pictures(model: keras.Model, images: np.ndarray) -> np.ndarray:
     Args:
         model: a ``DeepEmotion``.
         images: uint8 ``(n, height, width, channels)`` of the model's input size.
+        skip_unchanged: no pictures if the transformer samples all of these faces unchanged.
 
     Returns:
-        uint8 ``(n, H, W, 3)``, one picture per face; n is 0 if the transformer samples all of
-        these faces unchanged.
+        uint8 ``(n, H, W, 3)``, one picture per face, or ``(0, H, W, 3)``.
     """
     found = _outputs(model, images)
-    if np.abs(found["theta"] - IDENTITY_THETA).max(initial=0.0) < UNCHANGED:
+    change = np.abs(found["theta"] - IDENTITY_THETA).max(initial=0.0)
+    if not len(images) or (skip_unchanged and change < UNCHANGED):
         return np.zeros((0, PANEL, PANEL, 3), np.uint8)
     windows = [
         CORNERS @ matrix[:, :2].T + matrix[:, 2] for matrix in found["theta"].reshape(-1, 2, 3)

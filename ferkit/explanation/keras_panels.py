@@ -88,7 +88,8 @@ def _visualizations(explainer: Explainer, faces: np.ndarray) -> list[tuple[str, 
     """Titles and pictures ``(n, H, W, 3)`` of what the model does, apart from importance maps."""
     if "transformer" not in explainer.package.visualizations:
         return []
-    pictures = explainer.package.visualizations["transformer"](explainer.model, faces)
+    draw = explainer.package.visualizations["transformer"]
+    pictures = draw(explainer.model, faces, skip_unchanged=True)
     return [("transformer: its window, and what it samples", pictures)] if len(pictures) else []
 
 

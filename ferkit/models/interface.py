@@ -25,8 +25,9 @@ LAST_LAYER = "logits"  # name of the last layer of every model, dense or batch n
 # Option of a model's constructor: type, choices or None, help text.
 Option = tuple[type, tuple | None, str]
 # Draws uint8 (n, H, W, 3) from a model and uint8 images (n, height, width, channels) of its input
-# size: one picture per image, or (0, H, W, 3) if this model has nothing to show.
-Visualization = Callable[[Any, "np.ndarray"], "np.ndarray"]
+# size: one picture per image, or (0, H, W, 3) if this model has nothing to show. With
+# skip_unchanged=True also if what it shows leaves all of these images as they are.
+Visualization = Callable[..., "np.ndarray"]
 # Returns what it found; raises ValueError if the check fails.
 SelfCheck = Callable[..., str]
 

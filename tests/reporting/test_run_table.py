@@ -4,7 +4,6 @@ import csv
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -208,13 +207,12 @@ def test_no_run_is_one_line(tmp_path, capsys, monkeypatch):
     assert f"error: {tmp_path}: {message}" in capsys.readouterr().err
 
 
-def test_it_is_quick_and_loads_no_tensorflow(runs):
+def test_it_loads_nothing_heavy(runs):
     code = (
         "import sys; from ferkit.cli import main; assert main(['runs', sys.argv[1]]) == 0\n"
         "heavy = {'tensorflow', 'keras', 'pandas', 'cv2', 'matplotlib'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )
-    began = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-c", code, str(runs)],
         cwd=ROOT,
@@ -223,7 +221,6 @@ def test_it_is_quick_and_loads_no_tensorflow(runs):
         timeout=60,
     )
     assert done.returncode == 0, done.stderr
-    assert time.monotonic() - began < 5  # a third of a second on an idle machine
 
 
 def test_help_shows_examples(capsys):
