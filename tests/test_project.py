@@ -2,6 +2,7 @@
 
 import ast
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -89,3 +90,24 @@ def late_imports(path):
 def test_late_imports_are_few():
     found = [place for path in modules("ferkit") for place in late_imports(path)]
     assert len(set(found)) <= 20, "\n".join(found)
+
+
+def test_outputs_of_the_documented_commands_are_ignored_by_git():
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a checkout")
+    flags = r"--(?:csv|json|annotate|to|report|output|submission|run|folder) ([\w./-]+)"
+    commands = [
+        line
+        for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+        for line in path.read_text().splitlines()
+        if "main.py" in line
+    ]
+    outputs = sorted({name for line in commands for name in re.findall(flags, line)})
+    outputs = [
+        f"{name}/x" for name in outputs if not name.split("/")[0].isupper() and name[0] != "/"
+    ]
+    assert "faces.csv/x" in outputs
+    ignored = subprocess.run(
+        ["git", "check-ignore", "--no-index", *outputs], cwd=ROOT, capture_output=True, text=True
+    ).stdout.split()
+    assert sorted(set(outputs) - set(ignored)) == []
