@@ -57,6 +57,9 @@ class DeepEmotion(keras.Model):
         branches: "paper" only. With 0, the layers of the figure. With n above 0, every layer except
             those of theta and of the logits trains as a sum of n batch-normalized branches;
             ``folded`` returns the figure's network with the same outputs.
+        theta_step: "residual" only. How fast theta moves, see ``transformer.BoundedTheta``. With
+            0.1, that of earlier versions, weight decay outweighs the gradient and theta stays at
+            the identity. Above, the localization network is trained without weight decay.
 
     Input shape:
         ``(batch, image_size, image_size, channels)``, pixels in [0, 255].
@@ -80,6 +83,7 @@ class DeepEmotion(keras.Model):
         fc_penalty: float = 0.0,
         sampler: str = "auto",
         branches: int = 0,
+        theta_step: float = 0.1,
         **kwargs: Any,
     ) -> None:
         if variant not in VARIANTS:
@@ -101,6 +105,10 @@ class DeepEmotion(keras.Model):
                 "Expected `branches` to be at least 0, and 0 for any `variant` except 'paper'. "
                 f"Received: branches={branches}, variant={variant!r}"
             )
+        if not theta_step > 0.0:
+            raise ValueError(
+                f"Expected `theta_step` to be above 0. Received: theta_step={theta_step!r}"
+            )
         build = {
             "paper": _paper_graph,
             "input_warp": _input_warp_graph,
@@ -108,14 +116,19 @@ class DeepEmotion(keras.Model):
         }[variant]
         inputs = keras.Input((image_size, image_size, channels), name="pixels")
         scaled = layers.Rescaling(1 / 127.5, offset=-1.0, name="scale")(inputs)
-        options = {"branches": branches} if variant == "paper" else {}
+        options: dict[str, Any] = {
+            "paper": {"branches": branches},
+            "input_warp": {},
+            "residual": {"theta_step": theta_step},
+        }[variant]
         features = build(scaled, dropout, sampler, **options)
-        logits = _classifier(features, len(class_names), variant, fc_penalty, **options)
+        logits = _classifier(features, len(class_names), variant, fc_penalty, branches)
         super().__init__(inputs=inputs, outputs=logits, **kwargs)
         self.variant, self.class_names = variant, tuple(class_names)
         self.image_size, self.channels = image_size, channels
         self.dropout, self.fc_penalty = dropout, fc_penalty
-        self.sampler, self.branches = sampler, branches
+        self.sampler, self.branches, self.theta_step = sampler, branches, theta_step
+        self.undecayed_layers = "localization" if theta_step > 0.1 else None
 
     def get_config(self) -> dict[str, Any]:
         """Arguments of the constructor."""
@@ -129,6 +142,7 @@ class DeepEmotion(keras.Model):
             "fc_penalty": self.fc_penalty,
             "sampler": self.sampler,
             "branches": self.branches,
+            "theta_step": self.theta_step,
         }
 
     @classmethod
@@ -196,13 +210,15 @@ def _dense(units: int, variant: str, name: str, branches: int = 0, **settings: A
     )
 
 
-def _theta(localized: keras.KerasTensor, variant: str, branches: int = 0) -> keras.KerasTensor:
+def _theta(
+    localized: keras.KerasTensor, variant: str, branches: int = 0, step: float = 0.1
+) -> keras.KerasTensor:
     """Dense 32 -> ReLU -> dense 6, starting at the identity transform."""
     hidden = _dense(32, variant, "localization_dense", branches, activation="relu")
     hidden = hidden(layers.Flatten(name="localization_flatten")(localized))
     if variant == "residual":
         free = layers.Dense(6, kernel_initializer="zeros", name="localization_free")(hidden)
-        return BoundedTheta(dtype="float32", name="localization_theta")(free)
+        return BoundedTheta(step=step, dtype="float32", name="localization_theta")(free)
     return layers.Dense(
         6, kernel_initializer="zeros", bias_initializer=IdentityTheta(), name="localization_theta"
     )(hidden)
@@ -256,12 +272,16 @@ def _input_warp_graph(images: keras.KerasTensor, dropout: float, sampler: str) -
     return KeyedDropout(dropout, name="dropout")(layers.Flatten(name="features")(x))
 
 
-def _residual_graph(images: keras.KerasTensor, dropout: float, sampler: str) -> keras.KerasTensor:
-    x = residual_features(_warped(images, sampler, "residual"))
+def _residual_graph(
+    images: keras.KerasTensor, dropout: float, sampler: str, theta_step: float
+) -> keras.KerasTensor:
+    x = residual_features(_warped(images, sampler, "residual", theta_step))
     return KeyedDropout(dropout, name="dropout")(layers.GlobalAveragePooling2D(name="features")(x))
 
 
-def _warped(images: keras.KerasTensor, sampler: str, variant: str) -> keras.KerasTensor:
+def _warped(
+    images: keras.KerasTensor, sampler: str, variant: str, theta_step: float = 0.1
+) -> keras.KerasTensor:
     """The image, warped by the theta of the port's localization network."""
     localized = images
     for index, (filters, kernel_size) in enumerate(((8, 7), (10, 5)), start=1):
@@ -269,7 +289,8 @@ def _warped(images: keras.KerasTensor, sampler: str, variant: str) -> keras.Kera
             localized
         )
         localized = layers.ReLU()(layers.MaxPooling2D(2)(localized))
-    return SpatialTransformer(sampler, name="transformer")([images, _theta(localized, variant)])
+    theta = _theta(localized, variant, step=theta_step)
+    return SpatialTransformer(sampler, name="transformer")([images, theta])
 
 
 def _classifier(

@@ -26,6 +26,11 @@ OPTIONS = {
         "paper's network: every hidden layer trains as a sum of N batch-normalized branches, "
         "and is saved as one layer; 0: plain layers",
     ),
+    "theta_step": (
+        float,
+        None,
+        "residual network: how fast the transformer's theta moves; 0.1 hardly moves it",
+    ),
     "sampler": (
         str,
         ("auto", "xla", "tensorflow", "keras", "stn"),

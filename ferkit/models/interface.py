@@ -38,7 +38,8 @@ class ImageClassifier(Protocol):
     Its constructor takes ``class_names``, ``image_size``, ``channels`` and the package's OPTIONS,
     and keeps them as attributes. Its last layer is named LAST_LAYER.
 
-    It may also have these methods, which the functions of this module call:
+    It may also have ``undecayed_layers``, how the names of layers start that are trained without
+    weight decay, and these methods, which the functions of this module call:
 
     - ``load_first_weights()``: loads pretrained weights; called once before training.
     - ``for_training()``: a ``TrainingModel`` that shares its weights.
@@ -197,6 +198,13 @@ def sublayers(model: keras.Model) -> list[keras.Layer]:
     Keras has no public function for this: ``Model.layers`` stops at the first level.
     """
     return model._flatten_layers()
+
+
+def undecayed_variables(model: keras.Model) -> list[keras.Variable]:
+    """Weights of the layers that the model excludes from weight decay."""
+    start = getattr(model, "undecayed_layers", None)
+    layers = [layer for layer in sublayers(model) if start and layer.name.startswith(start)]
+    return [variable for layer in layers for variable in layer.trainable_variables]
 
 
 def keyed_layers(model: keras.Model) -> list[Any]:

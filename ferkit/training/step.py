@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 
 from ferkit.input_pipeline.sharding import slice_of
-from ferkit.models.interface import keyed_layers, sublayers
+from ferkit.models.interface import keyed_layers, sublayers, undecayed_variables
 from ferkit.recipes.recipe import Recipe
 from ferkit.training.devices import Devices
 from ferkit.training.losses import TrainingLoss
@@ -39,7 +39,9 @@ class TrainingStep:
         self.model, self.recipe, self.devices = model, recipe, devices
         with devices.scope():
             self.loss = TrainingLoss(model, recipe.label_smoothing)
-            self.optimizer = build_optimizer(recipe, self.loss.trainable_variables)
+            self.optimizer = build_optimizer(
+                recipe, self.loss.trainable_variables, undecayed_variables(model)
+            )
             self.averaged = AveragedWeights(model, recipe.ema) if recipe.ema else None
         if devices.replicas > 1:
             synchronize_normalization(model)
