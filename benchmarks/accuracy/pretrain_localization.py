@@ -98,7 +98,7 @@ def main() -> None:
     parser.add_argument("--weights", default="deep_emotion-fer2013")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--theta-step", type=float, default=1.0)
-    parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--epochs", type=int, default=40)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     keras.utils.set_random_seed(options.seed)

@@ -14,7 +14,8 @@ def build_optimizer(
     """The recipe's optimizer, built for `variables`: all its state exists before the first step.
 
     Weight decay is decoupled, and not applied to biases, normalization and other one-dimensional
-    weights, nor to those in `undecayed`. With ``precision`` float16 the loss is scaled, and steps whose gradients overflow are
+    weights, nor to those in `undecayed`. With ``precision`` float16 the loss is scaled, and steps
+    whose gradients overflow are
     skipped.
     """
     decay = recipe.weight_decay or None
