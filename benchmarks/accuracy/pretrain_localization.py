@@ -30,12 +30,12 @@ from ferkit.models.shipped_weights import model_file
 ROTATION, SCALE, SHIFT = 15.0, 0.15, 0.12  # degrees; parts of the size
 
 
-def random_warps(rng: np.random.Generator, count: int) -> np.ndarray:
+def random_warps(rng: np.random.Generator, count: int, strength: float = 1.0) -> np.ndarray:
     """Random maps from output to input positions in [-1, 1], float ``(count, 2, 3)``."""
-    angle = np.radians(rng.uniform(-ROTATION, ROTATION, count))
-    scale = rng.uniform(1 - SCALE, 1 + SCALE, count)
+    angle = strength * np.radians(rng.uniform(-ROTATION, ROTATION, count))
+    scale = 1 + strength * rng.uniform(-SCALE, SCALE, count)
     cosine, sine = np.cos(angle) * scale, np.sin(angle) * scale
-    shift = rng.uniform(-2 * SHIFT, 2 * SHIFT, (2, count))  # the face is two wide
+    shift = strength * rng.uniform(-2 * SHIFT, 2 * SHIFT, (2, count))  # the face is two wide
     rows = [cosine, -sine, shift[0], sine, cosine, shift[1]]
     return np.stack(rows, axis=1).reshape(count, 2, 3)
 
