@@ -38,10 +38,9 @@ def check_parameters(request: Request, known: Sequence[str]) -> None:
         RequestError: 422: an unknown name, or one that is given twice; the message never quotes it.
     """
     names = [name for name, _ in request.query_params.multi_items()]
-    if unknown := [name for name in names if name not in known]:
+    if not set(names) <= set(known):
         choices = f"choose from {', '.join(known)}" if known else "this path has none"
-        count = "a query parameter is" if len(unknown) == 1 else f"{len(unknown)} parameters are"
-        raise RequestError(422, f"{count} unknown; {choices}.")
+        raise RequestError(422, f"a query parameter is unknown; {choices}.")
     if repeated := sorted({name for name in names if names.count(name) > 1}):
         raise RequestError(422, f"{repeated[0]}: given {names.count(repeated[0])} times; give one.")
 

@@ -53,13 +53,14 @@ def port(server, caplog):
 )
 def test_silent_connections_are_closed_by_a_deadline(pieces, port):
     with contextlib.ExitStack() as stack:
-        connections = []
-        for _ in range(15):
-            connection = socket.create_connection(("127.0.0.1", port), timeout=20)
-            connections.append(stack.enter_context(connection))
-            for piece in pieces:
+        connections = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=20))
+            for _ in range(15)
+        ]
+        for piece in pieces:
+            for connection in connections:
                 connection.sendall(piece)
-        assert ask(port, "GET", "/healthz")[0] == 200
+            assert ask(port, "GET", "/healthz")[0] == 200  # the piece has arrived
         for connection in connections:
             _read_until_closed(connection)  # raises TimeoutError after 20 s
 
@@ -115,8 +116,7 @@ def test_a_client_that_reads_nothing_is_dropped(port):
         socket.create_connection(("127.0.0.1", port), timeout=20) as connection,
         pytest.raises(ConnectionError),
     ):
-        while True:
-            connection.sendall(requests)
+        _send_for_ever(connection, requests)
 
 
 def test_headers_without_end_are_refused(port):
@@ -140,3 +140,8 @@ def _read_until_closed(connection):
     with contextlib.suppress(ConnectionError):
         while connection.recv(65536):
             pass
+
+
+def _send_for_ever(connection, content):
+    while True:
+        connection.sendall(content)
