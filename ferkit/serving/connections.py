@@ -52,7 +52,7 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, limits: Limits, connections: set["Connection"]) -> None:
         self._limits, self._connections = limits, connections
-        self._requests, self._refused = 0, False
+        self._requests, self._answered, self._refused = 0, False, False
         self._deadline: asyncio.TimerHandle | None = None
         self._write_deadline: asyncio.TimerHandle | None = None
 
@@ -66,6 +66,7 @@ class Connection(asyncio.Protocol):
     def request_ended(self) -> None:
         """The application has answered."""
         self._requests -= 1
+        self._answered = True
         if not self._requests and self in self._connections:
             self._close_after(self._limits.header_seconds, self._too_slow)
 
@@ -126,9 +127,15 @@ class Connection(asyncio.Protocol):
     def _too_slow(self) -> None:
         if self._transport.is_closing():  # the client does not read the last answer
             self._transport.abort()
-            return
-        seconds = self._limits.header_seconds
-        self._refuse(408, f"the request's headers did not arrive within {seconds:g} s.")
+        elif self._answered:  # a client could take a 408 for the answer to its next request
+            self._close()
+        else:
+            seconds = self._limits.header_seconds
+            self._refuse(408, f"the request's headers did not arrive within {seconds:g} s.")
+
+    def _close(self) -> None:
+        self._transport.close()
+        self._close_after(self._limits.read_seconds, self._transport.abort)
 
     def _refuse(self, status: int, message: str) -> None:
         content = json.dumps({"error": message}, separators=(",", ":")).encode() + b"\n"
@@ -138,8 +145,7 @@ class Connection(asyncio.Protocol):
             "x-content-type-options: nosniff\r\ncache-control: no-store\r\n\r\n"
         )
         self._transport.write(head.encode() + content)
-        self._transport.close()
-        self._close_after(self._limits.read_seconds, self._transport.abort)
+        self._close()
 
     def _close_after(self, seconds: float, close: Callable[[], None]) -> None:
         _cancel(self._deadline)
