@@ -15,7 +15,7 @@ EXTRAS = {
             "pydantic",
             "starlette",
             "uvicorn",
-            "httptools",
+            "h11",
             "python_multipart",
             "prometheus_client",
         ),

@@ -17,8 +17,8 @@ examples:
   curl -F file=@face.png 'http://127.0.0.1:8000/v1/explain?detector=none'
 
 Paths: / (page), /docs (API), /v1/predict, /v1/explain, /v1/models, /healthz, /metrics. Photos are
-not stored. Requires fastapi, uvicorn, httptools, python-multipart and prometheus-client. The camera
-of a browser requires https or localhost.
+not stored. Requires fastapi, uvicorn, h11, python-multipart and prometheus-client. The camera of a
+browser requires https or localhost.
 """
 
 

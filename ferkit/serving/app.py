@@ -17,7 +17,12 @@ from ferkit.serving.api_page import api_page
 from ferkit.serving.middleware import FAILED, Guard
 from ferkit.serving.photo_endpoint import PhotoEndpoint, detector_choices
 from ferkit.serving.prometheus import Metrics
-from ferkit.serving.responses import json_response, problem_response
+from ferkit.serving.responses import (
+    RequestError,
+    check_parameters,
+    json_response,
+    problem_response,
+)
 from ferkit.serving.schema import Explanation, Models, Prediction, Refusal
 from ferkit.serving.service import MethodName, Service
 from ferkit.serving.static_pages import add_pages
@@ -152,9 +157,13 @@ def _add_state_routes(app: FastAPI, service: Service, metrics: Metrics, detector
     @app.get(
         "/v1/models",
         summary="The served model, its accuracy, and the limits",
-        responses={200: {"model": Models}},
+        responses={
+            200: {"model": Models},
+            422: {"model": Refusal, "description": "A query parameter is unknown."},
+        },
     )
-    async def models() -> Response:
+    async def models(request: Request) -> Response:
+        check_parameters(request, ())
         return json_response(content)
 
     @app.get("/healthz", summary="Health check")
@@ -171,10 +180,14 @@ def _add_error_handlers(app: FastAPI) -> None:
         status = error.status_code if isinstance(error, HTTPException) else 500
         return problem_response(status, f"{getattr(error, 'detail', error)}; see /docs.")
 
+    async def refused(_: Request, error: Any) -> Response:  # a RequestError
+        return problem_response(error.status, error.message)
+
     async def failed(_: Request, __: Exception) -> Response:  # the guard logs it
         return problem_response(500, FAILED)
 
     app.add_exception_handler(HTTPException, wrong_path)
+    app.add_exception_handler(RequestError, refused)
     app.add_exception_handler(Exception, failed)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ferkit.serving.connections import STATE, Connection
 from ferkit.serving.prometheus import Metrics
 from ferkit.serving.responses import problem_response
 
@@ -32,7 +33,7 @@ log = logging.getLogger("ferkit.serving")
 
 
 class Guard:
-    """ASGI middleware that protects the application.
+    """ASGI middleware that protects the application. It needs a `connections.Connection`.
 
     Pages of other sites that the user has open must not use this server. Requests with a foreign
     Origin are refused, no CORS header is ever sent, and the Host must be an address or a known
@@ -65,6 +66,8 @@ class Guard:
             await self.app(scope, receive, send)
             return
         started, status = time.perf_counter(), 0
+        connection: Connection = scope["state"][STATE]
+        connection.request_started()
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status
@@ -81,10 +84,14 @@ class Guard:
             answer = self._refusal(scope) or self._application(scope)
             await answer(scope, receive, send_with_headers)
         except Exception as error:
+            if connection.is_closing:  # there is no one to answer
+                status = CLIENT_GONE
+                return
             _log(error)
             if not status:
                 await problem_response(500, FAILED)(scope, receive, send_with_headers)
         finally:
+            connection.request_ended()
             self._metrics.request(
                 self._path(scope), status or CLIENT_GONE, time.perf_counter() - started
             )

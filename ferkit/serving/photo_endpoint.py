@@ -17,6 +17,7 @@ from ferkit.serving.middleware import CLIENT_GONE
 from ferkit.serving.responses import (
     ClientGoneError,
     RequestError,
+    check_parameters,
     json_response,
     problem_response,
 )
@@ -27,6 +28,9 @@ from ferkit.serving.uploads import Uploads
 def detector_choices(own: str) -> tuple[str, ...]:
     """The detectors that a request may name: those built in, and the server's own."""
     return tuple(dict.fromkeys((*DETECTORS, own)))
+
+
+PARAMETERS = {"predict": ("detector",), "explain": ("detector", "class", "method")}
 
 
 class PhotoEndpoint:
@@ -68,8 +72,9 @@ class PhotoEndpoint:
         """The detector, the class and the method of a request's query.
 
         Raises:
-            RequestError: 422: an unknown value; the message never quotes it.
+            RequestError: 422: an unknown name or value; the message never quotes it.
         """
+        check_parameters(request, PARAMETERS[self.kind])
         detector = request.query_params.get("detector", self.detector)
         choices = detector_choices(self.detector)
         if detector not in choices:

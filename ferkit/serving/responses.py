@@ -1,8 +1,10 @@
 """Requests that cannot be answered: a status code and one line of JSON."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
+from starlette.requests import Request
 from starlette.responses import Response
 
 
@@ -27,6 +29,20 @@ class RequestError(Exception):
 
 class ClientGoneError(Exception):
     """The client closed the connection, so no answer is sent."""
+
+
+def check_parameters(request: Request, known: Sequence[str]) -> None:
+    """Check the names in a request's query, so that a misspelled one is not ignored.
+
+    Raises:
+        RequestError: 422: an unknown name, or one that is given twice; the message never quotes it.
+    """
+    names = [name for name, _ in request.query_params.multi_items()]
+    if not set(names) <= set(known):
+        choices = f"choose from {', '.join(known)}" if known else "this path has none"
+        raise RequestError(422, f"a query parameter is unknown; {choices}.")
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
+        raise RequestError(422, f"{repeated[0]}: given {names.count(repeated[0])} times; give one.")
 
 
 def json_response(content: Any, status: int = 200) -> Response:

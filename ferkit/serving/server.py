@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ferkit import recognition
 from ferkit.errors import UserError
@@ -18,11 +19,13 @@ from ferkit.process import available_cpu_count
 from ferkit.recognition.recognizer import Recognizer
 from ferkit.recognition.runtimes import choose_runtime
 from ferkit.serving.app import make_app
-from ferkit.serving.http_protocol import connection_class
+from ferkit.serving.connections import limited
 from ferkit.serving.limits import Limits
 from ferkit.serving.prometheus import Metrics
 from ferkit.serving.service import Service
 from ferkit.tensorflow_runtime import import_tensorflow
+
+MAX_HEADER_BYTES = 65_536  # of headers, and of trailers
 
 try:
     import resource
@@ -89,7 +92,8 @@ def make_server(
     answers.warm_up(warm_up)
     config = uvicorn.Config(
         make_app(answers, metrics, detector, host_names),
-        http=connection_class(limits),
+        http=limited(H11Protocol, limits),  # type: ignore[arg-type]  # a function is enough
+        h11_max_incomplete_event_size=MAX_HEADER_BYTES,
         ws="none",
         log_config=None,
         log_level="critical",  # the guard logs failures, in one line without contents

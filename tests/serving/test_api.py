@@ -258,6 +258,26 @@ def test_bad_requests_have_their_status_and_one_line(body, headers, status, told
         ("GET", "/../../etc/passwd", 404, "see /docs"),
         ("POST", "/v1/predict?detector=yolo", 422, "detector: "),
         ("POST", "/v1/explain?class=bored", 422, "it has: angry, disgust"),
+        (
+            "POST",
+            "/v1/predict?detecter=none",
+            422,
+            "a query parameter is unknown; choose from detector.",
+        ),
+        (
+            "POST",
+            "/v1/predict?class=sad",
+            422,
+            "a query parameter is unknown; choose from detector.",
+        ),
+        ("POST", "/v1/explain?klass=sad", 422, "choose from detector, class, method."),
+        (
+            "POST",
+            "/v1/predict?detector=none&detector=auto",
+            422,
+            "detector: given 2 times; give one.",
+        ),
+        ("GET", "/v1/models?name=dan", 422, "a query parameter is unknown; this path has none."),
     ],
 )
 def test_wrong_paths_and_parameters(method, path, status, told, port):
