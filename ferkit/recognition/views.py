@@ -45,9 +45,7 @@ def _parts(length: int) -> list[slice]:
     return [slice(start, start + part) for start in starts]
 
 
-def complete_rows(
-    rows: np.ndarray, tile: tuple[slice, slice], size: tuple[int, int]
-) -> np.ndarray:
+def complete_rows(rows: np.ndarray, tile: tuple[slice, slice], size: tuple[int, int]) -> np.ndarray:
     """The rows that a tile's inner edges do not cut off, moved from the tile into its view.
 
     Args:

@@ -28,6 +28,7 @@ HINT_SCORE = 0.3
 LARGEST_VIEW = 2560
 MIN_VIEW, MAX_VIEW = 64, 10_000  # of a size that the user gives
 MUCH_LARGER = 1.5  # times the last view: the photo has details that the view lacks
+LARGER_MIN_SCORE = 0.75  # in larger views, which show more texture that resembles faces
 VERY_LARGE = 4  # times the first view: small faces are not even hints, so one more view is tried
 
 
@@ -80,7 +81,7 @@ class YuNet:
         """The faces of all views, as ``views`` describes them, in pixels of the photo."""
         side = min(self._size or LONGEST_SIDE, LONGEST_SIDE)
         found, has_hints = self._seen(photo, side)
-        if not len(found) and SMALL_SIDE < min(side, longest_side(photo)):
+        if not len(found) and min(side, longest_side(photo)) > SMALL_SIDE:
             found, _ = self._seen(photo, SMALL_SIDE)
         has_hints |= not len(found) and longest_side(photo) >= VERY_LARGE * side
         while self._looks_again(photo, side, has_hints):
@@ -116,7 +117,8 @@ class YuNet:
         has_hints = bool((rows[:, 2] < SMALL_FACE).any())
         rows = rows[rows[:, -1] >= self._min_score]
         if only_small:
-            rows = rows[rows[:, 2] < 3 * SMALL_FACE]
+            is_sure = rows[:, -1] >= max(self._min_score, LARGER_MIN_SCORE)
+            rows = rows[is_sure & (rows[:, 2] < 3 * SMALL_FACE)]
         if len(places) > 1:
             rows = distinct(rows)
         across, down = photo.shape[1] / width, photo.shape[0] / height
