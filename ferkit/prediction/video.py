@@ -107,9 +107,11 @@ class Video:
             failed += 1
             at_end = not self.count or number >= self.count
             if self.is_live or at_end or failed >= most:
-                self._check_end(number + 1 - failed)
-                if self._is_counted and failed > END_TOLERANCE * self.count:
-                    self.broken += failed  # the file is cut off
+                first = number + 1 - failed
+                self._check_end(first)
+                missing = min(number + 1, self.count) - first
+                if self._is_counted and missing > END_TOLERANCE * self.count:
+                    self.broken += missing  # the file is cut off
                 return
 
     def _position(self) -> float:
