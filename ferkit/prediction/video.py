@@ -18,6 +18,7 @@ from ferkit.process import native_stderr_hidden
 
 # A video ends after this number of frames that cannot be decoded; a URL may wait for each of them.
 MAX_BROKEN_IN_A_ROW, MAX_BROKEN_OF_URL = 1000, 50
+MAX_BROKEN_AT_START = 100
 DEFAULT_RATE = 25.0  # frames/s
 MAX_PAUSE = 3600.0  # seconds; a frame that would come later than this has a wrong time
 URL_SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "udp")
@@ -68,12 +69,11 @@ class Video:
         # FFmpeg writes its messages to the terminal; the user gets a one-line error instead.
         with native_stderr_hidden(shown_on_failure=False):
             self._capture = _opened_capture(source, self._is_url)
-            opened = self._capture.isOpened()
-            is_read, first_image = self._capture.read() if opened else (False, None)
-        self._first_image: np.ndarray | None = first_image
-        if not is_read:
+            most = 1 if is_camera or self._is_url else MAX_BROKEN_AT_START
+            self._first, self._first_image = self._first_frame(most)
+        if self._first_image is None:
             raise _cannot_open(source, self.name, self._is_url)
-        self._started, self._start = time.monotonic(), self._position()
+        self._started, position = time.monotonic(), self._position()
         rate = self._capture.get(cv2.CAP_PROP_FPS)
         count = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
         self.rate = float(rate) if np.isfinite(rate) and 0 < rate < 1000 else DEFAULT_RATE
@@ -82,7 +82,8 @@ class Video:
         self.is_live = is_camera or (self._is_url and not self.count)
         # An exact number, as opposed to an estimate from the length.
         self._is_counted = bool(self.count) and self.rate == rate and not self._is_url
-        self.broken = 0
+        self.broken = self._first
+        self._start = position - self._first / self.rate
 
     def frames(self, stride: int = 1) -> Generator[Frame, None, None]:
         """The frames in order.
@@ -93,10 +94,11 @@ class Video:
         Raises:
             UserError: a live URL has ended, or the connection to a video broke.
         """
-        number, failed, seconds, image = 0, 0, 0.0, self._first_image
+        number, failed, image = self._first, 0, self._first_image
+        seconds = number / self.rate
         most = MAX_BROKEN_OF_URL if self._is_url else MAX_BROKEN_IN_A_ROW
         while True:
-            if image is not None:
+            if image is not None and number % stride == 0:
                 yield Frame(number, seconds, np.ascontiguousarray(image[:, :, ::-1]))
             number += 1
             is_read, image = self._next(is_decoded=number % stride == 0)
@@ -113,6 +115,14 @@ class Video:
                 if self._is_counted and missing > END_TOLERANCE * self.count:
                     self.broken += missing  # the file is cut off
                 return
+
+    def _first_frame(self, most: int) -> tuple[int, np.ndarray | None]:
+        """The number of the first frame that can be decoded, of the first `most`, and its image."""
+        for number in range(most if self._capture.isOpened() else 0):
+            is_read, image = self._capture.read()
+            if is_read:
+                return number, image
+        return 0, None
 
     def _position(self) -> float:
         """The time of the last frame in seconds, according to the file; it may be wrong or nan."""

@@ -107,6 +107,14 @@ def test_a_long_run_of_damaged_frames_does_not_end_a_video(tmp_path):
     assert film.broken == 75
 
 
+def test_a_video_may_begin_with_damaged_frames(tmp_path):
+    film = Video(write_damaged_video(tmp_path / "broken.avi", FRAMES, range(5), rate=10))
+    frames = list(film.frames())
+    assert film.broken == 5
+    assert [frame.number for frame in frames] == list(range(5, 40))
+    assert [frame.time for frame in frames] == pytest.approx([n / 10 for n in range(5, 40)])
+
+
 def test_a_video_that_is_cut_off_counts_what_is_missing(tmp_path):
     film = Video(write_damaged_video(tmp_path / "cut.avi", FRAMES, range(30, 40)))
     assert len(list(film.frames())) == 30
