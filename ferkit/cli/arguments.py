@@ -174,6 +174,15 @@ def add_detector(group: argparse._ActionsContainer) -> None:
         metavar="FILE",
         help="another YuNet model (.onnx), or the model of your own detector",
     )
+    group.add_argument(
+        "--detector-size",
+        "--detector_size",
+        type=int,
+        default=None,
+        metavar="N",
+        help="search photos at N pixels; larger finds smaller faces and takes longer (default: "
+        "640, and up to 2560 where a large photo has hints of small faces)",
+    )
 
 
 def add_runtime(group: argparse._ActionsContainer) -> None:
