@@ -192,7 +192,7 @@ def _train(
             data = "" if options.folder == "data" else f" -d {options.folder}"
             print(f"Stopped; nothing is lost. Resume it with: {resume_command(this_run)}{data}")
             return 130
-        print(run_report.report_best_epoch(this_run, val_split))
+        print(run_report.report_best_epoch(this_run, chief.val))
         return 0
 
 

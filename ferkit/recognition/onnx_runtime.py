@@ -7,6 +7,7 @@ import numpy as np
 import onnxruntime
 
 from ferkit.errors import UserError, first_line
+from ferkit.models.trained_on import TRAINED_ON
 from ferkit.process import available_cpu_count
 from ferkit.recognition.compiled_file import ABOUT, EXPORT_AGAIN, LABELS
 
@@ -41,6 +42,7 @@ class OnnxRuntime:
             raise UserError(path, "an ONNX file without class names: not one of ours", EXPORT_AGAIN)
         self.class_names = tuple(texts[LABELS].splitlines())
         self.parameters: int | None = json.loads(texts.get(ABOUT, "{}")).get("parameters")
+        self.trained_on = texts.get(TRAINED_ON, "")
         self.input_shape = (shape[1], shape[2], shape[3])
         self._names = inputs[0].name, outputs[0].name
 

@@ -364,7 +364,7 @@ def test_a_backbone_of_dan_is_trained(here, no_timing):
         ),
         (
             ["--backbones", "resnet18", "--num_heads", "-1"],
-            "Expected no negative number. Received: num_heads=-1",
+            "Received: num_heads=-1",
         ),
         (
             ["--backbones", "resnet18", "--folder", "finished/deep_emotion-seed0"],
