@@ -61,6 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--tta",
+        type=str.lower,
         choices=TTA,
         nargs="?",
         const="flip",

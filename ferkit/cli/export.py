@@ -59,7 +59,9 @@ class Options(ModelChoice):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `export`."""
-    parser.add_argument("--format", required=True, choices=list(FORMATS), help="format to write")
+    parser.add_argument(
+        "--format", required=True, type=str.lower, choices=list(FORMATS), help="format to write"
+    )
     parser.add_argument(
         "--output",
         required=True,

@@ -99,7 +99,7 @@ def run(options: Options) -> int:
         options.compiled,
     )
     print(release.format_evaluation(figures["flip"]))
-    print(f"\n{_format_calibration(figures)}")
+    print(f"\n{_format_calibration(figures, release.MIN_IMAGES)}")
     print(f"{file}: {figures['bytes']:,} bytes. Model card: {file.with_suffix('.md')}")
     if "compiled" in figures:
         print(_format_compiled(file, figures))
@@ -114,11 +114,11 @@ def _check_name(name: str | None) -> None:
         raise UserError(f"--name {name}", "not a file name", advice)
 
 
-def _format_calibration(figures: dict[str, Any]) -> str:
+def _format_calibration(figures: dict[str, Any], least: int) -> str:
     if figures["calibration_errors_held_out"] is None:
         return (
-            f"Not calibrated: the split has only {figures['calibration_images']} images that the "
-            "model has not learned, too few for a temperature."
+            f"No temperature was fitted: the split has only {figures['calibration_images']:,} "
+            f"images that the model has not learned, and at least {least} are needed."
         )
     held_out, held_out_flip = figures["calibration_errors_held_out"]
     return (

@@ -105,6 +105,7 @@ def add_training_flags(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--strategy",
+        type=str.lower,
         choices=STRATEGIES,
         default="one",
         help="one device, several devices of this machine (mirrored), or several machines "

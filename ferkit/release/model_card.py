@@ -50,14 +50,16 @@ LIMITS = (
     "Rare classes are recognized worst (see recall above). Web images over-represent some ages, "
     "skin colors and posed faces. "
     "Accuracy by group has not been measured, since the dataset does not contain groups.",
+)
+CHOSEN_HERE = (
     "The epoch, the recipe and the temperature were chosen on the images of this evaluation, so "
     "the figures are slightly "
     "optimistic. The held-out calibration error is not: it is fitted on one half and measured on "
-    "the other.",
+    "the other."
 )
-NOT_CALIBRATED = (
-    "Temperature 1: the model is not calibrated, because the {split} split has only {images} "
-    "images that it has not learned, and a temperature needs at least {least}."
+NO_TEMPERATURE = (
+    "Temperature 1: no temperature was fitted, because the {split} split has only {images:,} "
+    "images that the model has not learned, and at least {least} are needed."
 )
 UNKNOWN_TRAINING = "The file was released without its run folder: its training is unknown."
 SHARES = (
@@ -101,7 +103,7 @@ def model_card(figures: Figures) -> str:
         "## Intended use",
         _bullets(USE),
         "## Limits",
-        _bullets(text.format(**_about_input(figures)) for text in LIMITS),
+        _bullets(_limits(figures)),
         *(_trainings(steps) if steps else ["## Training", UNKNOWN_TRAINING]),
         "## Release",
         _table(["", ""], [[key, str(value)] for key, value in figures["released"].items()]),
@@ -142,7 +144,7 @@ def _shares(figures: Figures) -> str:
 def _with_interval(figures: Figures, key: str) -> str:
     value, interval = figures[key], figures.get(f"{key}_interval")
     if value is None:
-        return "unknown"
+        return "none" if figures["count_clean"] == 0 else "unknown"
     return f"{value:.2%}" + (f" [{interval[0]:.2%}, {interval[1]:.2%}]" if interval else "")
 
 
@@ -160,7 +162,7 @@ def _per_class(classes: dict[str, dict[str, float]]) -> str:
 
 def _calibration(figures: Figures) -> str:
     if figures["calibration_errors_held_out"] is None:
-        return NOT_CALIBRATED.format(
+        return NO_TEMPERATURE.format(
             split=figures["split"], images=figures["calibration_images"], least=MIN_IMAGES
         )
     first, second = figures["calibration_errors_held_out"]
@@ -235,6 +237,12 @@ def _trained_on(data: dict[str, Any], trained: dict[str, Any]) -> str:
         )
     known = trained.get("text", "not recorded")
     return f"Training data of these weights: {known}. Measured on images prepared from {sources}."
+
+
+def _limits(figures: Figures) -> Iterator[str]:
+    yield from (text.format(**_about_input(figures)) for text in LIMITS)
+    if figures["calibration_errors_held_out"] is not None:
+        yield CHOSEN_HERE
 
 
 def _about_input(figures: Figures) -> dict[str, Any]:

@@ -35,7 +35,7 @@ from ferkit.reporting.html_report import training_sections
 from ferkit.training.run_folder import RunFolder
 from generate_data.manifest import Manifest
 
-__all__ = ["format_evaluation", "release"]
+__all__ = ["MIN_IMAGES", "format_evaluation", "release"]
 
 SPLIT = "val"
 
@@ -91,6 +91,7 @@ def release(
         add_trained_on(draft, record)
         stored = load_model(draft)
         stored_views = logits_per_view(stored, split, "flip")
+        training, *training_before = _trainings(Path(checkpoint), stored)
         figures = {
             "name": name,
             "ships": is_weights_folder(folder),
@@ -106,8 +107,8 @@ def release(
             "half_precision": half,
             "bytes": draft.stat().st_size,
             "model": _architecture(stored),
-            "training": _training(checkpoint, stored),
-            "training_before": _training_before(checkpoint, stored),
+            "training": training,
+            "training_before": training_before,
             "released": _made_here(),
         }
         # The model is written last: where it exists, its card does too.
@@ -203,23 +204,31 @@ def _architecture(model: keras.Model) -> dict[str, Any]:
     }
 
 
-def _training_before(checkpoint: Path, model: keras.Model) -> list[dict[str, Any]]:
-    """The trainings of the initial weights, and of theirs, and so on: the last one first."""
-    run = RunFolder(Path(checkpoint).parent)
-    steps: list[dict[str, Any]] = []
-    while run.exists and (start := run.recipe().init_from):
-        try:
-            file = model_file(start)
-        except UserError:  # removed since the training
-            file = Path(start)
+def _trainings(checkpoint: Path, model: keras.Model) -> list[dict[str, Any] | None]:
+    """The training of a file, that of its initial weights, and so on: the last one first.
+
+    The first is None if it is unknown.
+    """
+    steps: list[dict[str, Any] | None] = []
+    file, given = checkpoint, str(checkpoint)
+    while True:
         released = _released_trainings(file)
         if released:
             return [*steps, *released]
-        run = RunFolder(file.parent)
-        steps.append(
-            _training(file, model) or {"How": {"weights": f"{start}, whose training is unknown"}}
-        )
-    return steps
+        training = _training(file, model)
+        unknown = {"How": {"weights": f"{given}, whose training is unknown"}} if steps else None
+        steps.append(training or unknown)
+        given = RunFolder(file.parent).recipe().init_from if training else ""
+        if not given:
+            return steps
+        file = _initial_weights(given)
+
+
+def _initial_weights(name: str) -> Path:
+    try:
+        return model_file(name)
+    except UserError:  # removed since the training
+        return Path(name)
 
 
 def _released_trainings(file: Path) -> list[dict[str, Any]]:
