@@ -18,6 +18,7 @@ from ferkit.errors import UserError
 
 TRAINED_ON = "trained_on.json"  # name of the record in a model file
 HASH_BYTES = 5  # two of 28,709 and 3,589 different images share one by a chance of 1 in 10,000
+MAX_BYTES = 64 * 2**20  # of a record; enough for 10 million images
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,6 +109,8 @@ def read_trained_on(path: str | Path) -> TrainedOn:
     """
     try:
         with zipfile.ZipFile(path) as archive:
+            if archive.getinfo(TRAINED_ON).file_size > MAX_BYTES:
+                raise ValueError("too large")
             text = archive.read(TRAINED_ON)
     except KeyError:
         return TrainedOn()
