@@ -8,6 +8,7 @@ from ferkit.cli.arguments import TTA, add_data, check_positive
 from ferkit.cli.which_model import ModelChoice, add_model_choice, resolve
 from ferkit.files import write_json
 from ferkit.models.shipped_weights import COMPILED_SUFFIXES
+from ferkit.models.trained_on import read_trained_on
 from ferkit.tensorflow_runtime import import_tensorflow
 
 EXAMPLES = """\
@@ -105,9 +106,9 @@ def run(options: Options) -> int:
         runtime = load_runtime(path)
         model, split = inputs.compiled_model_and_split(path, runtime, manifest, options.split_name)
     else:
-        model, split = inputs.load_model_and_split(
-            path, manifest, options.split_name, options.model
-        )
+        model = inputs.load_model(path, options.model, manifest.class_names)
+        record = read_trained_on(path)
+        split = inputs.load_fitting_split(model, manifest, options.split_name, record)
     print(f"{path} on {options.data}")
     if options.submission:
         logits = evaluate.split_logits(model, split, options.tta, options.batch_size)

@@ -11,7 +11,7 @@ from ferkit.evaluation.compiled_classifier import CompiledClassifier
 from ferkit.input_pipeline.dataset import Split, load_split
 from ferkit.input_pipeline.learned import with_learned
 from ferkit.models.saved_model import load_model, other_classes
-from ferkit.models.trained_on import TrainedOn, read_trained_on
+from ferkit.models.trained_on import TrainedOn
 from generate_data.manifest import Manifest
 
 if TYPE_CHECKING:
@@ -30,8 +30,6 @@ def load_model_and_split(
 ) -> tuple[keras.Model, Split]:
     """Load a saved model and a split of a dataset with the same classes.
 
-    The split says which of its images the model has learned.
-
     Args:
         path: a .keras file.
         manifest: of the dataset.
@@ -43,7 +41,7 @@ def load_model_and_split(
         generate_data.errors.DataError: the dataset has no such split, or it cannot be read.
     """
     model = load_model(path, model_name, manifest.class_names)
-    return model, load_fitting_split(model, manifest, split_name, read_trained_on(path))
+    return model, load_fitting_split(model, manifest, split_name)
 
 
 def compiled_model_and_split(
@@ -67,7 +65,7 @@ def load_fitting_split(
     model: keras.Model | CompiledClassifier,
     manifest: Manifest,
     split_name: str,
-    record: TrainedOn,
+    record: TrainedOn | None = None,
 ) -> Split:
     """A split of a dataset, its images in the size and with the channels of the model's input.
 
@@ -75,7 +73,8 @@ def load_fitting_split(
         model: the model.
         manifest: of the dataset.
         split_name: "train", "val", "test" or "unlabelled".
-        record: what the model was trained on.
+        record: what the model was trained on; the split then has ``learned``. This reads every
+            image.
     """
     split = load_split(manifest.folder, split_name, manifest, *model.input_shape[2:])
-    return with_learned(split, record)
+    return with_learned(split, record) if record else split
