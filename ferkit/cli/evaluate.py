@@ -8,7 +8,6 @@ from ferkit.cli.arguments import TTA, add_data, check_positive
 from ferkit.cli.which_model import ModelChoice, add_model_choice, resolve
 from ferkit.files import write_json
 from ferkit.models.shipped_weights import COMPILED_SUFFIXES
-from ferkit.models.trained_on import read_trained_on
 from ferkit.tensorflow_runtime import import_tensorflow
 
 EXAMPLES = """\
@@ -107,7 +106,7 @@ def run(options: Options) -> int:
         model, split = inputs.compiled_model_and_split(path, runtime, manifest, options.split_name)
     else:
         model = inputs.load_model(path, options.model, manifest.class_names)
-        record = read_trained_on(path)
+        record = inputs.read_trained_on(path)
         split = inputs.load_fitting_split(model, manifest, options.split_name, record)
     print(f"{path} on {options.data}")
     if options.submission:

@@ -9,7 +9,6 @@ import generate_data
 from ferkit.cli.which_model import ModelChoice, add_model_choice, resolve
 from ferkit.errors import UserError
 from ferkit.export.formats import FORMATS, check_output, check_runtime
-from ferkit.models.trained_on import read_trained_on
 from ferkit.tensorflow_runtime import import_tensorflow
 
 if TYPE_CHECKING:
@@ -92,7 +91,7 @@ def run(options: Options) -> int:
 
     model = inputs.load_model(path, options.model)
     manifest, reason = _fitting_dataset(model, path, options.data)
-    record = read_trained_on(path)
+    record = inputs.read_trained_on(path)
     split = inputs.load_fitting_split(model, manifest, _SPLIT, record) if manifest else None
     exported = export.export_model(model, path, export_format, options.output, split)
     print(export.format_export(exported, export_format, reason))

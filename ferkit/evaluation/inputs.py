@@ -11,7 +11,7 @@ from ferkit.evaluation.compiled_classifier import CompiledClassifier
 from ferkit.input_pipeline.dataset import Split, load_split
 from ferkit.input_pipeline.learned import with_learned
 from ferkit.models.saved_model import load_model, other_classes
-from ferkit.models.trained_on import TrainedOn
+from ferkit.models.trained_on import TrainedOn, read_trained_on
 from generate_data.manifest import Manifest
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ __all__ = [
     "load_fitting_split",
     "load_model",
     "load_model_and_split",
+    "read_trained_on",
 ]
 
 

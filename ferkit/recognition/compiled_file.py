@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from ferkit.errors import UserError
@@ -52,7 +53,7 @@ def read_compiled(path: Path) -> CompiledFile:
                 raise ValueError("too much text")
             texts = {name: archive.read(name).decode("utf-8") for name in archive.namelist()}
         about = json.loads(texts.get(ABOUT, "{}"))
-        class_names = tuple(texts[LABELS].splitlines())
+        class_names = class_names_of(texts, path)
     except (zipfile.BadZipFile, ValueError, KeyError, EOFError) as error:
         raise UserError(
             path, "a LiteRT file without class names: cut off, or not one of ours", EXPORT_AGAIN
@@ -62,6 +63,19 @@ def read_compiled(path: Path) -> CompiledFile:
         raise UserError(path, "damaged: its checksum is wrong", "copy it again")
     record = texts.get(TRAINED_ON, "")
     return CompiledFile(model, class_names, about.get("parameters"), record)
+
+
+def class_names_of(texts: Mapping[str, str], path: Path) -> tuple[str, ...]:
+    """The class names in the texts of a compiled file.
+
+    Raises:
+        UserError: two classes have the same name.
+        KeyError: there are no class names.
+    """
+    names = tuple(texts[LABELS].splitlines())
+    if len(set(names)) != len(names):
+        raise UserError(path, "two of its classes have the same name", EXPORT_AGAIN)
+    return names
 
 
 def compiled_twin(path: Path) -> Path | None:

@@ -9,7 +9,7 @@ import onnxruntime
 from ferkit.errors import UserError, first_line
 from ferkit.models.trained_on import TRAINED_ON
 from ferkit.process import available_cpu_count
-from ferkit.recognition.compiled_file import ABOUT, EXPORT_AGAIN, LABELS
+from ferkit.recognition.compiled_file import ABOUT, EXPORT_AGAIN, LABELS, class_names_of
 
 
 class OnnxRuntime:
@@ -40,7 +40,7 @@ class OnnxRuntime:
         shape = inputs[0].shape
         if LABELS not in texts or len(inputs) != 1 or len(outputs) != 1 or len(shape) != 4:
             raise UserError(path, "an ONNX file without class names: not one of ours", EXPORT_AGAIN)
-        self.class_names = tuple(texts[LABELS].splitlines())
+        self.class_names = class_names_of(texts, path)
         self.parameters: int | None = json.loads(texts.get(ABOUT, "{}")).get("parameters")
         self.trained_on = texts.get(TRAINED_ON, "")
         self.input_shape = (shape[1], shape[2], shape[3])

@@ -137,6 +137,15 @@ def test_options_that_would_fill_memory_are_refused_with_their_reason(tmp_path, 
         load_model(path)
 
 
+def test_a_compiled_file_with_two_classes_of_one_name_is_refused(tmp_path):
+    path = tmp_path / "m.tflite"
+    path.write_bytes(b"\0\0\0\0TFL3" + bytes(100))
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("labels.txt", "happy\nsad\nhappy\n")
+    with pytest.raises(UserError, match="two of its classes have the same name"):
+        read_compiled(path)
+
+
 def test_a_compiled_file_with_a_zip_bomb_is_refused(tmp_path):
     path = tmp_path / "m.tflite"
     path.write_bytes(b"\0\0\0\0TFL3" + bytes(100))
