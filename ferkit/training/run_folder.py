@@ -92,9 +92,17 @@ class RunFolder:
         about = {**record.summary(), VAL_LEARNED: val_learned}
         if self.record().get("trained_on") != about:
             self._write_record({**self.record(), "trained_on": about})
-        if not self.trained_on_file.is_file():
+        if self.stored_trained_on() is None:
             with written_atomically(self.trained_on_file) as draft:
                 draft.write_text(record.to_text(), encoding="utf-8")
+
+    def stored_trained_on(self) -> TrainedOn | None:
+        """The record that ``keep_trained_on`` stored; None if there is none, or it is damaged."""
+        try:
+            text = self.trained_on_file.read_text(encoding="utf-8")
+            return TrainedOn.from_text(text, self.trained_on_file)
+        except (OSError, ValueError, UserError):
+            return None
 
     def _write_record(self, record: dict[str, Any]) -> None:
         write_json(self.recipe_file, record)

@@ -21,7 +21,8 @@ from ferkit.evaluation.inference import BatchedLogits
 from ferkit.evaluation.metrics import measure
 from ferkit.input_pipeline.batches import TrainingBatches
 from ferkit.input_pipeline.dataset import Split
-from ferkit.input_pipeline.learned import unexpectedly_learned
+from ferkit.input_pipeline.learned import unexpectedly_learned, with_learned
+from ferkit.input_pipeline.training_record import training_record
 from ferkit.recipes.recipe import Recipe
 from ferkit.training.devices import Devices, one_device
 from ferkit.training.failures import user_errors
@@ -38,7 +39,6 @@ from ferkit.training.progress_bar import SHOWN_SECONDS, ProgressLine, duration, 
 from ferkit.training.run_folder import RunFolder
 from ferkit.training.step import TrainingStep
 from ferkit.training.targets import training_targets
-from ferkit.training.training_data import record_training
 
 CHECKPOINT_SECONDS = 60
 
@@ -73,7 +73,7 @@ class Trainer:
         hooks: Sequence[Hook] = (),
     ) -> None:
         self.model, self.recipe, self.run = model, recipe, run
-        self.val = record_training(run, recipe, train, val) if run else val
+        self.val = self._recorded(run, train, val) if run else val
         self.devices, self.checkpoint_seconds = devices or one_device(), checkpoint_seconds
         self.hooks = hooks if self.devices.is_chief else ()
         self.step_function = TrainingStep(model, recipe, self.devices)
@@ -91,6 +91,19 @@ class Trainer:
         self.epoch, self.step = 0, 0
         self.totals = np.zeros(self.step_function.totals_size)
         self.history: list[dict[str, Any]] = []
+
+    def _recorded(self, run: RunFolder, train: Split, val: Split) -> Split:
+        """Give the run the record of what it learns from.
+
+        Returns:
+            The validation rows, with the information which of them initial weights or teachers have
+            learned.
+        """
+        rows_sha256 = run.record()["dataset"].get("rows_sha256", "")
+        record = run.stored_trained_on() or training_record(train, self.recipe, rows_sha256)
+        val = with_learned(val, record)
+        run.keep_trained_on(record, int(unexpectedly_learned(val).sum()))
+        return val
 
     # ---- the loop ----
 
