@@ -77,6 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_runtime(model)
     model.add_argument(
         "--tta",
+        type=str.lower,
         choices=TTA[:2],
         nargs="?",
         const="flip",

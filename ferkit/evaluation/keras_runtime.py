@@ -24,6 +24,7 @@ class KerasRuntime:
     """
 
     name = "keras"
+    trained_on = ""
 
     def __init__(self, model: keras.Model) -> None:
         # Plain operations: XLA would compile its operations again for every number of faces.

@@ -8,8 +8,9 @@ import numpy as np
 import onnxruntime
 
 from ferkit.errors import UserError, check_not_forked, first_line
+from ferkit.models.trained_on import TRAINED_ON
 from ferkit.process import available_cpu_count
-from ferkit.recognition.compiled_file import ABOUT, EXPORT_AGAIN, LABELS
+from ferkit.recognition.compiled_file import ABOUT, EXPORT_AGAIN, LABELS, class_names_of
 
 
 class OnnxRuntime:
@@ -40,8 +41,9 @@ class OnnxRuntime:
         shape = inputs[0].shape
         if LABELS not in texts or len(inputs) != 1 or len(outputs) != 1 or len(shape) != 4:
             raise UserError(path, "an ONNX file without class names: not one of ours", EXPORT_AGAIN)
-        self.class_names = tuple(texts[LABELS].splitlines())
+        self.class_names = class_names_of(texts, path)
         self.parameters: int | None = json.loads(texts.get(ABOUT, "{}")).get("parameters")
+        self.trained_on = texts.get(TRAINED_ON, "")
         self.input_shape = (shape[1], shape[2], shape[3])
         self._process = os.getpid()
         self._names = inputs[0].name, outputs[0].name
