@@ -13,6 +13,7 @@ from .backbone import build_backbone, load_backbone_weights
 from .losses import AffinityLoss, CenterLoss, PartitionLoss
 from .normalization import BatchNormalization
 
+MAX_HEADS, MAX_HEAD_WIDTH = 64, 1024
 CLASSES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 
 
@@ -291,9 +292,10 @@ def _check(
             "Expected `class_names` to have two or more. "
             f"Received: class_names={tuple(class_names)}"
         )
-    if num_heads < 0 or head_width < 0:
+    if not 0 <= num_heads <= MAX_HEADS or not 0 <= head_width <= MAX_HEAD_WIDTH:
         raise ValueError(
-            f"Expected no negative number. Received: num_heads={num_heads}, head_width={head_width}"
+            f"Expected no negative number, up to {MAX_HEADS} heads and a width up to "
+            f"{MAX_HEAD_WIDTH}. Received: num_heads={num_heads}, head_width={head_width}"
         )
     if not 0.0 <= drop_path < 1.0:
         raise ValueError(f"Expected `drop_path` to be in [0, 1). Received: drop_path={drop_path!r}")

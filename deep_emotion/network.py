@@ -13,6 +13,7 @@ from .reparameterized import ReparameterizedConv2D, ReparameterizedDense, Repara
 from .residual import residual_features
 from .transformer import IDENTITY_THETA, BoundedTheta, SpatialTransformer
 
+MAX_BRANCHES = 64
 VARIANTS = ("paper", "input_warp", "residual")
 FER_CLASSES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 
@@ -100,9 +101,10 @@ class DeepEmotion(keras.Model):
             raise ValueError(
                 f"Expected `fc_penalty` to be at least 0. Received: fc_penalty={fc_penalty!r}"
             )
-        if branches < 0 or (branches and variant != "paper"):
+        if not 0 <= branches <= MAX_BRANCHES or (branches and variant != "paper"):
             raise ValueError(
-                "Expected `branches` to be at least 0, and 0 for any `variant` except 'paper'. "
+                f"Expected `branches` from 0 to {MAX_BRANCHES}, and 0 for any `variant` except "
+                "'paper'. "
                 f"Received: branches={branches}, variant={variant!r}"
             )
         if not theta_step > 0.0:

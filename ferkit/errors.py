@@ -1,6 +1,7 @@
 """Errors that a user can cause."""
 
 import difflib
+import os
 from collections.abc import Iterable
 
 from generate_data.errors import OneLineError
@@ -29,6 +30,22 @@ def not_installed(where: object, packages: str, install: str) -> UserError:
     """
     problem = f"needs {packages}, which is not installed"
     return UserError(where, problem, f"install with: pip install {install}")
+
+
+def check_not_forked(owner: int, where: object) -> None:
+    """Raise UserError in a process that was forked after its parent had loaded a model.
+
+    Threads do not survive a fork, so that the model would wait for its own threads forever.
+
+    Args:
+        owner: the number of the process that loaded the model, from ``os.getpid``.
+        where: the runtime that runs it.
+    """
+    if os.getpid() != owner:
+        advice = (
+            'start processes with multiprocessing.get_context("spawn"), or load the model in each'
+        )
+        raise UserError(where, "cannot be used in a forked process", advice)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -17,6 +17,7 @@ from ferkit.evaluation.metrics import confusion_matrix, per_class
 from ferkit.models.interface import SelfCheck
 from ferkit.models.registry import entry_of_model
 from ferkit.models.saved_model import load_model
+from ferkit.models.trained_on import read_trained_on
 from ferkit.provenance import provenance
 from ferkit.training.losses import TrainingLoss
 from ferkit.training.step import row_keys
@@ -53,7 +54,8 @@ def check_model_file(path: Path, model_name: str | None = None) -> int:
     Raises:
         UserError: the file cannot be loaded, or contains another model.
     """
-    return check_model(load_model(path, model_name), str(path))
+    model = load_model(path, model_name)
+    return check_model(model, f"{path}; training data: {read_trained_on(path).describe()}")
 
 
 def check_model(model: keras.Model, title: str) -> int:

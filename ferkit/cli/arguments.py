@@ -5,6 +5,8 @@ This module and all modules that define arguments import nothing heavy, so that 
 
 import argparse
 import dataclasses
+import re
+import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -21,6 +23,8 @@ RUNTIMES = ("auto", "litert", "onnx", "keras")
 STRATEGIES = ("one", "mirrored", "multiworker")
 TTA = ("none", "flip", "ten-crop")
 
+_LONG_WITH_ONE_DASH = re.compile(r"-[A-Za-z][A-Za-z_-]+")
+
 OptionsT = TypeVar("OptionsT", bound="DataclassInstance")
 
 
@@ -35,6 +39,17 @@ class CommandParser(argparse.ArgumentParser):
     def __init__(self, *, known_words: Iterable[str] = (), **options: Any) -> None:
         super().__init__(formatter_class=_HelpFormatter, allow_abbrev=False, **options)
         self.known_words = tuple(known_words)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse, but -epochs is an error and not -e with the value "pochs"."""
+        words = list(sys.argv[1:] if args is None else args)
+        flags = self._option_string_actions  # argparse has no public list of its flags
+        for word in words:
+            flag = word.split("=")[0]
+            if _LONG_WITH_ONE_DASH.fullmatch(flag) and flag not in flags:
+                problem = f"unknown flag{nearest(f'-{flag}', flags)}"
+                raise UserError(flag, problem, f"see: {self.prog} --help")
+        return super().parse_known_args(words, namespace)
 
     def error(self, message: str) -> NoReturn:
         """Raise a UserError instead of printing the usage and exiting."""
@@ -98,6 +113,11 @@ def boolean(text: str) -> bool:
     if text.lower() in ("false", "no", "0", "off"):
         return False
     raise argparse.ArgumentTypeError(f"expected True or False, received {text!r}")
+
+
+def model_name(text: str) -> str:
+    """The name of a model as the registry has it, for spellings such as DAN or Deep-Emotion."""
+    return text.lower().replace("-", "_")
 
 
 def seconds(text: str) -> float:
@@ -174,12 +194,22 @@ def add_detector(group: argparse._ActionsContainer) -> None:
         metavar="FILE",
         help="another YuNet model (.onnx), or the model of your own detector",
     )
+    group.add_argument(
+        "--detector-size",
+        "--detector_size",
+        type=int,
+        default=None,
+        metavar="N",
+        help="search photos at N pixels; larger finds smaller faces and takes longer (default: "
+        "640, and up to 2560 where a large photo has hints of small faces)",
+    )
 
 
 def add_runtime(group: argparse._ActionsContainer) -> None:
     """What runs the model."""
     group.add_argument(
         "--runtime",
+        type=str.lower,
         choices=RUNTIMES,
         default="auto",
         help="what runs the model; auto: LiteRT for shipped weights, which needs no TensorFlow, "

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import generate_data
-from ferkit.cli.arguments import add_data
+from ferkit.cli.arguments import add_data, model_name
 from ferkit.cli.recipe_flags import (
     RecipeFlags,
     add_model_and_recipe,
@@ -81,6 +81,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--models",
         nargs="+",
+        type=model_name,
         choices=list(MODELS),
         metavar="NAME",
         help=f"models, each with its own recipe: {', '.join(MODELS)}",

@@ -7,7 +7,7 @@ import generate_data
 from ferkit.cli.arguments import TTA, add_data, check_positive
 from ferkit.cli.which_model import ModelChoice, add_model_choice, resolve
 from ferkit.files import write_json
-from ferkit.models.shipped_weights import COMPILED_SUFFIXES, shipped_weights
+from ferkit.models.shipped_weights import COMPILED_SUFFIXES
 from ferkit.tensorflow_runtime import import_tensorflow
 
 EXAMPLES = """\
@@ -61,6 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--tta",
+        type=str.lower,
         choices=TTA,
         nargs="?",
         const="flip",
@@ -104,17 +105,10 @@ def run(options: Options) -> int:
         runtime = load_runtime(path)
         model, split = inputs.compiled_model_and_split(path, runtime, manifest, options.split_name)
     else:
-        model, split = inputs.load_model_and_split(
-            path, manifest, options.split_name, options.model
-        )
+        model = inputs.load_model(path, options.model, manifest.class_names)
+        record = inputs.read_trained_on(path)
+        split = inputs.load_fitting_split(model, manifest, options.split_name, record)
     print(f"{path} on {options.data}")
-    if options.weights in shipped_weights() and _holds_training_images(
-        options.split_name, manifest.description
-    ):
-        print(
-            f"Note: {options.weights} was trained on the images that FER2013 calls Training, "
-            "and these are some of them."
-        )
     if options.submission:
         logits = evaluate.split_logits(model, split, options.tta, options.batch_size)
         evaluate.write_submission(options.submission, split, logits)
@@ -134,7 +128,3 @@ def run(options: Options) -> int:
         )
         print(f"Report: {page}")
     return 0
-
-
-def _holds_training_images(split_name: str, description: dict) -> bool:
-    return split_name == "train" or (split_name == "val" and description["val_from"] == "train")

@@ -38,6 +38,7 @@ class Options(ModelChoice):
         runtime: "auto", or the name of a runtime.
         detector: name of a face detector.
         detector_model: another model file for the detector.
+        detector_size: longest side at which photos are searched; None: the detector chooses.
     """
 
     files: list[str]
@@ -50,6 +51,7 @@ class Options(ModelChoice):
     runtime: str
     detector: str
     detector_model: str | None
+    detector_size: int | None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -108,7 +110,13 @@ def _explain_photos(options: Options, names: list[str]) -> int:
     files = inputs.found_files(names)
     path = resolve(options, default="shipped weights")
     runtime = photo_sheets.preferred_runtime(path) if options.runtime == "auto" else options.runtime
-    recognizer = ferkit.Recognizer(path, options.detector, options.detector_model, runtime=runtime)
+    recognizer = ferkit.Recognizer(
+        path,
+        options.detector,
+        options.detector_model,
+        runtime=runtime,
+        detector_size=options.detector_size,
+    )
     unreadable = photo_sheets.explain_photos(recognizer, files, options.to, options.class_name)
     return 1 if unreadable else 0
 

@@ -58,7 +58,9 @@ class Options(ModelChoice):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `export`."""
-    parser.add_argument("--format", required=True, choices=list(FORMATS), help="format to write")
+    parser.add_argument(
+        "--format", required=True, type=str.lower, choices=list(FORMATS), help="format to write"
+    )
     parser.add_argument(
         "--output",
         required=True,
@@ -89,7 +91,8 @@ def run(options: Options) -> int:
 
     model = inputs.load_model(path, options.model)
     manifest, reason = _fitting_dataset(model, path, options.data)
-    split = inputs.load_fitting_split(model, manifest, _SPLIT) if manifest else None
+    record = inputs.read_trained_on(path)
+    split = inputs.load_fitting_split(model, manifest, _SPLIT, record) if manifest else None
     exported = export.export_model(model, path, export_format, options.output, split)
     print(export.format_export(exported, export_format, reason))
     return 0

@@ -42,6 +42,7 @@ class Options(ModelChoice):
         tta: "none" or "flip".
         detector: name of a face detector.
         detector_model: another model file for the detector.
+        detector_size: longest side at which photos are searched; None: the detector chooses.
         margin: extra margin around a face, as a fraction of its size.
         align: rotate faces upright.
         smoothing: time constant for videos in seconds; None: the default.
@@ -58,6 +59,7 @@ class Options(ModelChoice):
     tta: str
     detector: str
     detector_model: str | None
+    detector_size: int | None
     margin: float
     align: bool
     smoothing: float | None
@@ -75,6 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_runtime(model)
     model.add_argument(
         "--tta",
+        type=str.lower,
         choices=TTA[:2],
         nargs="?",
         const="flip",
@@ -132,7 +135,7 @@ def _add_faces(faces: argparse._ActionsContainer) -> None:
         type=float,
         default=0.0,
         metavar="X",
-        help="extra margin around the face, as a fraction of its size (default: 0)",
+        help="extra margin around the face, as a fraction of its size, -0.9 to 10 (default: 0)",
     )
     faces.add_argument(
         "--align",
@@ -197,4 +200,5 @@ def _recognizer(options: Options, path: Path) -> "ferkit.Recognizer":
         options.align,
         mirror=options.tta == "flip",
         runtime=options.runtime,
+        detector_size=options.detector_size,
     )

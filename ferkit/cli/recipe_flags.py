@@ -5,7 +5,7 @@ import dataclasses
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from ferkit.cli.arguments import add_alias, boolean
+from ferkit.cli.arguments import add_alias, boolean, model_name
 from ferkit.errors import UserError
 from ferkit.models.registry import DEFAULT_MODEL, MODELS, model_entry
 from ferkit.recipes.named import named_recipe, read_recipe
@@ -48,6 +48,7 @@ def add_model_and_recipe(group: argparse._ActionsContainer, default_model: str) 
     group.add_argument(
         "-m",
         "--model",
+        type=model_name,
         choices=list(MODELS),
         default=None,
         help=f"model to train (default: {default_model})",
@@ -101,6 +102,8 @@ def _add_value(
         options |= {"type": boolean, "nargs": "?", "const": True, "metavar": "True|False"}
     elif choices:
         options["choices"] = choices
+        if kind is str:
+            options["type"] = str.lower
         if len(choices) > _MAX_CHOICES_SHOWN:
             options["metavar"] = "NAME"
             help_text += f": {', '.join(map(str, choices))}"

@@ -99,12 +99,7 @@ def run(options: Options) -> int:
         options.compiled,
     )
     print(release.format_evaluation(figures["flip"]))
-    held_out, held_out_flip = figures["calibration_errors_held_out"]
-    print(
-        f"\nTemperature {figures['temperature']:.3f}; calibration error "
-        f"{figures['calibration_error_before']:.2%} before, {held_out:.2%} "
-        f"({held_out_flip:.2%} with mirror averaging) on the held-out half of the split."
-    )
+    print(f"\n{_format_calibration(figures, release.MIN_IMAGES)}")
     print(f"{file}: {figures['bytes']:,} bytes. Model card: {file.with_suffix('.md')}")
     if "compiled" in figures:
         print(_format_compiled(file, figures))
@@ -117,6 +112,20 @@ def _check_name(name: str | None) -> None:
     if Path(name).name != name or name.startswith("."):
         advice = "give a plain name, and the folder as --to"
         raise UserError(f"--name {name}", "not a file name", advice)
+
+
+def _format_calibration(figures: dict[str, Any], least: int) -> str:
+    if figures["calibration_errors_held_out"] is None:
+        return (
+            f"No temperature was fitted: the split has only {figures['calibration_images']:,} "
+            f"images that the model has not learned, and at least {least} are needed."
+        )
+    held_out, held_out_flip = figures["calibration_errors_held_out"]
+    return (
+        f"Temperature {figures['temperature']:.3f}; calibration error "
+        f"{figures['calibration_error_before']:.2%} before, {held_out:.2%} "
+        f"({held_out_flip:.2%} with mirror averaging) on the held-out half of the split."
+    )
 
 
 def _format_compiled(file: Path, figures: dict[str, Any]) -> str:

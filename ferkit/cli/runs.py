@@ -42,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--sort",
+        type=str.lower,
         choices=SORT_ORDERS,
         default="best",
         help="best validation accuracy first, by name, or newest first (default: best)",

@@ -32,6 +32,7 @@ class Options(ModelChoice):
         runtime: "auto", or the name of a runtime.
         detector: name of a face detector.
         detector_model: another model file for the detector.
+        detector_size: longest side at which photos are searched; None: the detector chooses.
     """
 
     host: str
@@ -40,6 +41,7 @@ class Options(ModelChoice):
     runtime: str
     detector: str
     detector_model: str | None
+    detector_size: int | None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -86,5 +88,6 @@ def run(options: Options) -> int:
         options.detector,
         options.detector_model,
         options.allow_host,
+        options.detector_size,
     )
     return 0

@@ -121,6 +121,7 @@ def add_dataset(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--dataset",
+        type=str.lower,
         choices=DATASETS,
         default=None,
         help="what the source holds (default: fer2013)",

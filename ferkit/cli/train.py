@@ -105,6 +105,7 @@ def add_training_flags(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--strategy",
+        type=str.lower,
         choices=STRATEGIES,
         default="one",
         help="one device, several devices of this machine (mirrored), or several machines "
@@ -192,7 +193,7 @@ def _train(
             data = "" if options.folder == "data" else f" -d {options.folder}"
             print(f"Stopped; nothing is lost. Resume it with: {resume_command(this_run)}{data}")
             return 130
-        print(run_report.report_best_epoch(this_run, val_split))
+        print(run_report.report_best_epoch(this_run, chief.val))
         return 0
 
 

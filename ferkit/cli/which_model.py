@@ -5,7 +5,7 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from ferkit.cli.arguments import add_alias
+from ferkit.cli.arguments import add_alias, model_name
 from ferkit.errors import UserError
 from ferkit.models.registry import MODELS
 from ferkit.models.shipped_weights import default_weights, model_file, shipped_weights
@@ -59,6 +59,7 @@ def add_model_choice(group: argparse._ActionsContainer, default: Default) -> Non
     group.add_argument(
         "-m",
         "--model",
+        type=model_name,
         choices=list(MODELS),
         default=None,
         help=_MODEL_HELP[default],

@@ -15,6 +15,7 @@ from ferkit.comparison.speed import SPEED_BATCH
 from ferkit.files import write_csv, written_atomically
 from ferkit.provenance import processor_name
 from ferkit.recipes.recipe import Recipe
+from ferkit.reporting.run_table import LEARNED_VALIDATION
 from ferkit.training.run_folder import RunFolder
 
 FILES = ("compare.csv", "runs.csv", "compare.png")
@@ -41,6 +42,7 @@ def summarize_run(name: str, recipe: Recipe, run: RunFolder, reason: str) -> dic
         "epochs": len(history),
         "best_epoch": None,
         **dict.fromkeys(FRACTIONS),
+        "val_images_learned": run.val_images_learned() if run.exists else None,
         "run": str(run.path),
         "reason": reason,
         "history": history,
@@ -82,6 +84,9 @@ def write_comparison(
         with written_atomically(folder / FILES[2]) as draft:
             figure.savefig(draft, format="png", dpi=130)
     print("\n" + format_comparison(plan, rows))
+    learned = dict.fromkeys(run["contestant"] for run in runs if run["val_images_learned"])
+    if learned:
+        print(f"{LEARNED_VALIDATION}: {', '.join(learned)}.")
     for result in results:
         if result["reason"]:
             print(f"Failed: {result['contestant']}, seed {result['seed']}: {result['reason']}")

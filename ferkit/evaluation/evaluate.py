@@ -12,6 +12,7 @@ from ferkit.evaluation.inference import WHOLE, BatchedLogits
 from ferkit.evaluation.metrics import mean_probabilities, measure, softmax
 from ferkit.files import written_atomically
 from ferkit.input_pipeline.dataset import Split
+from ferkit.input_pipeline.learned import learned_note
 
 _TTA_TEXT = {"none": "", "flip": ", flip averaging", "ten-crop": ", ten-crop averaging"}
 _SIDE = 11 / 12
@@ -92,11 +93,12 @@ def format_evaluation(figures: dict[str, Any]) -> str:
     lines = [
         f"{figures['split']} split, {figures['count']:,} images"
         f"{_TTA_TEXT[figures.get('tta', 'none')]}; [95 % intervals]",
-        f"  accuracy              {percent('accuracy')}   all images, as in the literature",
+        f"  {learned_note(figures)}",
+        f"  accuracy              {percent('accuracy')}   all images{_literature(figures)}",
         f"  accuracy_clean        {percent('accuracy_clean')}   "
-        f"{_rows(figures['count_clean'], 'without duplicates of train images')}",
+        f"{clean_rows(figures, 'count_clean', 'duplicates')}",
         f"  accuracy_clean_exact  {percent('accuracy_clean_exact')}   "
-        f"{_rows(figures['count_clean_exact'], 'without exact duplicates of train images')}",
+        f"{clean_rows(figures, 'count_clean_exact', 'exact duplicates')}",
         f"  balanced accuracy     {percent('balanced_accuracy')}",
         f"  macro F1              {percent('macro_f1')}",
         f"  calibration error     {percent('expected_calibration_error')}   expected, 15 bins",
@@ -111,8 +113,23 @@ def format_evaluation(figures: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _rows(count: int | None, which: str) -> str:
-    return "the dataset has no train rows" if count is None else f"{count:,} images {which}"
+def _literature(figures: dict[str, Any]) -> str:
+    return ", as in the literature" if figures["comparable_with_literature"] else ""
+
+
+def clean_rows(figures: dict[str, Any], key: str, duplicates: str) -> str:
+    """Which images a clean accuracy counts, in words.
+
+    Args:
+        figures: those of ``metrics.measure``.
+        key: "count_clean" or "count_clean_exact".
+        duplicates: what it leaves out, such as "exact duplicates".
+    """
+    count = figures[key]
+    if count is None:
+        return "the dataset has no train rows"
+    learned = "that were not learned, " if figures["count_learned_unmarked"] else ""
+    return f"{count:,} images {learned}without {duplicates} of the dataset's train images"
 
 
 def write_submission(path: str | Path, split: Split, logits: np.ndarray) -> None:

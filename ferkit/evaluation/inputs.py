@@ -9,7 +9,9 @@ import keras
 
 from ferkit.evaluation.compiled_classifier import CompiledClassifier
 from ferkit.input_pipeline.dataset import Split, load_split
+from ferkit.input_pipeline.learned import with_learned
 from ferkit.models.saved_model import load_model, other_classes
+from ferkit.models.trained_on import TrainedOn, read_trained_on
 from generate_data.manifest import Manifest
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ __all__ = [
     "load_fitting_split",
     "load_model",
     "load_model_and_split",
+    "read_trained_on",
 ]
 
 
@@ -54,11 +57,25 @@ def compiled_model_and_split(
     if runtime.class_names != tuple(manifest.class_names):
         raise other_classes(path, runtime.class_names, manifest.class_names)
     model = CompiledClassifier(runtime)
-    return model, load_fitting_split(model, manifest, split_name)
+    text = runtime.trained_on
+    record = TrainedOn.from_text(text, path) if text else TrainedOn()
+    return model, load_fitting_split(model, manifest, split_name, record)
 
 
 def load_fitting_split(
-    model: keras.Model | CompiledClassifier, manifest: Manifest, split_name: str
+    model: keras.Model | CompiledClassifier,
+    manifest: Manifest,
+    split_name: str,
+    record: TrainedOn | None = None,
 ) -> Split:
-    """A split of a dataset, its images in the size and with the channels of the model's input."""
-    return load_split(manifest.folder, split_name, manifest, *model.input_shape[2:])
+    """A split of a dataset, its images in the size and with the channels of the model's input.
+
+    Args:
+        model: the model.
+        manifest: of the dataset.
+        split_name: "train", "val", "test" or "unlabelled".
+        record: what the model was trained on; the split then has ``learned``. This reads every
+            image.
+    """
+    split = load_split(manifest.folder, split_name, manifest, *model.input_shape[2:])
+    return with_learned(split, record) if record else split

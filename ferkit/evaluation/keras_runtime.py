@@ -1,10 +1,12 @@
 """The runtime of recognition that runs a saved model in Keras."""
 
+import os
 from pathlib import Path
 
 import keras
 import numpy as np
 
+from ferkit.errors import check_not_forked
 from ferkit.evaluation.inference import BatchedLogits
 from ferkit.evaluation.metrics import softmax
 from ferkit.models.interface import for_inference
@@ -22,6 +24,7 @@ class KerasRuntime:
     """
 
     name = "keras"
+    trained_on = ""
 
     def __init__(self, model: keras.Model) -> None:
         # Plain operations: XLA would compile its operations again for every number of faces.
@@ -30,10 +33,16 @@ class KerasRuntime:
         self.parameters: int | None = self.model.count_params()
         height, width, channels = self.model.input_shape[1:]
         self.input_shape = (height, width, channels)
+        self._process = os.getpid()
         self._logits = BatchedLogits(self.model, self.input_shape)
 
     def probabilities(self, crops: np.ndarray) -> np.ndarray:
-        """Probabilities ``(rows, classes)`` of uint8 crops; see ``Runtime``."""
+        """Probabilities ``(rows, classes)`` of uint8 crops; see ``Runtime``.
+
+        Raises:
+            UserError: this process was forked after the model was loaded.
+        """
+        check_not_forked(self._process, "runtime keras")
         return softmax(self._logits(crops))
 
 

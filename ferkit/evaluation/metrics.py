@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ferkit.input_pipeline.dataset import Split
+from ferkit.input_pipeline.learned import learned_counts, unexpectedly_learned
 
 CALIBRATION_BINS = 15
 
@@ -126,9 +127,11 @@ def measure(logits: np.ndarray, split: Split) -> dict[str, Any]:
         split: rows with labels.
 
     Returns:
-        ``accuracy`` counts all rows, as in the literature; ``accuracy_clean`` rows that are neither
-        exact nor near duplicates of train rows; ``accuracy_clean_exact`` rows that are not exact
-        duplicates. Both are None if the dataset has no train rows, or no row is left.
+        ``accuracy`` counts all rows; it is comparable with the literature if
+        ``comparable_with_literature``. ``accuracy_clean`` counts rows that are neither exact nor
+        near duplicates of train rows; ``accuracy_clean_exact`` rows that are not exact duplicates;
+        neither counts rows that the weights have learned. Both are None if the dataset has no train
+        rows, or no row is left. ``learned.learned_counts`` describes the rest.
         ``balanced_accuracy`` is the mean recall and ``macro_f1`` the mean F1 of the classes that
         occur. ``..._interval`` is the 95 % bootstrap interval, [low, high].
     """
@@ -140,7 +143,8 @@ def measure(logits: np.ndarray, split: Split) -> dict[str, Any]:
     classes = per_class(confusion, split.class_names)
     present = [figures for figures in classes.values() if figures["support"]]
 
-    clean, clean_exact = split.copy_kind == "", split.copy_kind != "exact"
+    new = ~unexpectedly_learned(split)
+    clean, clean_exact = (split.copy_kind == "") & new, (split.copy_kind != "exact") & new
 
     def accuracy(rows: np.ndarray) -> float | None:
         return float(correct[rows].mean()) if split.has_train and rows.any() else None
@@ -156,6 +160,10 @@ def measure(logits: np.ndarray, split: Split) -> dict[str, Any]:
     return {
         "split": split.name,
         "count": len(labels),
+        **learned_counts(split),
+        "comparable_with_literature": bool(
+            split.published and split.learned_complete and new.all()
+        ),
         "accuracy": float(correct.mean()),
         "accuracy_interval": intervals["accuracy"],
         "accuracy_clean": accuracy(clean),

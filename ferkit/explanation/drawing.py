@@ -90,7 +90,10 @@ def draw_sheet(rows: Sequence[tuple[str, Sequence[Panel]]], heading: str) -> np.
 
 
 def _draw_color_scale(
-    sheet: Image.Image, draw: ImageDraw.ImageDraw, top: int, font: ImageFont.ImageFont
+    sheet: Image.Image,
+    draw: ImageDraw.ImageDraw,
+    top: int,
+    font: ImageFont.ImageFont | ImageFont.FreeTypeFont | ImageFont.FreeTypeFont,
 ) -> None:
     """Draw what the colors of all maps mean, in a line at the bottom of the sheet."""
     values = np.broadcast_to(np.linspace(0, 1, PANEL // 2), (TITLE - GAP, PANEL // 2))

@@ -12,6 +12,7 @@ from ferkit.export.metadata import export_metadata
 from ferkit.export.signature import ExportGraph
 from ferkit.files import folder_written_atomically, written_atomically
 from ferkit.input_pipeline.dataset import Split
+from ferkit.input_pipeline.learned import learned_counts, learned_note
 from ferkit.process import native_stderr_hidden
 
 
@@ -24,12 +25,14 @@ class Exported:
         bytes: its size.
         faces: agreement with Keras on drawn faces.
         measured: agreement with Keras on a labeled split, or None.
+        learned: which of these images the weights have learned, in words.
     """
 
     path: Path
     bytes: int
     faces: Agreement
     measured: Agreement | None
+    learned: str
 
 
 def export_model(
@@ -71,7 +74,8 @@ def export_model(
             advice = "choose another --format. Nothing was written"
             raise UserError(where, first_line(error), advice) from error
         size = _size(draft)
-    return Exported(output, size, faces, measured)
+    learned = learned_note({"count": len(split), **learned_counts(split)}) if split else ""
+    return Exported(output, size, faces, measured, learned)
 
 
 def _write(model: keras.Model, checkpoint: Path, export_format: Format, draft: Path) -> None:
@@ -103,6 +107,7 @@ def format_export(exported: Exported, export_format: Format, without_split: str)
             f"  {measured.images:>5,} val images:  by up to {measured.largest:.1e}; accuracy "
             f"{measured.accuracy:.2%}, Keras: {measured.accuracy_keras:.2%}"
         )
+        lines.append(f"  {exported.learned}")
     else:
         lines.append(f"  The accuracy was not measured: {without_split}")
     return "\n".join(lines)

@@ -14,6 +14,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from ferkit.export.agreement import Probabilities
 from ferkit.export.signature import INPUT, OUTPUT, ExportGraph
+from ferkit.models.trained_on import TRAINED_ON
 from ferkit.process import available_cpu_count
 from ferkit.recognition.compiled_file import ABOUT
 
@@ -41,7 +42,9 @@ def write(graph: ExportGraph, path: Path, texts: Mapping[str, str], int8: bool =
     about = json.loads(texts[ABOUT]) | {"sha256": hashlib.sha256(content).hexdigest()}
     with zipfile.ZipFile(path, "a") as archive:
         for name, text in {**texts, ABOUT: json.dumps(about)}.items():
-            archive.writestr(name, text)
+            # Other programs expect plain members; only this one reads the long record.
+            kind = zipfile.ZIP_DEFLATED if name == TRAINED_ON else zipfile.ZIP_STORED
+            archive.writestr(name, text, kind)
 
 
 def load(path: Path) -> Probabilities:

@@ -7,6 +7,7 @@ import keras
 
 from ferkit.export.formats import Format
 from ferkit.export.signature import INPUT, OUTPUT
+from ferkit.models.trained_on import TRAINED_ON, read_trained_on
 from ferkit.provenance import provenance
 from ferkit.recognition.compiled_file import ABOUT, CARD, LABELS
 
@@ -14,10 +15,10 @@ NO_CARD = "The weights have no model card; `python main.py release` writes one, 
 
 
 def export_metadata(model: keras.Model, checkpoint: Path, export_format: Format) -> dict[str, str]:
-    """File name -> text of "labels.txt", "model_card.md" and "model.json".
+    """File name -> text of "labels.txt", "model_card.md", "model.json" and "trained_on.json".
 
     labels.txt has one class name per line, in output order. model.json has the number of parameters
-    and, in a .tflite file, a checksum.
+    and, in a .tflite file, a checksum. trained_on.json is the record of the training data.
 
     Args:
         model: the Keras model.
@@ -49,6 +50,7 @@ def export_metadata(model: keras.Model, checkpoint: Path, export_format: Format)
         LABELS: "\n".join(model.class_names) + "\n",
         CARD: "\n".join(lines) + "\n" + text,
         ABOUT: json.dumps(about),
+        TRAINED_ON: read_trained_on(checkpoint).to_text(),
     }
 
 

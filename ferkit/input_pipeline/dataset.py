@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +12,14 @@ from generate_data.images.lazy_array import ImageFiles
 from generate_data.images.png import load_images
 from generate_data.manifest import MANIFEST, Manifest, read_manifest
 from generate_data.readers.ferplus import VOTE_NAMES
+
+# (dataset, split) -> possible numbers of images of the split that papers report.
+_PUBLISHED = {
+    ("fer2013", "val"): (3589,),
+    ("fer2013", "test"): (3589,),
+    ("rafdb", "test"): (3068,),
+    ("affectnet", "test"): (3500, 3999, 4000),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,6 +37,11 @@ class Split:
         has_train: whether the dataset has train rows; without them, duplicates are unknown.
         votes: int32 ``(rows, 10)``, FER+ votes in the order of
             ``generate_data.readers.ferplus.VOTE_NAMES``; None if there are none.
+        dataset: kind of the dataset, such as "fer2013".
+        published: whether it is a split that papers report, with all of its images.
+        learned: bool ``(rows,)``: whether the image was in the training data of the weights that
+            are measured, see ``learned.with_learned``; None: not known of any row.
+        learned_complete: whether all training images of these weights are known.
     """
 
     name: str
@@ -38,6 +52,10 @@ class Split:
     class_names: tuple[str, ...]
     has_train: bool
     votes: np.ndarray | None = None
+    dataset: str = ""
+    published: bool = False
+    learned: np.ndarray | None = None
+    learned_complete: bool = False
 
     def __len__(self) -> int:
         return len(self.images)
@@ -81,7 +99,15 @@ def load_split(
         class_names=tuple(manifest.class_names),
         has_train=bool((manifest.table["split"] == "train").any()),
         votes=_votes(rows["votes"], manifest) if "votes" in rows else None,
+        dataset=manifest.description.get("dataset", "fer2013"),
+        published=_is_published(manifest.description, name, len(rows)),
     )
+
+
+def _is_published(description: dict[str, Any], split: str, count: int) -> bool:
+    dataset = description.get("dataset", "fer2013")
+    drawn_by_setup = split == "val" and description.get("val_from") != "source"
+    return count in _PUBLISHED.get((dataset, split), ()) and not drawn_by_setup
 
 
 def _votes(texts: Iterable[str], manifest: Manifest) -> np.ndarray:

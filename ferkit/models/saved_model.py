@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from ferkit.errors import UserError, first_line
+from ferkit.models.archive_checks import check_archive
 from ferkit.models.registry import entry_of_model, import_custom_objects
 from ferkit.models.shipped_weights import COMPILED_SUFFIXES
 
@@ -39,13 +41,14 @@ def load_model(
             f"not a complete .keras file (received {size:,} bytes: truncated, or another format)",
             "copy it again",
         )
+    check_archive(path)
     import_custom_objects()
     try:
         loaded = keras.models.load_model(path, compile=False)
     except Exception as error:  # the type of error depends on the content of a damaged file
         raise UserError(
             path,
-            f"cannot be loaded ({first_line(error)}): damaged, or not a model of this program",
+            f"cannot be loaded ({_reason(error)}): damaged, or not a model of this program",
             "copy it again, or give another file",
         ) from error
     entry = entry_of_model(loaded)
@@ -63,7 +66,24 @@ def load_model(
         )
     if class_names is not None and tuple(class_names) != tuple(loaded.class_names):
         raise other_classes(path, loaded.class_names, class_names)
+    _check_finite(path, loaded)
     return loaded
+
+
+def _check_finite(path: Path, model: keras.Model) -> None:
+    for weight in model.weights:
+        if not np.isfinite(weight.numpy()).all():
+            raise UserError(
+                path,
+                f"its weights {weight.path} are not all finite numbers",
+                "give another checkpoint, or train again with a lower learning rate",
+            )
+
+
+def _reason(error: Exception) -> str:
+    """The first line of the exception that Keras reports inside its own, or of its own."""
+    _, _, inner = str(error).partition("Exception encountered: ")
+    return first_line(ValueError(inner)) if inner else first_line(error)
 
 
 def other_classes(path: Path, of_model: Sequence[str], of_dataset: Sequence[str]) -> UserError:

@@ -38,8 +38,11 @@ def draw_timeline(timeline: Timeline, path: str | Path, title: str) -> None:
 
 def _draw_track(timeline: Timeline, axis: Axes, number: int) -> None:
     times, curves = timeline.curve(number)
-    # A line is interrupted while the face is absent.
-    gaps = np.flatnonzero(np.diff(times) > 3 * timeline.tracks[number].width + 0.5) + 1
+    # A line is interrupted while the face is absent, and not by frames that are far apart.
+    steps = np.diff(times)
+    usual = float(np.median(steps)) if len(steps) else 0.0
+    longest = max(3 * timeline.tracks[number].width + 0.5, 3 * usual)
+    gaps = np.flatnonzero(steps > longest) + 1
     times, curves = np.insert(times, gaps, np.nan), np.insert(curves, gaps, np.nan, axis=0)
     for name, curve in zip(timeline.class_names, curves.T, strict=True):
         red, green, blue = class_color(timeline.class_names, name)

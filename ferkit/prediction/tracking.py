@@ -11,7 +11,7 @@ from ferkit.recognition.recognizer import Expression
 Box = tuple[float, float, float, float]  # left, top, right, bottom
 
 SMOOTHING_SECONDS = 0.4  # after this time, an old frame has exp(-1) of its weight
-FORGET_SECONDS = 1.0  # a face that is absent for longer gets a new number
+FORGET_SECONDS = 1.0  # a face that is absent in frames of a longer time gets a new number
 MIN_OVERLAP = 0.2
 
 
@@ -50,6 +50,7 @@ class Tracker:
     def __init__(self, seconds: float = SMOOTHING_SECONDS) -> None:
         self.seconds = seconds
         self._tracks: list[Track] = []
+        self._last_time = 0.0  # of the last frame
         self._count = 0
 
     def follow(
@@ -64,7 +65,12 @@ class Tracker:
         Returns:
             (number, expression with smoothed probabilities and label) of each face, in order.
         """
-        self._tracks = [track for track in self._tracks if time - track.time <= FORGET_SECONDS]
+        self._tracks = [
+            track
+            for track in self._tracks
+            if time - track.time <= FORGET_SECONDS or track.time == self._last_time
+        ]
+        self._last_time = time
         pairs = sorted(
             (
                 (overlap(track.box, expression.box), t, e)

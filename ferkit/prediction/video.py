@@ -16,10 +16,13 @@ from ferkit.errors import UserError
 from ferkit.files import written_atomically
 from ferkit.process import native_stderr_hidden
 
-MAX_BROKEN_IN_A_ROW = 50  # a video ends after this number of frames that cannot be decoded
+# A video ends after this number of frames that cannot be decoded; a URL may wait for each of them.
+MAX_BROKEN_IN_A_ROW, MAX_BROKEN_OF_URL = 1000, 50
+MAX_BROKEN_AT_START = 100
 DEFAULT_RATE = 25.0  # frames/s
+MAX_PAUSE = 3600.0  # seconds; a frame that would come later than this has a wrong time
 URL_SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "udp")
-END_TOLERANCE = 0.05  # the number of frames of a URL, an estimate, may be too high by this fraction
+END_TOLERANCE = 0.05  # the number of frames, an estimate in some files, may be too high by this
 TIMEOUT_MS = 10_000  # to connect to a URL, and to wait for its next frame
 
 
@@ -29,7 +32,7 @@ class Frame:
 
     Attributes:
         number: number of the frame, from 0.
-        time: its time in seconds.
+        time: its time in seconds, according to the file, from the first frame on.
         image: uint8 ``(height, width, 3)``, RGB.
     """
 
@@ -66,18 +69,21 @@ class Video:
         # FFmpeg writes its messages to the terminal; the user gets a one-line error instead.
         with native_stderr_hidden(shown_on_failure=False):
             self._capture = _opened_capture(source, self._is_url)
-            opened = self._capture.isOpened()
-            is_read, first_image = self._capture.read() if opened else (False, None)
-        self._first_image: np.ndarray | None = first_image
-        if not is_read:
+            most = 1 if is_camera or self._is_url else MAX_BROKEN_AT_START
+            self._first, self._first_image = self._first_frame(most)
+        if self._first_image is None:
             raise _cannot_open(source, self.name, self._is_url)
+        self._started, position = time.monotonic(), self._position()
         rate = self._capture.get(cv2.CAP_PROP_FPS)
         count = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
         self.rate = float(rate) if np.isfinite(rate) and 0 < rate < 1000 else DEFAULT_RATE
         is_known = np.isfinite(count) and 0 < count < 1e9 and not is_camera
         self.count = int(count) if is_known else 0
         self.is_live = is_camera or (self._is_url and not self.count)
-        self.broken = 0
+        # An exact number, as opposed to an estimate from the length.
+        self._is_counted = bool(self.count) and self.rate == rate and not self._is_url
+        self.broken = self._first
+        self._start = position - self._first / self.rate
 
     def frames(self, stride: int = 1) -> Generator[Frame, None, None]:
         """The frames in order.
@@ -88,20 +94,53 @@ class Video:
         Raises:
             UserError: a live URL has ended, or the connection to a video broke.
         """
-        number, failed, started, image = 0, 0, time.monotonic(), self._first_image
+        number, failed, image = self._first, 0, self._first_image
+        seconds = number / self.rate
+        most = MAX_BROKEN_OF_URL if self._is_url else MAX_BROKEN_IN_A_ROW
         while True:
-            if image is not None:
-                seconds = time.monotonic() - started if self.is_live else number / self.rate
+            if image is not None and number % stride == 0:
                 yield Frame(number, seconds, np.ascontiguousarray(image[:, :, ::-1]))
             number += 1
             is_read, image = self._next(is_decoded=number % stride == 0)
-            failed = 0 if is_read else failed + 1
-            if not is_read:
-                at_end = not self.count or number + failed > self.count
-                if self.is_live or at_end or failed >= MAX_BROKEN_IN_A_ROW:
-                    self._check_end(number + 1 - failed)
-                    return
-                self.broken += 1
+            if is_read:
+                seconds = self._time(seconds, failed + 1)
+                self.broken, failed = self.broken + failed, 0
+                continue
+            failed += 1
+            at_end = not self.count or number >= self.count
+            if self.is_live or at_end or failed >= most:
+                first = number + 1 - failed
+                self._check_end(first)
+                missing = min(number + 1, self.count) - first
+                if self._is_counted and missing > END_TOLERANCE * self.count:
+                    self.broken += missing  # the file is cut off
+                return
+
+    def _first_frame(self, most: int) -> tuple[int, np.ndarray | None]:
+        """The number of the first frame that can be decoded, of the first `most`, and its image."""
+        for number in range(most if self._capture.isOpened() else 0):
+            is_read, image = self._capture.read()
+            if is_read:
+                return number, image
+        return 0, None
+
+    def _position(self) -> float:
+        """The time of the last frame in seconds, according to the file; it may be wrong or nan."""
+        return self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+
+    def _time(self, before: float, frames: int) -> float:
+        """The time of the last frame.
+
+        Where the file has no time for it, or one that is not after the last one, the rate decides.
+
+        Args:
+            before: the time of the frame before.
+            frames: number of frames since then.
+        """
+        if self.is_live:
+            return time.monotonic() - self._started
+        seconds = self._position() - self._start
+        return seconds if before < seconds < before + MAX_PAUSE else before + frames / self.rate
 
     def _next(self, is_decoded: bool) -> tuple[bool, np.ndarray | None]:
         """Whether there is another frame, and its image if it is to be decoded."""
@@ -176,7 +215,7 @@ class VideoWriter:
 
     Args:
         path: the file.
-        rate: frames/s.
+        rate: frames/s, the same for all frames.
 
     Raises:
         UserError: the file cannot be written.

@@ -70,7 +70,7 @@ class Recipe:
     name: str = "custom"
     model_options: dict[str, Any] = dataclasses.field(default_factory=dict)
     image_size: int = _field(
-        0, "side of the model's input in pixels; 0: as in the dataset", low=0, high=4096
+        0, "side of the model's input in pixels; 0: as in the dataset", low=0, high=1024
     )
     channels: int = _field(0, "1 gray, 3 color; 0: as in the dataset", choices=(0, 1, 3))
     epochs: int = _field(100, "passes over the training images", low=1)

@@ -5,12 +5,15 @@ import hashlib
 import io
 import json
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from ferkit.errors import UserError
+from ferkit.models.trained_on import TRAINED_ON
 
 LABELS, CARD, ABOUT = "labels.txt", "model_card.md", "model.json"
 EXPORT_AGAIN = "export the model again: python main.py export"
+_MOST_TEXT = 64 * 2**20  # bytes: a file that claims more was made to fill memory
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,11 +24,13 @@ class CompiledFile:
         model: the bytes of the TensorFlow Lite model.
         class_names: names of its outputs, in order.
         parameters: parameters of the Keras model; None in files of versions before 0.3.
+        trained_on: the record of its training data, see ``models.trained_on``; "" if it has none.
     """
 
     model: bytes
     class_names: tuple[str, ...]
     parameters: int | None = None
+    trained_on: str = ""
 
 
 def read_compiled(path: Path) -> CompiledFile:
@@ -44,9 +49,11 @@ def read_compiled(path: Path) -> CompiledFile:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             start = min(entry.header_offset for entry in archive.infolist())
+            if sum(entry.file_size for entry in archive.infolist()) > _MOST_TEXT:
+                raise ValueError("too much text")
             texts = {name: archive.read(name).decode("utf-8") for name in archive.namelist()}
         about = json.loads(texts.get(ABOUT, "{}"))
-        class_names = tuple(texts[LABELS].splitlines())
+        class_names = class_names_of(texts, path)
     except (zipfile.BadZipFile, ValueError, KeyError, EOFError) as error:
         raise UserError(
             path, "a LiteRT file without class names: cut off, or not one of ours", EXPORT_AGAIN
@@ -54,7 +61,21 @@ def read_compiled(path: Path) -> CompiledFile:
     model = content[:start]
     if "sha256" in about and hashlib.sha256(model).hexdigest() != about["sha256"]:
         raise UserError(path, "damaged: its checksum is wrong", "copy it again")
-    return CompiledFile(model, class_names, about.get("parameters"))
+    record = texts.get(TRAINED_ON, "")
+    return CompiledFile(model, class_names, about.get("parameters"), record)
+
+
+def class_names_of(texts: Mapping[str, str], path: Path) -> tuple[str, ...]:
+    """The class names in the texts of a compiled file.
+
+    Raises:
+        UserError: two classes have the same name.
+        KeyError: there are no class names.
+    """
+    names = tuple(texts[LABELS].splitlines())
+    if len(set(names)) != len(names):
+        raise UserError(path, "two of its classes have the same name", EXPORT_AGAIN)
+    return names
 
 
 def compiled_twin(path: Path) -> Path | None:

@@ -76,7 +76,10 @@ def register_detector(name: str, factory: DetectorFactory) -> None:
 
 
 def make_detector(
-    name: str = "auto", model: str | Path | None = None, threads: int | None = None
+    name: str = "auto",
+    model: str | Path | None = None,
+    threads: int | None = None,
+    size: int | None = None,
 ) -> Detector:
     """The detector of that name.
 
@@ -84,14 +87,19 @@ def make_detector(
         name: one of ``DETECTORS`` ("auto" is YuNet), or the name of a plug-in.
         model: a file that replaces the included model; a plug-in receives it.
         threads: number of threads of YuNet; None: as many as make one photo fastest.
+        size: longest side at which YuNet searches photos, in pixels; None: see ``yunet.YuNet``.
 
     Raises:
-        UserError: the name is unknown, the model cannot be used, or the plug-in fails.
+        UserError: the name is unknown, the model cannot be used, or the plug-in fails;
+            or `size` is out of range, or not for this detector.
     """
+    if size is not None and name not in ("auto", "yunet"):
+        problem = f"has no meaning for the detector {name}"
+        raise UserError(f"--detector-size {size}", problem, "omit it, or select yunet")
     if name == "none":
         return WholePhoto()
     if name in DETECTORS:
-        return YuNet(model, threads=threads)
+        return YuNet(model, threads=threads, size=size)
     factory = _registered.get(name) or entry_point_factory(name)
     if factory is None:
         known = tuple(dict.fromkeys((*DETECTORS, *_registered, *entry_point_names())))

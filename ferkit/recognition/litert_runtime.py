@@ -30,6 +30,7 @@ class LiteRTRuntime:
     def __init__(self, path: Path) -> None:
         compiled = read_compiled(path)
         self.class_names, self.parameters = compiled.class_names, compiled.parameters
+        self.trained_on = compiled.trained_on
         self._content = compiled.model
         self._idle: list[Any] = []
         try:

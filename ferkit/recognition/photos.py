@@ -6,11 +6,14 @@ import os
 from pathlib import Path
 from typing import Any, Protocol
 
+import cv2
 import numpy as np
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from ferkit.errors import UserError, first_line
 from ferkit.process import WarningsHidden
+from generate_data.images.photo_file import MAX_PIXELS, photo_file_content
+from generate_data.images.pixels import eight_bits, on_gray
 
 
 class BinaryFile(Protocol):
@@ -24,9 +27,9 @@ class BinaryFile(Protocol):
 Photo = (
     str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryFile | Image.Image | np.ndarray
 )
-MAX_PIXELS = 120_000_000  # larger photos are refused before they are decoded: 360 MB of RGB
 WARNINGS_HIDDEN = WarningsHidden(r"PIL\.")  # about unusual metadata, and sizes that we check
-TRANSPARENT_BACKGROUND = (127, 127, 127)
+STRIP_PIXELS = 4_000_000
+REFUSED_FORMATS = ("EPS",)  # Pillow would start another program, Ghostscript, with its content
 # Suffixes of photos in a folder; a file that the user names may have any.
 SUFFIXES = (
     ".jpg",
@@ -74,8 +77,8 @@ def read_photo(
     """A photo as uint8 RGB ``(height, width, 3)``, upright according to its EXIF orientation.
 
     The first frame of an animation is used, and the current one of a Pillow image. Transparent
-    pixels become mid-gray. 16-bit and floating-point pixels are scaled to 8 bits; CMYK and other
-    color spaces are converted.
+    pixels become mid-gray. Pixels of more bits are scaled to 8 bits by the range of the brightest
+    one: 8, 10, 12 or 16 bits. CMYK and other color spaces are converted.
 
     Args:
         source: a path, the bytes of a file, a binary file object, which is read from its position
@@ -83,8 +86,8 @@ def read_photo(
             ``(height, width, channels)`` with 1, 3 (RGB) or 4 (RGBA) channels, uint8, uint16, or
             float in [0, 1].
         max_pixels: larger photos are refused before they are decoded.
-        formats: Pillow's names of the accepted formats of files; None: all, some of which run other
-            programs (EPS: Ghostscript).
+        formats: Pillow's names of the accepted formats of files; None: all but those that would
+            start other programs (EPS: Ghostscript).
         bgr: arrays are BGR or BGRA, as OpenCV makes them. Other sources know their order.
 
     Raises:
@@ -107,6 +110,7 @@ def read_photo(
     _refuse_half_photos()
     try:
         with WARNINGS_HIDDEN, Image.open(io.BytesIO(content), formats=formats) as photo:
+            _check_format(name, photo)
             _check_pixels(name, photo.size, max_pixels)
             photo.seek(0)
             photo.load()
@@ -122,6 +126,20 @@ def read_photo(
     except Exception as error:  # Pillow's exceptions depend on the format: RuntimeError for AVIF
         problem = f"damaged ({first_line(error, 120)})"
         raise PhotoError(name, problem, "copy it again") from error
+
+
+def pixel_count(content: bytes, formats: tuple[str, ...] | None = None) -> int:
+    """Number of pixels of a photo according to its header; 0 if ``read_photo`` will refuse it.
+
+    Args:
+        content: the bytes of a file.
+        formats: see ``read_photo``.
+    """
+    try:
+        with WARNINGS_HIDDEN, Image.open(io.BytesIO(content), formats=formats) as photo:
+            return math.prod(photo.size)
+    except Exception:  # whatever the format raises; read_photo reports it
+        return 0
 
 
 def kept_photo(source: Photo) -> Photo | PhotoError:
@@ -192,12 +210,17 @@ def _named_content(source: Any) -> tuple[str, bytes]:
 
 def _content(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return photo_file_content(path)
     except FileNotFoundError as error:
         raise PhotoError(path, "no such file") from error
     except (OSError, ValueError) as error:  # ValueError: a null character in the path
         reason = getattr(error, "strerror", None) or error
         raise PhotoError(repr(str(path))[1:-1], f"cannot be read ({reason})") from error
+
+
+def _check_format(name: str, photo: Image.Image) -> None:
+    if photo.format in REFUSED_FORMATS:
+        raise NoPhotoError(name, f"{photo.format} is not supported", "convert it to PNG")
 
 
 def _check_pixels(name: str, size: tuple[int, ...], max_pixels: int) -> None:
@@ -213,6 +236,7 @@ def _too_many_pixels(name: str, max_pixels: int) -> TooManyPixelsError:
 def _from_pillow(photo: Image.Image, max_pixels: int) -> np.ndarray:
     """A Pillow image, which may not be decoded yet, as uint8 RGB; its current frame."""
     name = photo_name(photo) or "the Pillow image given"
+    _check_format(name, photo)
     _check_pixels(name, photo.size, max_pixels)
     if 0 in photo.size:
         raise PhotoError(name, f"no pixels: {photo.size[0]} x {photo.size[1]}")
@@ -226,31 +250,27 @@ def _from_pillow(photo: Image.Image, max_pixels: int) -> np.ndarray:
 
 
 def _as_rgb(photo: Image.Image) -> np.ndarray:
-    """A decoded Pillow image as uint8 RGB."""
+    """A decoded Pillow image as uint8 RGB.
+
+    A large one is converted in strips, because Pillow copies what it converts more than once.
+    """
     if photo.mode in ("I", "F") or photo.mode.startswith("I;16"):
-        return _from_array(_eight_bits(np.asarray(photo)))
-    if photo.mode == "P":
-        photo = photo.convert("RGBA")
-    if photo.mode in ("RGBA", "LA", "PA", "La", "RGBa"):
-        photo = photo.convert("RGBA")
-        background = Image.new("RGBA", photo.size, (*TRANSPARENT_BACKGROUND, 255))
-        photo = Image.alpha_composite(background, photo)
+        return _from_array(eight_bits(np.asarray(photo)))
+    width, height = photo.size
+    rows = max(1, STRIP_PIXELS // width)
+    if height <= rows:
+        return _strip_as_rgb(photo)
+    pixels = np.empty((height, width, 3), np.uint8)
+    for top in range(0, height, rows):
+        bottom = min(top + rows, height)
+        pixels[top:bottom] = _strip_as_rgb(photo.crop((0, top, width, bottom)))
+    return pixels
+
+
+def _strip_as_rgb(photo: Image.Image) -> np.ndarray:
+    if photo.has_transparency_data:
+        return on_gray(np.asarray(photo.convert("RGBA")))
     return np.array(photo if photo.mode == "RGB" else photo.convert("RGB"))
-
-
-def _eight_bits(pixels: np.ndarray) -> np.ndarray:
-    """Gray of more than 8 bits as uint8: 16 bits by their range, other values by their own."""
-    pixels = np.nan_to_num(pixels.astype(np.float64), posinf=0.0, neginf=0.0)
-    low, high = pixels.min(initial=0.0), pixels.max(initial=0.0)
-    if low >= 0 and high <= 1.0:
-        scale = 255.0
-    elif low >= 0 and high <= 255:
-        scale = 1.0
-    elif low >= 0 and high <= 65535:
-        scale = 255.0 / 65535.0
-    else:
-        pixels, scale = pixels - low, 255.0 / max(high - low, 1e-12)
-    return np.round(pixels * scale).clip(0, 255).astype(np.uint8)
 
 
 def _from_array(array: np.ndarray, bgr: bool = False) -> np.ndarray:
@@ -266,12 +286,12 @@ def _from_array(array: np.ndarray, bgr: bool = False) -> np.ndarray:
     if bgr and array.ndim == 3:
         array = array[:, :, [2, 1, 0, 3][: array.shape[2]]]
     if array.dtype == np.uint16:
-        array = np.round(array / 257.0).astype(np.uint8)
+        array = eight_bits(array)
     elif array.dtype.kind == "f":
         if not np.isfinite(array).all() or array.min() < 0.0 or array.max() > 1.0:
             problem, advice = "expected values in [0, 1]", "convert 0..255 to uint8"
             raise PhotoError("a floating-point array", problem, advice)
-        array = np.round(array * 255.0).astype(np.uint8)
+        array = cv2.convertScaleAbs(array.astype(np.float32, copy=False), alpha=255.0)
     elif array.dtype == bool:
         array = array.astype(np.uint8) * 255
     elif array.dtype != np.uint8:
@@ -280,8 +300,5 @@ def _from_array(array: np.ndarray, bgr: bool = False) -> np.ndarray:
     if array.ndim == 2:
         return np.repeat(array[:, :, None], 3, axis=2)
     if array.shape[2] == 4:
-        share = array[:, :, 3:] / 255.0
-        return np.round(
-            array[:, :, :3] * share + np.array(TRANSPARENT_BACKGROUND) * (1.0 - share)
-        ).astype(np.uint8)
+        return on_gray(array)
     return np.ascontiguousarray(array)

@@ -25,6 +25,8 @@ from ferkit.recognition.runtimes import load_runtime
 if TYPE_CHECKING:
     from ferkit.prediction.stream import StreamFrame
 
+MIN_MARGIN, MAX_MARGIN = -0.9, 10.0
+
 __all__ = ["UNSURE", "Expression", "Recognizer"]
 
 
@@ -36,11 +38,14 @@ class Recognizer:
         detector: "auto", "yunet", "none" if photos are cropped faces already, or the name of a
             plug-in; see ``detectors.register_detector``.
         detector_model: a file that replaces the detector's model.
-        margin: extra margin around a face, compared with the training images, as a fraction.
+        margin: extra margin around a face, compared with the training images, as a fraction; from
+            -0.9 to 10.
         align: rotate faces upright by their landmarks.
         mirror: average over each face and its mirror image.
         runtime: what runs the model: "litert", "onnx", "keras", or "auto", which is LiteRT for
             shipped weights, and otherwise the runtime of the file's format.
+        detector_size: longest side at which YuNet searches photos, in pixels. None: 640, and up to
+            2560 where a large photo has hints of small faces.
 
     Attributes:
         file: the model file.
@@ -49,7 +54,8 @@ class Recognizer:
         input_shape: height, width and channels of a crop.
 
     Raises:
-        UserError: the weights or the detector cannot be used.
+        UserError: the weights or the detector cannot be used, or an option is out of range. In
+            use: this process was forked after the model was loaded in Keras or ONNX.
 
     Example:
         >>> from ferkit import Recognizer
@@ -67,17 +73,24 @@ class Recognizer:
         align: bool = True,
         mirror: bool = False,
         runtime: str = "auto",
+        detector_size: int | None = None,
     ) -> None:
+        if not MIN_MARGIN <= margin <= MAX_MARGIN:  # nor nan
+            advice = f"give a number from {MIN_MARGIN:g} to {MAX_MARGIN:g}"
+            raise UserError(f"--margin {margin:g}", "out of range", advice)
         self.file = model_file(str(weights))
         self.runtime = load_runtime(self.file, runtime)
         self.class_names, self.input_shape = self.runtime.class_names, self.runtime.input_shape
-        self._make_detector = functools.partial(make_detector, detector, detector_model)
+        self._detector, self.detector_size = (detector, detector_model), detector_size
         # Those of one photo at a time, and those of threads that read several: one thread each.
         self._idle_detectors: dict[int | None, list[Detector]] = {
             None: [self._make_detector()],
             1: [],
         }
         self.margin, self.align, self.mirror = margin, align, mirror
+
+    def _make_detector(self, threads: int | None = None) -> Detector:
+        return make_detector(*self._detector, threads, self.detector_size)
 
     @functools.cached_property
     def detector(self) -> Detector:

@@ -24,12 +24,15 @@ class Runtime(Protocol):
         class_names: names of the outputs, in order.
         input_shape: height, width and channels of the crops.
         parameters: number of parameters; None if the file does not say.
+        trained_on: the record of the training data in a compiled file, as text, see
+            ``models.trained_on``; "" if it has none, and for a Keras model.
     """
 
     name: str
     class_names: tuple[str, ...]
     input_shape: tuple[int, int, int]
     parameters: int | None
+    trained_on: str
 
     def probabilities(self, crops: np.ndarray) -> np.ndarray:
         """Probabilities ``(rows, classes)`` of uint8 crops ``(rows, *input_shape)``.

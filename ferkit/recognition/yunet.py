@@ -8,6 +8,8 @@ import numpy as np
 
 from ferkit.errors import UserError
 from ferkit.recognition.faces import Face
+from ferkit.recognition.turned_faces import upright
+from ferkit.recognition.views import complete_rows, distinct, longest_side, tiles, view
 from ferkit.recognition.yunet_litert import OVERLAP, TOP, YuNetInLiteRT
 
 MODEL = Path(__file__).with_name("face_detection_yunet_2023mar.onnx")
@@ -16,10 +18,18 @@ HASHES = {
     MODEL: "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4",
     LITERT_MODEL: "23c68a0d64965a23a26b6980d3af93ecbe8d2ff5bfba77a4a4ebf8eb5615f578",
 }
-LONGEST_SIDE = 640  # larger photos are reduced for the detector; none are enlarged
+LONGEST_SIDE = 640  # larger photos are reduced for the first view; none are enlarged
 SMALL_SIDE = 320  # second try if no face is found: YuNet misses faces that fill a large picture
 MIN_SIDE = 10  # pixels; YuNet needs faces of 10, and OpenCV 4.10 returns NaN for smaller photos
 MIN_SCORE = 0.7
+# A larger view follows where the last one shows faces, or hints of them, that are this small.
+SMALL_FACE = 20  # pixels of the view; YuNet finds nearly all faces from this width on
+HINT_SCORE = 0.3
+LARGEST_VIEW = 2560
+MIN_VIEW, MAX_VIEW = 64, 10_000  # of a size that the user gives
+MUCH_LARGER = 1.5  # times the last view: the photo has details that the view lacks
+LARGER_MIN_SCORE = 0.75  # in larger views, which show more texture that resembles faces
+VERY_LARGE = 4  # times the first view: small faces are not even hints, so one more view is tried
 
 
 class YuNet:
@@ -29,13 +39,19 @@ class YuNet:
     LiteRT runs it, in less than half the time of OpenCV. OpenCV runs it where LiteRT is not
     installed, and runs a file that replaces it. Boxes, scores and landmarks are the same.
 
+    A photo is searched at 640 pixels. Where it is larger and that view shows hints of small faces,
+    it is searched again at 1280, then at 2560 pixels. A face with a score that upright faces seldom
+    have is also tried sideways and upside down.
+
     Args:
         model: an .onnx file that replaces it.
         min_score: faces with a lower score are ignored.
         threads: number of threads in LiteRT; None: two, if there are two cores.
+        size: longest side of the photo in pixels at which faces are searched, whether there are
+            hints or not; None: as above.
 
     Raises:
-        UserError: the model is missing, damaged, or not a YuNet model.
+        UserError: the model is missing, damaged, or not a YuNet model; or `size` is out of range.
 
     Reference: Wu, Peng, Yu: YuNet, Machine Intelligence Research 2023.
     """
@@ -47,37 +63,78 @@ class YuNet:
         model: str | Path | None = None,
         min_score: float = MIN_SCORE,
         threads: int | None = None,
+        size: int | None = None,
     ) -> None:
+        check_size(size)
+        self._min_score, self._size = min_score, size
+        hint_score = min(min_score, HINT_SCORE)
         self._find = (
-            YuNetInOpenCV(Path(model), min_score) if model else _included(min_score, threads)
+            YuNetInOpenCV(Path(model), hint_score) if model else _included(hint_score, threads)
         )
 
     def __call__(self, photo: np.ndarray) -> list[Face]:
         """The faces of an RGB photo, highest score first."""
-        for side in (LONGEST_SIDE, SMALL_SIDE):
-            faces = self._detect_at(photo, side)
-            if faces or max(photo.shape[:2]) <= SMALL_SIDE:
-                return faces
-        return []
+        faces = [upright(photo, _face(row), self._find) for row in self._rows(photo)]
+        return sorted(faces, key=lambda face: -face.score)
 
-    def _detect_at(self, photo: np.ndarray, longest: int) -> list[Face]:
-        height, width = photo.shape[:2]
-        scale = min(1.0, longest / max(height, width))
-        small = photo
-        if scale < 1.0:
-            size = max(1, round(width * scale)), max(1, round(height * scale))
-            small = cv2.resize(photo, size, interpolation=cv2.INTER_AREA)
-        if min(small.shape[:2]) < MIN_SIDE:
-            return []
-        back = np.array([width / small.shape[1], height / small.shape[0]])
-        faces = []
-        for row in self._find(small):
-            (left, top), (right, bottom) = row[:2] * back, (row[:2] + row[2:4]) * back
-            marks = row[4:14].reshape(5, 2).astype(np.float64) * back
-            faces.append(
-                Face((float(left), float(top), float(right), float(bottom)), float(row[-1]), marks)
-            )
-        return faces
+    def _rows(self, photo: np.ndarray) -> np.ndarray:
+        """The faces of all views, as ``views`` describes them, in pixels of the photo."""
+        side = min(self._size or LONGEST_SIDE, LONGEST_SIDE)
+        found, has_hints = self._seen(photo, side)
+        if not len(found) and min(side, longest_side(photo)) > SMALL_SIDE:
+            found, _ = self._seen(photo, SMALL_SIDE)
+        has_hints |= not len(found) and longest_side(photo) >= VERY_LARGE * side
+        while self._looks_again(photo, side, has_hints):
+            side = min(2 * side, self._size or LARGEST_VIEW)
+            more, has_hints = self._seen(photo, side, only_small=True)
+            found = distinct(np.concatenate([found, more]))
+        return found
+
+    def _looks_again(self, photo: np.ndarray, side: int, has_hints: bool) -> bool:
+        """Whether a larger view follows the one of `side` pixels."""
+        if self._size:
+            return side < min(self._size, longest_side(photo))
+        is_larger = longest_side(photo) >= MUCH_LARGER * side
+        return has_hints and is_larger and side < LARGEST_VIEW
+
+    def _seen(
+        self, photo: np.ndarray, side: int, only_small: bool = False
+    ) -> tuple[np.ndarray, bool]:
+        """The faces of one view in pixels of the photo, and whether there are hints of small ones.
+
+        Args:
+            photo: uint8 RGB.
+            side: ``longest_side`` of the view.
+            only_small: faces that the view of half the size shows well are omitted.
+        """
+        seen = view(photo, side)
+        height, width = seen.shape[:2]
+        if min(height, width) < MIN_SIDE:
+            return np.zeros((0, 15)), False
+        places = tiles(height, width)
+        parts = [complete_rows(self._find(seen[tile]), tile, (height, width)) for tile in places]
+        rows = np.concatenate(parts)
+        has_hints = bool((rows[:, 2] < SMALL_FACE).any())
+        rows = rows[rows[:, -1] >= self._min_score]
+        if only_small:
+            is_sure = rows[:, -1] >= max(self._min_score, LARGER_MIN_SCORE)
+            rows = rows[is_sure & (rows[:, 2] < 3 * SMALL_FACE)]
+        if len(places) > 1:
+            rows = distinct(rows)
+        across, down = photo.shape[1] / width, photo.shape[0] / height
+        return rows * [*[across, down] * 7, 1.0], has_hints
+
+
+def check_size(size: int | None) -> None:
+    """Raise UserError if a size for the detector is out of range."""
+    if size is not None and not MIN_VIEW <= size <= MAX_VIEW:
+        advice = f"give the longest side in pixels, {MIN_VIEW} to {MAX_VIEW}"
+        raise UserError(f"--detector-size {size}", "out of range", advice)
+
+
+def _face(row: np.ndarray) -> Face:
+    left, top, width, height = row[:4].tolist()
+    return Face((left, top, left + width, top + height), float(row[-1]), row[4:14].reshape(5, 2))
 
 
 class YuNetInOpenCV:

@@ -7,6 +7,7 @@ from ferkit.evaluation.metrics import expected_calibration_error, mean_probabili
 from ferkit.models.interface import LAST_LAYER
 
 HALVINGS = 20
+MIN_IMAGES = 100  # a temperature of fewer images is too uncertain: no calibration is better
 _LOWEST, _HIGHEST, _STEPS = -3.0, 3.0, 60  # range and steps of the search for log T
 _GOLDEN = (5**0.5 - 1) / 2
 

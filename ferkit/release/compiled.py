@@ -1,6 +1,7 @@
 """The compiled file of a release: NAME.tflite, made and measured beside NAME.keras."""
 
 import hashlib
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,7 @@ def add_compiled(file: Path, figures: Figures, split: Split) -> Figures:
     with written_atomically(target) as draft, tempfile.TemporaryDirectory() as folder:
         # The file contains its card, without the figures of an earlier compiled file.
         source = Path(folder) / file.name
+        shutil.copyfile(file, source)
         _write_card(source, figures)
         try:
             compiled = _exported(model, source, "litert-int8", draft, expected, split)
@@ -78,7 +80,7 @@ def _exported(
 
     Args:
         model: the Keras model.
-        source: NAME.keras, next to the card NAME.md that the file will contain.
+        source: a copy of NAME.keras, next to the card NAME.md that the file will contain.
         format_name: name of the format.
         draft: what to write.
         expected: logits of Keras ``(2, rows, classes)``, see ``_measure``.

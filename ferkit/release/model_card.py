@@ -7,6 +7,9 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from ferkit.input_pipeline.learned import learned_note
+from ferkit.release.calibration import MIN_IMAGES
+
 WIDTH = 100
 
 FER2013 = """
@@ -47,10 +50,16 @@ LIMITS = (
     "Rare classes are recognized worst (see recall above). Web images over-represent some ages, "
     "skin colors and posed faces. "
     "Accuracy by group has not been measured, since the dataset does not contain groups.",
+)
+CHOSEN_HERE = (
     "The epoch, the recipe and the temperature were chosen on the images of this evaluation, so "
     "the figures are slightly "
     "optimistic. The held-out calibration error is not: it is fitted on one half and measured on "
-    "the other.",
+    "the other."
+)
+NO_TEMPERATURE = (
+    "Temperature 1: no temperature was fitted, because the {split} split has only {images:,} "
+    "images that the model has not learned, and at least {least} are needed."
 )
 UNKNOWN_TRAINING = "The file was released without its run folder: its training is unknown."
 SHARES = (
@@ -90,11 +99,11 @@ def model_card(figures: Figures) -> str:
         _wrapped(_calibration(figures)),
         *(_compiled(figures) if "compiled" in figures else ()),
         "## Data",
-        *_data(figures["data"], {key for step in steps for key in step.get("How", {})}),
+        *_data(figures, {key for step in steps for key in step.get("How", {})}),
         "## Intended use",
         _bullets(USE),
         "## Limits",
-        _bullets(text.format(**_about_input(figures)) for text in LIMITS),
+        _bullets(_limits(figures)),
         *(_trainings(steps) if steps else ["## Training", UNKNOWN_TRAINING]),
         "## Release",
         _table(["", ""], [[key, str(value)] for key, value in figures["released"].items()]),
@@ -115,10 +124,13 @@ def _what(figures: Figures) -> str:
 
 
 def _measured_on(figures: Figures) -> str:
-    public = figures["data"]["dataset"] == "fer2013" and figures["data"]["val_from"] == "source"
+    data, plain = figures["data"], figures["plain"]
+    public = data["dataset"] == "fer2013" and data["val_from"] == "source"
     where = f"the {figures['split']} split{' (PublicTest)' if public else ''}"
-    count = figures["plain"]["count"]
-    return f"Measured on {where}: {count:,} images, with 95 % bootstrap intervals in brackets."
+    return (
+        f"Measured on {where}: {plain['count']:,} images, with 95 % bootstrap intervals in "
+        f"brackets. {learned_note(plain)}"
+    )
 
 
 def _shares(figures: Figures) -> str:
@@ -132,7 +144,7 @@ def _shares(figures: Figures) -> str:
 def _with_interval(figures: Figures, key: str) -> str:
     value, interval = figures[key], figures.get(f"{key}_interval")
     if value is None:
-        return "unknown"
+        return "none" if figures["count_clean"] == 0 else "unknown"
     return f"{value:.2%}" + (f" [{interval[0]:.2%}, {interval[1]:.2%}]" if interval else "")
 
 
@@ -149,6 +161,10 @@ def _per_class(classes: dict[str, dict[str, float]]) -> str:
 
 
 def _calibration(figures: Figures) -> str:
+    if figures["calibration_errors_held_out"] is None:
+        return NO_TEMPERATURE.format(
+            split=figures["split"], images=figures["calibration_images"], least=MIN_IMAGES
+        )
     first, second = figures["calibration_errors_held_out"]
     perfect, perfect_flip = figures["calibration_errors_if_perfect"]
     text = (
@@ -194,19 +210,39 @@ def _compiled(figures: Figures) -> Iterator[str]:
     yield _table(["", "compiled", "Keras"], [[t, f"{a:.2%}", f"{b:.2%}"] for t, a, b in rows])
 
 
-def _data(data: dict[str, Any], how: set[str]) -> Iterator[str]:
-    rows, is_fer = data["rows"], data["dataset"] == "fer2013"
-    sources = ", ".join(data["taken"])
-    counts = (
-        f"Trained on {rows.get('train', 0):,} images, selected on {rows.get('val', 0):,}; "
-        f"prepared from {sources}."
-    )
-    yield FER2013 if is_fer else OTHER_DATA
-    yield counts + (" PrivateTest was not used." if is_fer else "")
+def _data(figures: Figures, how: set[str]) -> Iterator[str]:
+    data = figures["data"]
+    trained = figures.get("trained_on", {"datasets": [], "complete": False})
+    kinds = {data["dataset"], *(entry["dataset"] for entry in trained["datasets"])}
+    if "fer2013" in kinds:
+        yield FER2013
+    if kinds != {"fer2013"}:
+        yield OTHER_DATA
+    yield _wrapped(_trained_on(data, trained))
     if how & {"vote_weight", "soft_labels"}:  # the second is the name of version 0.1
         yield VOTES
     if "teacher" in how:
         yield TEACHER
+
+
+def _trained_on(data: dict[str, Any], trained: dict[str, Any]) -> str:
+    """What the weights were trained on: by their own record, not by the dataset they are on."""
+    rows, sources = data["rows"], ", ".join(data["taken"])
+    only_this = trained.get("this_dataset") and len(trained["datasets"]) == 1
+    if only_this and trained["complete"]:
+        fer2013 = data["dataset"] == "fer2013"
+        return (
+            f"Trained on {rows.get('train', 0):,} images, selected on {rows.get('val', 0):,}; "
+            f"prepared from {sources}.{' PrivateTest was not used.' if fer2013 else ''}"
+        )
+    known = trained.get("text", "not recorded")
+    return f"Training data of these weights: {known}. Measured on images prepared from {sources}."
+
+
+def _limits(figures: Figures) -> Iterator[str]:
+    yield from (text.format(**_about_input(figures)) for text in LIMITS)
+    if figures["calibration_errors_held_out"] is not None:
+        yield CHOSEN_HERE
 
 
 def _about_input(figures: Figures) -> dict[str, Any]:

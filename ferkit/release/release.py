@@ -9,15 +9,20 @@ import numpy as np
 
 from ferkit.errors import UserError
 from ferkit.evaluation.evaluate import combine_views, format_evaluation, logits_per_view
+from ferkit.evaluation.inputs import load_fitting_split
 from ferkit.evaluation.metrics import measure
 from ferkit.files import write_json, written_atomically
-from ferkit.input_pipeline.dataset import load_split
+from ferkit.input_pipeline.dataset import Split
+from ferkit.input_pipeline.fingerprint import fingerprint_of
+from ferkit.input_pipeline.learned import unexpectedly_learned
 from ferkit.models.multiply_adds import multiply_adds
 from ferkit.models.registry import entry_of_model
 from ferkit.models.saved_model import load_model
-from ferkit.models.shipped_weights import is_weights_folder
+from ferkit.models.shipped_weights import is_weights_folder, model_file
+from ferkit.models.trained_on import TrainedOn, add_trained_on, read_trained_on
 from ferkit.provenance import processor_name, provenance
 from ferkit.release.calibration import (
+    MIN_IMAGES,
     errors_if_perfect,
     fit_temperature,
     held_out_errors,
@@ -30,7 +35,7 @@ from ferkit.reporting.html_report import training_sections
 from ferkit.training.run_folder import RunFolder
 from generate_data.manifest import Manifest
 
-__all__ = ["format_evaluation", "release"]
+__all__ = ["MIN_IMAGES", "format_evaluation", "release"]
 
 SPLIT = "val"
 
@@ -47,8 +52,8 @@ def release(
     """Write NAME.keras, its figures NAME.json and its model card NAME.md.
 
     The model is calibrated: the temperature fitted on the validation split is merged into its last
-    layer. Its kernels are stored in float16 unless `half` is False. The file is measured as
-    written, after loading it again.
+    layer, unless it has too few images that the model has not learned. Its kernels are stored in
+    float16 unless `half` is False. The file is measured as written, after loading it again.
 
     Args:
         checkpoint: a .keras file, in its run folder or not.
@@ -66,10 +71,12 @@ def release(
         UserError: the model does not fit the dataset, or float16 cannot represent it.
     """
     model = load_model(checkpoint, None, manifest.class_names)
-    split = load_split(data, SPLIT, manifest, *model.input_shape[2:])
+    record = read_trained_on(checkpoint)
+    split = load_fitting_split(model, manifest, SPLIT, record)
     views = logits_per_view(model, split, "flip")
     before = measure(views[0], split)
-    temperature = fit_temperature(views, split.labels)
+    calibration = _calibration(views, split)
+    temperature = calibration["temperature"]
     merge_temperature(model, temperature)
     folder = Path(folder)
     file = folder / f"{name}.keras"
@@ -81,26 +88,27 @@ def release(
             except ValueError as error:
                 advice = "store it in full precision with --half False"
                 raise UserError(checkpoint, str(error), advice) from error
+        add_trained_on(draft, record)
         stored = load_model(draft)
         stored_views = logits_per_view(stored, split, "flip")
+        training, *training_before = _trainings(Path(checkpoint), stored)
         figures = {
             "name": name,
             "ships": is_weights_folder(folder),
             "data": _data(manifest),
             "split": SPLIT,
             "accuracy_before": before["accuracy"],
-            "temperature": temperature,
+            "trained_on": trained_on_dataset(record, manifest),
+            **calibration,
             "calibration_error_before": before["expected_calibration_error"],
-            "calibration_errors_held_out": held_out_errors(views, split.labels),
-            "calibration_errors_if_perfect": errors_if_perfect(views / temperature),
             "plain": {**measure(stored_views[0], split), "tta": "none"},
             "flip": {**measure(combine_views(stored_views), split), "tta": "flip"},
             "largest_difference": float(np.abs(views / temperature - stored_views).max()),
             "half_precision": half,
             "bytes": draft.stat().st_size,
             "model": _architecture(stored),
-            "training": _training(checkpoint, stored),
-            "training_before": _training_before(checkpoint, stored),
+            "training": training,
+            "training_before": training_before,
             "released": _made_here(),
         }
         # The model is written last: where it exists, its card does too.
@@ -110,6 +118,34 @@ def release(
     if compiled:
         figures = add_compiled(file, figures, split)
     return file, figures
+
+
+def trained_on_dataset(record: TrainedOn, manifest: Manifest) -> dict[str, Any]:
+    """The summary of a record, and whether it includes the train split of this dataset."""
+    rows = fingerprint_of(manifest)["rows_sha256"]
+    includes = any(entry["rows_sha256"] == rows for entry in record.datasets)
+    return {**record.summary(), "text": record.describe(), "this_dataset": includes}
+
+
+def _calibration(views: np.ndarray, split: Split) -> dict[str, Any]:
+    """The temperature and its errors, by the images that the model has not learned."""
+    new = ~unexpectedly_learned(split)
+    count = int(new.sum())
+    if count < MIN_IMAGES:
+        return {
+            "temperature": 1.0,
+            "calibration_images": count,
+            "calibration_errors_held_out": None,
+            "calibration_errors_if_perfect": None,
+        }
+    views, labels = views[:, new], split.labels[new]
+    temperature = fit_temperature(views, labels)
+    return {
+        "temperature": temperature,
+        "calibration_images": count,
+        "calibration_errors_held_out": held_out_errors(views, labels),
+        "calibration_errors_if_perfect": errors_if_perfect(views / temperature),
+    }
 
 
 def compile_release(file: Path, data: str | Path, manifest: Manifest) -> dict[str, Any]:
@@ -134,7 +170,7 @@ def compile_release(file: Path, data: str | Path, manifest: Manifest) -> dict[st
         problem = f"has no figures {file.with_suffix('.json').name} of a release beside it"
         raise UserError(file, problem, "release it first") from error
     model = load_model(file, None, manifest.class_names)
-    split = load_split(data, split_name, manifest, *model.input_shape[2:])
+    split = load_fitting_split(model, manifest, split_name, read_trained_on(file))
     return add_compiled(file, figures, split)
 
 
@@ -168,16 +204,41 @@ def _architecture(model: keras.Model) -> dict[str, Any]:
     }
 
 
-def _training_before(checkpoint: Path, model: keras.Model) -> list[dict[str, Any]]:
-    """The trainings of the initial weights, and of theirs, and so on: the last one first."""
-    run, steps = RunFolder(Path(checkpoint).parent), []
-    while run.exists and (start := run.recipe().init_from):
-        run = RunFolder(Path(start).parent)
-        steps.append(
-            _training(Path(start), model)
-            or {"How": {"weights": f"{start}, whose training is unknown"}}
-        )
-    return steps
+def _trainings(checkpoint: Path, model: keras.Model) -> list[dict[str, Any] | None]:
+    """The training of a file, that of its initial weights, and so on: the last one first.
+
+    The first is None if it is unknown.
+    """
+    steps: list[dict[str, Any] | None] = []
+    file, given = checkpoint, str(checkpoint)
+    while True:
+        released = _released_trainings(file)
+        if released:
+            return [*steps, *released]
+        training = _training(file, model)
+        unknown = {"How": {"weights": f"{given}, whose training is unknown"}} if steps else None
+        steps.append(training or unknown)
+        given = RunFolder(file.parent).recipe().init_from if training else ""
+        if not given:
+            return steps
+        file = _initial_weights(given)
+
+
+def _initial_weights(name: str) -> Path:
+    try:
+        return model_file(name)
+    except UserError:  # removed since the training
+        return Path(name)
+
+
+def _released_trainings(file: Path) -> list[dict[str, Any]]:
+    """The trainings that NAME.json of released weights describes: the last one first."""
+    try:
+        figures = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
+        steps = [figures["training"], *figures["training_before"]]
+        return [step for step in steps if step]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
 
 
 def _training(checkpoint: Path, model: keras.Model) -> dict[str, Any] | None:

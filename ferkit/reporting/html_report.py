@@ -11,7 +11,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
+from ferkit.evaluation.evaluate import clean_rows
 from ferkit.files import write_json, written_atomically
+from ferkit.input_pipeline.learned import learned_note
 from ferkit.recipes.recipe import Recipe
 from ferkit.reporting.charts import (
     draw_calibration,
@@ -190,6 +192,7 @@ def _page(
     return template.render(
         title=f"{f'{model} on the ' if model else ''}{figures['split']} split{views}",
         figures=figures,
+        learned=learned_note(figures),
         measures=_measures(figures),
         training=training,
         pictures=pictures,
@@ -199,15 +202,14 @@ def _page(
 
 def _measures(figures: dict[str, Any]) -> dict[str, str]:
     """Key of a figure -> description, in the order of the page."""
-    clean, exact = figures["count_clean"], figures["count_clean_exact"]
-    if clean is None:  # without train rows, duplicates are unknown
+    if figures["count_clean"] is None:  # without train rows, duplicates are unknown
         duplicates = {}
     else:
         duplicates = {
-            "accuracy_clean": f"accuracy, the {clean} images without exact or near duplicates in "
-            "train",
-            "accuracy_clean_exact": f"accuracy, the {exact} images without exact duplicates in "
-            "train",
+            "accuracy_clean": "accuracy, the "
+            + clean_rows(figures, "count_clean", "exact or near duplicates"),
+            "accuracy_clean_exact": "accuracy, the "
+            + clean_rows(figures, "count_clean_exact", "exact duplicates"),
         }
     return {
         "accuracy": "accuracy, all images",

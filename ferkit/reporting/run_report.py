@@ -24,7 +24,7 @@ def report_best_epoch(run: RunFolder, val_split: Split) -> str:
 
     Args:
         run: a run whose training is finished.
-        val_split: the validation split, with images of the model's input size.
+        val_split: the validation split of the trainer, with images of the model's input size.
 
     Returns:
         The figures and the path of the report, for the terminal.

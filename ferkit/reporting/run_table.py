@@ -20,13 +20,17 @@ from ferkit.training.run_folder import RunFolder
 FRACTIONS = ("val_accuracy", "val_accuracy_clean", "val_macro_f1")
 COLUMNS = (
     *("run", "model", "recipe", "seed", "status", "best_epoch", *FRACTIONS, "val_loss"),
-    *("epochs_done", "started", "commit", "reason"),
+    *("epochs_done", "started", "commit", "val_images_learned", "reason"),
 )
 TITLES = (
     *("run", "model", "recipe", "seed", "status", "best", "accuracy", "clean", "macro F1"),
     *("val loss", "epochs", "started", "commit"),
 )
 LEFT_ALIGNED = ("run", "model", "recipe", "status", "started", "commit")
+LEARNED_VALIDATION = (
+    "Not figures of new images, because initial weights or teachers were trained on validation "
+    "images"
+)
 UNREADABLE = "unreadable"
 
 Row = dict[str, Any]  # column -> value, see COLUMNS
@@ -69,6 +73,7 @@ def format_run_table(rows: Sequence[Row]) -> str:
     lines = [TITLES, *(_cells(row) for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     table = ["  ".join(map(_aligned, line, TITLES, widths)).rstrip() for line in lines]
+    learned = ", ".join(row["run"] for row in rows if row["val_images_learned"])
     with_changes = any((row["commit"] or "").endswith("+") for row in rows)
     statuses = collections.Counter(
         "unfinished" if row["status"].startswith("epoch ") else row["status"] for row in rows
@@ -78,6 +83,7 @@ def format_run_table(rows: Sequence[Row]) -> str:
         f"{len(rows)} run{'s' * (len(rows) > 1)}: {counts}.",
         "Figures are those of the validation split at each run's best epoch; clean: without "
         "duplicates of train images.",
+        *([f"{LEARNED_VALIDATION}: {learned}."] if learned else []),
         *(["A + after the commit: files had been changed since it."] if with_changes else []),
         *(f"Unreadable: {row['run']}: {row['reason']}" for row in rows if row["reason"]),
     ]
@@ -135,6 +141,7 @@ def _read_run(run: RunFolder) -> Row:
         "epochs_done": len(history),
         "started": made_with.get("started"),
         "commit": _short_commit(made_with.get("commit")),
+        "val_images_learned": run.val_images_learned(),
     }
     if history:
         best = run.best_epoch(history)

@@ -210,6 +210,8 @@ def _measured_figures(file: Path) -> dict[str, Any] | None:
     try:
         figures = json.loads(file.read_text(encoding="utf-8"))
         plain, data = figures["plain"], figures["data"]
+        if plain.get("count_learned_unmarked"):
+            return None  # not the accuracy on new photos
         return {
             "dataset": data["dataset"],
             "split": figures["split"],

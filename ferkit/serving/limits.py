@@ -10,6 +10,8 @@ class Limits:
     Attributes:
         bytes: size of an uploaded photo.
         pixels: size of a photo, read from its header before it is decoded.
+        pixels_in_flight: pixels of all photos that are decoded at the same time; further photos
+            wait. One photo may have more.
         faces: faces answered per photo, highest detection score first; the others are counted.
         explained_faces: the same for explanations, which cost more.
         waiting: requests in progress or waiting; further ones get status 429.
@@ -27,6 +29,7 @@ class Limits:
 
     bytes: int = 10_000_000
     pixels: int = 40_000_000
+    pixels_in_flight: int = 40_000_000
     faces: int = 100
     explained_faces: int = 12
     waiting: int = 256

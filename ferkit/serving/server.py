@@ -87,7 +87,7 @@ def make_server(
         recognizer,
         limits,
         metrics,
-        lambda name: _make_detector(name, detector, detector_model),
+        lambda name: _make_detector(name, detector, detector_model, recognizer.detector_size),
     )
     answers.warm_up(warm_up)
     config = uvicorn.Config(
@@ -113,6 +113,7 @@ def serve(
     detector: str = "auto",
     detector_model: str | None = None,
     host_names: Iterable[str] = (),
+    detector_size: int | None = None,
 ) -> None:
     """Serve until Ctrl-C or SIGTERM; requests in progress are answered first.
 
@@ -124,6 +125,7 @@ def serve(
         detector: see ``make_server``.
         detector_model: see ``make_server``.
         host_names: see ``make_server``.
+        detector_size: see ``Recognizer``.
 
     Raises:
         UserError: the address or the model cannot be used.
@@ -133,7 +135,9 @@ def serve(
         started = time.monotonic()
         if choose_runtime(weights, runtime)[0] == "keras":
             _use_one_core_per_call()
-        recognizer = Recognizer(weights, detector, detector_model, runtime=runtime)
+        recognizer = Recognizer(
+            weights, detector, detector_model, runtime=runtime, detector_size=detector_size
+        )
         names = [*host_names, host] if host else host_names
         server = make_server(recognizer, detector, detector_model, names)
         print(
@@ -163,16 +167,24 @@ def run_until_stopped(server: uvicorn.Server, listener: socket.socket) -> None:
             signal.signal(signal.SIGTERM, before)
 
 
-def _make_detector(name: str, own: str, model: str | None) -> recognition.Detector:
+def _make_detector(
+    name: str, own: str, model: str | None, size: int | None = None
+) -> recognition.Detector:
     """A detector for one of the server's threads, of which there is one per core.
 
     Args:
         name: the detector that a request names.
         own: the detector that the server was started with.
         model: its model; that of a plug-in is not for others.
+        size: see ``Recognizer``; for YuNet alone.
     """
     is_for_all = own in recognition.DETECTORS
-    return recognition.make_detector(name, model if name == own or is_for_all else None, threads=1)
+    return recognition.make_detector(
+        name,
+        model if name == own or is_for_all else None,
+        threads=1,
+        size=size if name in ("auto", "yunet") else None,
+    )
 
 
 def _use_one_core_per_call() -> None:

@@ -13,11 +13,18 @@ import numpy as np
 from ferkit.explanation.occlusion import occlusion_maps, relative
 from ferkit.process import available_cpu_count, imported
 from ferkit.recognition import Face
-from ferkit.recognition.photos import NoPhotoError, PhotoError, TooManyPixelsError, read_photo
+from ferkit.recognition.photos import (
+    NoPhotoError,
+    PhotoError,
+    TooManyPixelsError,
+    pixel_count,
+    read_photo,
+)
 from ferkit.recognition.recognizer import Recognizer
 from ferkit.serving.batching import Batcher
 from ferkit.serving.explained_faces import explained_answer
 from ferkit.serving.limits import Limits
+from ferkit.serving.pixel_budget import PixelBudget
 from ferkit.serving.prometheus import Metrics
 from ferkit.serving.responses import ClientGoneError, RequestError
 from ferkit.serving.schema import face_answer
@@ -28,10 +35,9 @@ FORMATS = (
     "WEBP",
     "GIF",
     "BMP",
-    "TIFF",
     "AVIF",
     "PPM",
-)  # decoded in this process, in memory
+)  # decoded in this process, in memory; not TIFF, whose decoder writes to standard error
 EXPLAIN_BATCH = 1  # a map takes hundreds of calls of the model: faces are shared among the cores
 MethodName = Literal["occlusion", "grad-cam"]
 METHODS: tuple[MethodName, ...] = get_args(MethodName)  # of maps; Grad-CAM needs Keras
@@ -95,6 +101,7 @@ class Service:
         self.recognizer, self.limits, self.waiting = recognizer, limits, 0
         self._make_detector, self._thread_local = make_detector, threading.local()
         self._explainer: Any = None
+        self._pixels = PixelBudget(limits.pixels_in_flight)
         self._batcher = Batcher(
             {"predict": self._predict, "explain": self._explain},
             {"predict": limits.batch, "explain": EXPLAIN_BATCH},
@@ -178,7 +185,12 @@ class Service:
         """Read the photo, detect its faces, and submit them to the model's threads."""
         if task.abandoned:
             raise ClientGoneError
-        photo = self._photo(task)
+        content, task.content = task.content, b""
+        with self._pixels.held(pixel_count(content, FORMATS)):
+            return self._detect_in(content, task)
+
+    def _detect_in(self, content: bytes, task: Task) -> _DetectedFaces:
+        photo = self._photo(content)
         limit = self.limits.faces if task.kind == "predict" else self.limits.explained_faces
         try:
             faces = self._detector(task.detector)(photo)
@@ -195,8 +207,7 @@ class Service:
             self._batcher.submit(task.kind, [] if task.abandoned else rows),
         )
 
-    def _photo(self, task: Task) -> np.ndarray:
-        content, task.content = task.content, b""
+    def _photo(self, content: bytes) -> np.ndarray:
         try:
             return read_photo(content, self.limits.pixels, FORMATS)
         except PhotoError as error:

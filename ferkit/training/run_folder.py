@@ -20,6 +20,7 @@ from ferkit.files import (
     written_atomically,
 )
 from ferkit.models.interface import merged
+from ferkit.models.trained_on import TRAINED_ON, TrainedOn, add_trained_on
 from ferkit.provenance import provenance
 from ferkit.recipes.recipe import Recipe
 from ferkit.training.checkpoints import Checkpoints
@@ -29,10 +30,14 @@ if TYPE_CHECKING:
     import keras
 
 RUNS = Path("runs")
+VAL_LEARNED = "val_images_learned"
 
 
 class RunFolder:
     """All files of one training.
+
+    Attributes:
+        trained_on: what the training learns from; it is stored in every model that is saved.
 
     Example:
         >>> run = RunFolder.create("runs/first", recipe, {"folder": "data"})
@@ -48,7 +53,9 @@ class RunFolder:
         self.last = self.path / "last.keras"
         self.checkpoints = Checkpoints(self.path / "backup")
         self.teacher_predictions = self.path / "backup" / "teachers.npz"
+        self.trained_on_file = self.path / "backup" / TRAINED_ON
         self.report = self.path / "report"
+        self.trained_on: TrainedOn | None = None
 
     @classmethod
     def create(cls, path: str | Path | None, recipe: Recipe, dataset: dict[str, Any]) -> Self:
@@ -73,6 +80,29 @@ class RunFolder:
         }
         run._write_record(record)
         return run
+
+    def keep_trained_on(self, record: TrainedOn, val_learned: int) -> None:
+        """Store what the training learns from, and how many validation images that includes.
+
+        Args:
+            record: the record, which goes into every model that is saved from now on.
+            val_learned: number of validation images in it that are not marked as duplicates.
+        """
+        self.trained_on = record
+        about = {**record.summary(), VAL_LEARNED: val_learned}
+        if self.record().get("trained_on") != about:
+            self._write_record({**self.record(), "trained_on": about})
+        if self.stored_trained_on() is None:
+            with written_atomically(self.trained_on_file) as draft:
+                draft.write_text(record.to_text(), encoding="utf-8")
+
+    def stored_trained_on(self) -> TrainedOn | None:
+        """The record that ``keep_trained_on`` stored; None if there is none, or it is damaged."""
+        try:
+            text = self.trained_on_file.read_text(encoding="utf-8")
+            return TrainedOn.from_text(text, self.trained_on_file)
+        except (OSError, ValueError, UserError):
+            return None
 
     def _write_record(self, record: dict[str, Any]) -> None:
         write_json(self.recipe_file, record)
@@ -169,6 +199,11 @@ class RunFolder:
             problem = f"cannot be read ({error})"
             raise UserError(self.recipe_file, problem, "restore it or start a new run") from error
 
+    def val_images_learned(self) -> int | None:
+        """Validation images that initial weights or teachers have learned; None: not known."""
+        count = self.record().get("trained_on", {}).get(VAL_LEARNED)
+        return count if isinstance(count, int) else None
+
     def recipe(self) -> Recipe:
         """The recipe of the run."""
         return Recipe.from_dict(self.record()["recipe"])
@@ -194,3 +229,5 @@ class RunFolder:
         """Write a model as it is used after training, atomically, to a path that ends in .keras."""
         with written_atomically(path) as draft:
             merged(model).save(draft)
+            if self.trained_on:
+                add_trained_on(draft, self.trained_on)

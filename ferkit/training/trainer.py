@@ -21,6 +21,8 @@ from ferkit.evaluation.inference import BatchedLogits
 from ferkit.evaluation.metrics import measure
 from ferkit.input_pipeline.batches import TrainingBatches
 from ferkit.input_pipeline.dataset import Split
+from ferkit.input_pipeline.learned import unexpectedly_learned, with_learned
+from ferkit.input_pipeline.training_record import training_record
 from ferkit.recipes.recipe import Recipe
 from ferkit.training.devices import Devices, one_device
 from ferkit.training.failures import user_errors
@@ -70,7 +72,8 @@ class Trainer:
         checkpoint_seconds: float = CHECKPOINT_SECONDS,
         hooks: Sequence[Hook] = (),
     ) -> None:
-        self.model, self.recipe, self.val, self.run = model, recipe, val, run
+        self.model, self.recipe, self.run = model, recipe, run
+        self.val = self._recorded(run, train, val) if run else val
         self.devices, self.checkpoint_seconds = devices or one_device(), checkpoint_seconds
         self.hooks = hooks if self.devices.is_chief else ()
         self.step_function = TrainingStep(model, recipe, self.devices)
@@ -89,6 +92,19 @@ class Trainer:
         self.totals = np.zeros(self.step_function.totals_size)
         self.history: list[dict[str, Any]] = []
 
+    def _recorded(self, run: RunFolder, train: Split, val: Split) -> Split:
+        """Give the run the record of what it learns from.
+
+        Returns:
+            The validation rows, with the information which of them initial weights or teachers have
+            learned.
+        """
+        rows_sha256 = run.record()["dataset"].get("rows_sha256", "")
+        record = run.stored_trained_on() or training_record(train, self.recipe, rows_sha256)
+        val = with_learned(val, record)
+        run.keep_trained_on(record, int(unexpectedly_learned(val).sum()))
+        return val
+
     # ---- the loop ----
 
     def fit(self) -> bool:
@@ -103,6 +119,7 @@ class Trainer:
         """
         with stop_signals() as stopped, user_errors(self):
             self._restore()
+            self._warn_of_learned_images()
             started, first = time.monotonic(), self.epoch + self.step / self.batches.steps
             while not self.finished and self._one_epoch(stopped):
                 seconds_per_epoch = (time.monotonic() - started) / (self.epoch - first)
@@ -234,6 +251,16 @@ class Trainer:
         )
         for hook in self.hooks:
             hook.on_epoch(self, report)
+
+    def _warn_of_learned_images(self) -> None:
+        """Say so if initial weights or teachers were trained on validation images."""
+        learned = int(unexpectedly_learned(self.val).sum())
+        if learned:
+            tqdm.write(
+                f"Warning: the initial weights or the teachers were trained on {learned:,} of the "
+                f"{len(self.val):,} validation images: the validation figures are not those of "
+                "new images."
+            )
 
     def _print_epoch(self, seconds_left: float) -> None:
         if not self.devices.is_chief:

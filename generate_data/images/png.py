@@ -1,6 +1,8 @@
 """Image files: writes gray PNG files, and reads one image or many in parallel."""
 
 import contextlib
+import io
+import math
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -8,14 +10,19 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from PIL import Image
 from tqdm import tqdm
 
 from generate_data.errors import SET_UP_AGAIN, DataError
+from generate_data.images.photo_file import MAX_PIXELS, photo_file_content
+from generate_data.images.pixels import eight_bits, on_gray
 
 _PLAIN_PNG = (
     *(cv2.IMWRITE_PNG_COMPRESSION, 0),
     *(cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_NONE),
 )
+
+SMALL_FILE = 16_384  # bytes; so few hold at most some 20 million pixels
 
 
 def encode_png(image: np.ndarray) -> bytes:
@@ -28,7 +35,7 @@ def encode_png(image: np.ndarray) -> bytes:
 
 
 def read_image(path: str | Path, gray: bool = False) -> np.ndarray:
-    """Reads one image.
+    """Reads one image. Transparent pixels become mid-gray, and more than 8 bits become 8.
 
     Args:
         path: the file.
@@ -38,25 +45,65 @@ def read_image(path: str | Path, gray: bool = False) -> np.ndarray:
         uint8 (height, width) if the image is gray, else (height, width, 3) in RGB order.
 
     Raises:
-        DataError: the file is missing, or is not an image.
+        DataError: the file is missing, too large, or is not an image.
     """
     try:
-        data = Path(path).read_bytes()
+        data = photo_file_content(path)
     except FileNotFoundError:
         raise DataError(path, "the image is missing", SET_UP_AGAIN) from None
     except OSError as error:
         problem = f"cannot read the image ({error.strerror})"
         raise DataError(path, problem, "check its permissions and the disk") from None
-    image = None
-    if data:
-        mode = cv2.IMREAD_GRAYSCALE if gray else cv2.IMREAD_ANYCOLOR
-        # OpenCV raises an error if the header claims a size above its limit.
-        with contextlib.suppress(cv2.error):
-            image = cv2.imdecode(np.frombuffer(data, np.uint8), mode)
+    _check_pixels(path, data)
+    image = _decoded(data, gray)
     if image is None:
         problem = f"not an image that can be read ({len(data)} bytes)"
         raise DataError(path, problem, f"replace it, or {SET_UP_AGAIN}")
     return image if image.ndim == 2 else np.ascontiguousarray(image[:, :, ::-1])
+
+
+def _check_pixels(path: str | Path, data: bytes) -> None:
+    """Raises DataError if an image is too large to be decoded."""
+    if len(data) <= SMALL_FILE:
+        return
+    try:
+        with Image.open(io.BytesIO(data)) as header:
+            pixels = math.prod(header.size)
+    except Image.DecompressionBombError:
+        pixels = MAX_PIXELS + 1
+    except Exception:  # whatever the format raises: OpenCV decides whether it is an image
+        return
+    if pixels > MAX_PIXELS:
+        problem = f"an image of more than {MAX_PIXELS // 1_000_000} million pixels"
+        raise DataError(path, problem, "reduce its size")
+
+
+def _decoded(data: bytes, gray: bool) -> np.ndarray | None:
+    """Decodes the content of a file to gray or BGR; None: it is not an image."""
+    image = None
+    if data:
+        mode = (cv2.IMREAD_GRAYSCALE if gray else cv2.IMREAD_ANYCOLOR) | cv2.IMREAD_ANYDEPTH
+        if _may_be_transparent(data):
+            mode = cv2.IMREAD_UNCHANGED
+        # OpenCV raises an error if the header claims a size above its limit.
+        with contextlib.suppress(cv2.error):
+            image = cv2.imdecode(np.frombuffer(data, np.uint8), mode)
+    if image is None:
+        return None
+    if image.dtype != np.uint8:
+        image = eight_bits(image)
+    if image.ndim == 3 and image.shape[2] == 4:
+        image = on_gray(image)
+    return cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) if gray and image.ndim == 3 else image
+
+
+def _may_be_transparent(data: bytes) -> bool:
+    """Whether the header of a PNG or WebP file announces an opacity."""
+    if data.startswith(b"\x89PNG"):
+        has_channel = bool(data[25] & 4) if len(data) > 25 else False
+        return has_channel or b"tRNS" in data[: data.find(b"IDAT")]
+    is_extended = data[8:16] == b"WEBPVP8X" and len(data) > 20
+    return data[8:16] == b"WEBPVP8L" or (is_extended and bool(data[20] & 16))
 
 
 def load_images(

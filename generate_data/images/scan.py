@@ -88,9 +88,14 @@ def _record(scan: Scan, index: int, image: np.ndarray) -> None:
     image = merge_equal_channels(image)
     scan.sizes[index] = image.shape[:2]
     scan.gray[index] = image.ndim == 2
-    scan.digests[index] = hashlib.sha256(repr(image.shape).encode() + image.tobytes()).digest()
+    scan.digests[index] = pixel_digest(image)
     if len(scan.thumbnails):
         scan.thumbnails[index] = resize_to_square(convert_channels(image, 1), THUMBNAIL)
+
+
+def pixel_digest(image: np.ndarray) -> bytes:
+    """Returns the SHA-256 of an image's size and pixels, after `merge_equal_channels`."""
+    return hashlib.sha256(repr(image.shape).encode() + image.tobytes()).digest()
 
 
 def merge_equal_channels(image: np.ndarray) -> np.ndarray:

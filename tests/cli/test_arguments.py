@@ -77,3 +77,47 @@ def test_the_dataset_folder_follows_from_the_dataset():
 )
 def test_wrong_command_lines_are_one_line(words, message, capsys):
     assert message in fails(words, capsys)
+
+
+@pytest.mark.parametrize(
+    ("words", "flag", "meant"),
+    [
+        (["train", "-epochs", "5"], "-epochs", "--epochs"),
+        (["train", "-epochs=5"], "-epochs", "--epochs"),
+        (["-t", "True", "-batch_size", "5"], "-batch_size", "--batch_size"),
+        (["setup", "-data", "x"], "-data", "--data"),
+        (["evaluate", "-split", "test"], "-split", "--split"),
+        (["predict", "-model", "dan"], "-model", "--model"),
+        (["explain", "-data", "x"], "-data", "--data"),
+        (["compare", "-epochs", "5"], "-epochs", "--epochs"),
+        (["release", "-name", "x"], "-name", "--name"),
+        (["export", "-format", "onnx"], "-format", "--format"),
+        (["verify", "-weights", "x"], "-weights", "--weights"),
+        (["serve", "-port", "1"], "-port", "--port"),
+        (["runs", "-sort", "name"], "-sort", "--sort"),
+    ],
+)
+def test_a_long_flag_with_one_dash_is_an_error(words, flag, meant, capsys):
+    assert f"error: {flag}: unknown flag, nearest known: {meant}; see: " in fails(words, capsys)
+
+
+def test_short_flags_are_read_as_before():
+    options = parsed("train", "-e5", "-lr", "0.1", "-bs", "8", "-hparams", "True", "-d/tmp/x")
+    assert options.overrides == {"epochs": 5, "learning_rate": 0.1, "batch_size": 8}
+    assert options.folder == "/tmp/x"
+
+
+@pytest.mark.parametrize(
+    ("spelling", "name"),
+    [("DAN", "dan"), ("Dan", "dan"), ("Deep-Emotion", "deep_emotion"), ("dan", "dan")],
+)
+def test_names_of_models_are_known_in_any_spelling(spelling, name):
+    for command in ("train", "evaluate", "predict", "explain", "verify", "compare"):
+        assert parsed(command, "-m", spelling).model == name
+    assert parsed("compare", "--models", spelling).models == [name]
+
+
+def test_choices_are_known_in_capitals():
+    assert parsed("train", "--optimizer", "SGD").overrides == {"optimizer": "sgd"}
+    assert parsed("setup", "--dataset", "AffectNet").dataset == "affectnet"
+    assert parsed("export", "--format", "ONNX", "--output", "x").format == "onnx"

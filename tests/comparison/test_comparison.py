@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from deep_emotion import DeepEmotion
 from ferkit.cli import main
 from ferkit.comparison import runner, speed
 from ferkit.comparison.contestants import choose_contestants
@@ -26,7 +27,10 @@ from ferkit.comparison.plot import draw_comparison
 from ferkit.comparison.speed import SPEED_BATCH
 from ferkit.comparison.table import FRACTIONS, SPEEDS
 from ferkit.errors import UserError
+from ferkit.input_pipeline.dataset import load_split
+from ferkit.input_pipeline.learned import image_hashes
 from ferkit.models.multiply_adds import multiply_adds
+from ferkit.models.trained_on import TrainedOn, add_trained_on
 from ferkit.recipes.named import named_recipe
 from ferkit.training.build_model import build_model
 from ferkit.training.trainer import Trainer
@@ -44,7 +48,8 @@ TWO_SEEDS = [
     "0",
     "1",
 ]
-RUN_COLUMNS = ["contestant", "seed", "status", "epochs", "best_epoch", *FRACTIONS, "run", "reason"]
+RUN_COLUMNS = ["contestant", "seed", "status", "epochs", "best_epoch", *FRACTIONS]
+RUN_COLUMNS += ["val_images_learned", "run", "reason"]
 
 
 @pytest.fixture(scope="module")
@@ -257,6 +262,19 @@ def test_when_all_runs_fail_the_table_says_so(here, capsys, monkeypatch, no_timi
     assert not (here / "hopeless/compare.png").exists()
 
 
+def test_initial_weights_that_learned_validation_images_are_reported(here, capsys, no_timing):
+    val = load_split("data", "val")
+    DeepEmotion("input_warp").save("seen.keras")
+    record = TrainedOn((), np.unique(image_hashes(val.images)), complete=True)
+    add_trained_on("seen.keras", record)
+    words = ["--models", "deep_emotion", "--recipe", "input_warp", "--init_from", "seen.keras"]
+    assert main(["compare", *QUICK, *words, "--folder", "seen"]) == 0
+    assert "trained on validation images: deep_emotion." in capsys.readouterr().out
+    (run,) = rows_of("seen/runs.csv")
+    assert (run["val_images_learned"], run["val_accuracy_clean"]) == (str(len(val)), "")
+    assert rows_of("finished/runs.csv")[0]["val_images_learned"] == "0"
+
+
 # ---- contestants
 
 
@@ -364,7 +382,7 @@ def test_a_backbone_of_dan_is_trained(here, no_timing):
         ),
         (
             ["--backbones", "resnet18", "--num_heads", "-1"],
-            "Expected no negative number. Received: num_heads=-1",
+            "Received: num_heads=-1",
         ),
         (
             ["--backbones", "resnet18", "--folder", "finished/deep_emotion-seed0"],

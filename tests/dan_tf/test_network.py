@@ -310,7 +310,7 @@ def test_backbone_weights_that_cannot_be_had(name, weights, message, small, tmp_
         ),
         ({"image_size": 4}, "must be at least 32. Received: image_size=4"),
         ({"class_names": ("one",)}, "`class_names` to have two or more"),
-        ({"num_heads": -1}, "Expected no negative number. Received: num_heads=-1"),
+        ({"num_heads": -1}, "Received: num_heads=-1"),
         ({"drop_path": 1.0}, r"`drop_path` to be in \[0, 1\). Received: drop_path=1.0"),
         ({"affinity_weight": -1.0}, "`affinity_weight` to be at least 0"),
         ({"partition_weight": float("nan")}, "`partition_weight` to be at least 0"),

@@ -54,11 +54,15 @@ def test_colors(tmp_path):
     red[..., 2] = 200  # OpenCV writes blue, green, red
     cv2.imwrite(str(tmp_path / "red.png"), red)
     cv2.imwrite(str(tmp_path / "gray.png"), np.full((8, 8), 77, np.uint8))
-    half = np.dstack([red, np.full((8, 8), 128, np.uint8)])
+    half = np.dstack([red, np.full((8, 8), 128, np.uint8)])  # blended with mid-gray
     cv2.imwrite(str(tmp_path / "alpha.png"), half)
     paths = [tmp_path / name for name in ("red.png", "gray.png", "alpha.png")]
-    assert ImageFiles(paths, 8, 3)[:][:, 0, 0].tolist() == [[200, 0, 0], [77, 77, 77], [200, 0, 0]]
-    assert ImageFiles(paths, 8, 1)[:][:, 0, 0].tolist() == [[60], [77], [60]]  # 0.299 of red
+    assert ImageFiles(paths, 8, 3)[:][:, 0, 0].tolist() == [
+        [200, 0, 0],
+        [77, 77, 77],
+        [164, 63, 63],
+    ]
+    assert ImageFiles(paths, 8, 1)[:][:, 0, 0].tolist() == [[60], [77], [93]]  # 0.299 of red
 
 
 def test_orientation_of_a_photo_is_honoured(tmp_path):

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
+from ferkit import Recognizer
 from ferkit.errors import UserError
 from ferkit.recognition import TRAINING_LANDMARKS, Face, cut_face, make_detector
 from ferkit.recognition.alignment import similarity
@@ -129,3 +130,10 @@ def test_unavailable_detectors_are_one_line(tmp_path):
         (tmp_path / "bad.onnx").write_bytes(content)
         with pytest.raises(UserError, match=r"bad.onnx: not a YuNet model that OpenCV can read"):
             make_detector("auto", tmp_path / "bad.onnx")
+
+
+@pytest.mark.parametrize("margin", [-1.0, -0.91, 10.1, float("nan"), float("inf")])
+def test_a_margin_out_of_range_is_one_line(margin):
+    message = f"--margin {margin:g}: out of range; give a number from -0.9 to 10"
+    with pytest.raises(UserError, match=message):
+        Recognizer(margin=margin)

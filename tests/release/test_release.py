@@ -3,7 +3,10 @@
 Their model cards contain the figures of the file.
 """
 
+import dataclasses
+import hashlib
 import json
+import runpy
 import shutil
 import zipfile
 
@@ -16,11 +19,16 @@ from deep_emotion import DeepEmotion
 from ferkit.cli import main
 from ferkit.models import shipped_weights as weights
 from ferkit.models.saved_model import load_model
+from ferkit.models.trained_on import TRAINED_ON, read_trained_on
+from ferkit.recognition.compiled_file import read_compiled
 from ferkit.recognition.runtimes import load_runtime
-from ferkit.release import compiled
+from ferkit.release import compiled, release
+from ferkit.release.calibration import fit_temperature
 from ferkit.release.half_precision import halve
 from tests.support.command_line import QUICK, ROOT, fails, workplace_in
 from tests.support.kaggle_files import smooth_images, write_icml_csv
+
+MEMBERS = {"metadata.json", "config.json", "model.weights.h5", TRAINED_ON}
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +70,40 @@ def test_released_file_is_half_as_large_and_computes_the_same(here):
     np.testing.assert_allclose(np.array(half(pixels)), expected, atol=0.01 * np.abs(expected).max())
     assert {weight.dtype for weight in half.weights} == {"float32"}
     assert figures["bytes"] == (here / "released/mine.keras").stat().st_size
+
+
+def test_a_temperature_is_merged_where_the_split_has_enough_images(here, monkeypatch, tmp_path):
+    words = ["release", "-d", "data", "--run", "runs/first", "--compiled", "False"]
+    words += ["--name", "m", "--to", str(tmp_path)]
+    assert main(words) == 0
+    few = json.loads((tmp_path / "m.json").read_text())
+    assert (few["temperature"], few["calibration_images"]) == (1.0, 43)
+    assert few["calibration_errors_held_out"] is None
+    card = " ".join((tmp_path / "m.md").read_text().split())
+    assert "only 43 images that the model has not learned, and at least 100 are needed" in card
+    assert "The epoch, the recipe and the temperature were chosen" not in card
+    monkeypatch.setattr(release, "MIN_IMAGES", 43)
+    assert main(words) == 0
+    figures = json.loads((tmp_path / "m.json").read_text())
+    assert figures["temperature"] != 1.0
+    assert "fitted on the val split" in " ".join((tmp_path / "m.md").read_text().split())
+    pixels = np.random.default_rng(0).integers(0, 256, (16, 48, 48, 1)).astype("float32")
+    expected = load_model("runs/first/best.keras")(pixels).numpy() / figures["temperature"]
+    logits = load_model(tmp_path / "m.keras")(pixels).numpy()
+    np.testing.assert_allclose(logits, expected, atol=0.01 * np.abs(expected).max())
+
+
+def test_a_temperature_is_fitted_on_images_that_were_not_learned(toy_split, monkeypatch):
+    split = toy_split("val", 30)
+    logits = np.random.default_rng(1).normal(0, 1, (2, 30, 7))
+    logits[:, np.arange(20), split.labels[:20]] += 20  # learned by heart
+    learned = dataclasses.replace(split, learned=np.arange(30) < 20, learned_complete=True)
+    assert release._calibration(logits, learned)["temperature"] == 1.0
+    monkeypatch.setattr(release, "MIN_IMAGES", 10)
+    fitted = release._calibration(logits, learned)
+    assert fitted["calibration_images"] == 10
+    assert fitted["temperature"] == fit_temperature(logits[:, 20:], split.labels[20:])
+    assert fitted["temperature"] != release._calibration(logits, split)["temperature"]
 
 
 def test_figures_are_those_of_the_file(here, capsys):
@@ -251,7 +293,7 @@ def test_shipped_files_hold_layers_of_ours_and_of_keras_only():
 
     for path in weights.shipped_weights().values():
         with zipfile.ZipFile(path) as archive:
-            assert set(archive.namelist()) == {"metadata.json", "config.json", "model.weights.h5"}
+            assert set(archive.namelist()) == MEMBERS
             config = json.loads(archive.read("config.json"))
         assert {name.split(".")[0] for name in modules(config)} <= {
             "keras",
@@ -311,13 +353,7 @@ def test_a_test_split_is_measured_with_train_rows_beside_it_or_alone(
     # were trained on them.
     assert figures["count_clean"] == (38 if "Training" in usages else None)
     assert (figures["accuracy_clean"] is None) == ("Training" not in usages)
-    if "Training" in usages:
-        capsys.readouterr()
-        assert main([*words[:5], "--split", "val"]) == 0
-        assert (
-            "Note: mine was trained on the images that FER2013 calls Training"
-            in capsys.readouterr().out
-        )
+    assert "None of these images was in the training data" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", weights.shipped_weights())
@@ -394,3 +430,48 @@ def test_a_file_that_never_agrees_is_not_written(here, tmp_path, monkeypatch, ca
     for suffix in (".md", ".json"):
         unchanged = (here / f"released/mine{suffix}").read_bytes()
         assert file.with_suffix(suffix).read_bytes() == unchanged
+
+
+# ---- releases of versions without a record of the training images
+
+
+def without_record(path, start=0):
+    """Rewrite a model file without its record; the archive begins after `start` bytes."""
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist() if name != TRAINED_ON}
+    path.write_bytes(path.read_bytes()[:start])
+    with zipfile.ZipFile(path, "a") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+
+
+def test_the_record_is_added_to_an_older_release(here, tmp_path):
+    for file in (here / "released").glob("mine.*"):
+        shutil.copy(file, tmp_path)
+    keras_file, compiled_file = tmp_path / "mine.keras", tmp_path / "mine.tflite"
+    figures = json.loads((tmp_path / "mine.json").read_text())
+    without_record(keras_file)
+    without_record(compiled_file, len(read_compiled(compiled_file).model))
+    for key in ("trained_on", "calibration_images"):
+        del figures[key]
+    (tmp_path / "mine.json").write_text(json.dumps(figures))
+    script = ROOT / "benchmarks/accuracy/record_training.py"
+    record_training = runpy.run_path(str(script))["main"]
+    record_training(["data", str(keras_file)])
+    for file in (keras_file, compiled_file):
+        assert read_trained_on(file).to_text() == read_trained_on("runs/first/best.keras").to_text()
+    added = json.loads((tmp_path / "mine.json").read_text())
+    assert added["compiled"]["sha256"] == hashlib.sha256(compiled_file.read_bytes()).hexdigest()
+    assert added["bytes"] == keras_file.stat().st_size
+    assert added["trained_on"]["this_dataset"] is True
+    assert added["plain"]["count_learned"] == 0
+    assert "Trained on 336 images" in (tmp_path / "mine.md").read_text()
+    assert load_runtime(keras_file).name == "litert"
+    before = keras_file.read_bytes()
+    record_training(["data", str(keras_file)])
+    assert keras_file.read_bytes() == before
+    figures["data"]["rows"]["train"] = 28709
+    without_record(keras_file)
+    (tmp_path / "mine.json").write_text(json.dumps(figures))
+    with pytest.raises(SystemExit, match="was trained on 28,709 images, not on this dataset"):
+        record_training(["data", str(keras_file)])

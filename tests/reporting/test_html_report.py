@@ -168,8 +168,8 @@ def test_a_page_needs_neither_history_nor_record(tmp_path, measured):
 def test_without_train_rows_the_page_does_not_mention_duplicates(tmp_path, measured):
     figures, probabilities, labels = measured
     with_train = Page(write_report(tmp_path, figures, probabilities, labels)).text
-    assert "without exact or near duplicates in train" in with_train
-    assert "without exact duplicates in train" in with_train
+    assert "without exact or near duplicates of the dataset's train images" in with_train
+    assert "without exact duplicates of the dataset's train images" in with_train
     figures |= dict.fromkeys(
         ("accuracy_clean", "accuracy_clean_exact", "count_clean", "count_clean_exact")
     )

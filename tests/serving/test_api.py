@@ -58,9 +58,7 @@ def port(recognizer):
         real = serving_detector()
         patch.setattr(
             "ferkit.recognition.make_detector",
-            lambda name, model=None, threads=None: (
-                real(name) if name == "none" else BrightSquares()
-            ),
+            lambda name, model=None, **_: real(name) if name == "none" else BrightSquares(),
         )
         with served(recognizer, SMALL) as (own, _):
             yield own

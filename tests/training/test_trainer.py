@@ -103,6 +103,7 @@ def test_it_learns_and_leaves_a_whole_run_folder(tmp_path, toy_split):
         if path.is_file()
     }
     states = {"backup/state-000011-00000000.npz", "backup/state-000012-00000000.npz"}
+    states.add("backup/trained_on.json")
     assert present == {"recipe.json", "history.csv", "best.keras", "last.keras", *states}
 
 
