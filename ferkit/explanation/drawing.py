@@ -93,7 +93,7 @@ def _draw_color_scale(
     sheet: Image.Image,
     draw: ImageDraw.ImageDraw,
     top: int,
-    font: ImageFont.ImageFont | ImageFont.FreeTypeFont | ImageFont.FreeTypeFont,
+    font: ImageFont.ImageFont | ImageFont.FreeTypeFont,
 ) -> None:
     """Draw what the colors of all maps mean, in a line at the bottom of the sheet."""
     values = np.broadcast_to(np.linspace(0, 1, PANEL // 2), (TITLE - GAP, PANEL // 2))
