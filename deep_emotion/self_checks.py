@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops
 from numpy.typing import ArrayLike
 
+from .health import STILL, theta_spread
 from .transformer import IDENTITY_THETA, spatial_transform
 
 RAMP = [[0.0, 1.0, 2.0], [10.0, 11.0, 12.0], [20.0, 21.0, 22.0]]
@@ -64,6 +65,20 @@ def model_penalty(model: keras.Model) -> str:
     return _expect(received, by_hand, tolerance=1e-4 * max(by_hand, 1e-6))
 
 
+def transformer_moves(model: keras.Model) -> str:
+    """The transformer's theta is finite; says whether it differs between images."""
+    rng = np.random.default_rng(0)
+    noise = rng.uniform(0, 255, (64, 6, 6, model.channels)) * rng.uniform(0.1, 1, (64, 1, 1, 1))
+    size = model.image_size
+    images = ops.image.resize(ops.convert_to_tensor(noise, "float32"), (size, size))
+    spread = theta_spread(model, ops.convert_to_numpy(images))
+    if not np.isfinite(spread):
+        raise ValueError("theta is not finite")
+    if spread < STILL:
+        return "theta is the same for all images: untrained, or a transformer that does not work"
+    return f"theta's standard deviation over 64 random images is {spread:.3f}"
+
+
 # Checks of the package, and checks of a model of this package.
 SELF_CHECKS = (identity_transform, shifted_transform, half_pixel_transform, rotated_transform)
-MODEL_SELF_CHECKS = (model_penalty,)
+MODEL_SELF_CHECKS = (model_penalty, transformer_moves)

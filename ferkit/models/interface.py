@@ -106,6 +106,21 @@ class ExplanationModule(Protocol):
         ...
 
 
+class HealthModule(Protocol):
+    """The optional module ``health`` of a package: what loss and accuracy do not show.
+
+    The images of both functions are ``(n, height, width, channels)`` of the model's input size.
+    """
+
+    def measurements(self, model: Any, images: np.ndarray) -> dict[str, str]:
+        """What the model card reports: name -> value."""
+        ...
+
+    def warnings(self, model: Any, images: np.ndarray) -> list[str]:
+        """Lines for the user at the end of a training."""
+        ...
+
+
 @dataclasses.dataclass(frozen=True)
 class ModelPackage:
     """A model that can be trained.
@@ -139,9 +154,14 @@ class ModelPackage:
     @property
     def visualizations(self) -> dict[str, Visualization]:
         """VISUALIZATIONS of the optional module ``visualization``; imports Keras."""
-        if importlib.util.find_spec(f"{self.package}.visualization") is None:
+        if not self._has("visualization"):
             return {}
         return self._module("visualization").VISUALIZATIONS
+
+    @property
+    def health(self) -> HealthModule | None:
+        """The optional module ``health``; imports Keras."""
+        return self._module("health") if self._has("health") else None
 
     @property
     def self_checks(self) -> tuple[SelfCheck, ...]:
@@ -152,6 +172,9 @@ class ModelPackage:
     def model_self_checks(self) -> tuple[SelfCheck, ...]:
         """MODEL_SELF_CHECKS of the module ``self_checks``: checks of one model."""
         return tuple(self._module("self_checks").MODEL_SELF_CHECKS)
+
+    def _has(self, name: str) -> bool:
+        return importlib.util.find_spec(f"{self.package}.{name}") is not None
 
     def _module(self, name: str) -> ModuleType:
         return importlib.import_module(f"{self.package}.{name}")

@@ -120,6 +120,10 @@ def _what(figures: Figures) -> str:
         f"multiply-adds per face; {figures['bytes']:,} bytes{half}. Input: pixels from 0 to 255, "
         f"{'x'.join(map(str, model['input']))}. Output: logits of "
         f"{', '.join(figures['data']['class_names'])}."
+        + "".join(
+            f" {name[0].upper()}{name[1:]}: {value}."
+            for name, value in figures.get("measurements", {}).items()
+        )
     )
 
 

@@ -107,6 +107,7 @@ def release(
             "half_precision": half,
             "bytes": draft.stat().st_size,
             "model": _architecture(stored),
+            "measurements": _measurements(stored, split),
             "training": training,
             "training_before": training_before,
             "released": _made_here(),
@@ -118,6 +119,13 @@ def release(
     if compiled:
         figures = add_compiled(file, figures, split)
     return file, figures
+
+
+def _measurements(model: keras.Model, split: Split) -> dict[str, str]:
+    """What the model's package reports about it: name -> value."""
+    entry = entry_of_model(model)
+    health = entry.health if entry else None
+    return health.measurements(model, split.images[:]) if health else {}
 
 
 def trained_on_dataset(record: TrainedOn, manifest: Manifest) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from ferkit.input_pipeline.batches import TrainingBatches
 from ferkit.input_pipeline.dataset import Split
 from ferkit.input_pipeline.learned import unexpectedly_learned, with_learned
 from ferkit.input_pipeline.training_record import training_record
+from ferkit.models.registry import entry_of_model
 from ferkit.recipes.recipe import Recipe
 from ferkit.training.devices import Devices, one_device
 from ferkit.training.failures import user_errors
@@ -41,6 +42,7 @@ from ferkit.training.step import TrainingStep
 from ferkit.training.targets import training_targets
 
 CHECKPOINT_SECONDS = 60
+CHECKED_IMAGES = 256  # validation images for the warnings of the model's package
 
 
 class Trainer:
@@ -190,6 +192,8 @@ class Trainer:
             self.history.append(self._history_row(figures, seconds, first_step, rate))
             messages = self.health.after_epoch(self.epoch, np.array(figures["confusion"]))
             self.epoch, self.step, self.totals = self.epoch + 1, 0, np.zeros_like(self.totals)
+            if self.finished:
+                messages += self._model_warnings()
             improved = epochs_without_better(epoch_scores(self.history)) == 0
             if self.run:
                 self.run.write_history(self.history)
@@ -198,6 +202,12 @@ class Trainer:
                 self._call_hooks(figures)
                 for line in messages:
                     tqdm.write(line)
+
+    def _model_warnings(self) -> list[str]:
+        """What the model's package warns of, on some validation images."""
+        entry = entry_of_model(self.model)
+        health = entry.health if entry else None
+        return health.warnings(self.model, self.val.images[:CHECKED_IMAGES]) if health else []
 
     def _history_row(
         self, figures: dict[str, Any], seconds: float, first_step: int, rate: float
