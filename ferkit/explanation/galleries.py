@@ -1,5 +1,6 @@
 """Galleries of explanations for a split of a dataset, and checks of the maps."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -14,6 +15,7 @@ from ferkit.explanation.grad_cam import METHODS, Explainer
 from ferkit.explanation.keras_panels import KerasPanels
 from ferkit.explanation.photo_sheets import caption, class_index, explained_classes, save_sheet
 from ferkit.input_pipeline.dataset import Split
+from ferkit.outputs import OutputNames
 
 CHECKED_FACES = 64  # faces of the split on which the maps are checked
 SHUFFLES = 5  # shuffles of the weights in the randomization check
@@ -21,10 +23,16 @@ SHUFFLES = 5  # shuffles of the weights in the randomization check
 Faithfulness = dict[str, dict[str, float]]  # method -> name of the figure -> value
 
 
+def gallery_names(class_names: Sequence[str]) -> list[str]:
+    """The name of the sheet of each class."""
+    return [f"gallery-{name}.png" for name in class_names]
+
+
 def explain_split(
     model: keras.Model,
     split: Split,
-    folder: str | Path,
+    sheets: OutputNames,
+    source: Path,
     per_class: int,
     name: str | None = None,
     seed: int = 0,
@@ -34,7 +42,8 @@ def explain_split(
     Args:
         model: a model of this program.
         split: a split with labels, whose images have the model's input size.
-        folder: folder for the files gallery-CLASS.png.
+        sheets: the files to write; `source` wants the ``gallery_names`` of the classes.
+        source: the manifest of the dataset.
         per_class: faces per class.
         name: class to explain; None: the predicted class of each face.
         seed: seed of the selection of faces.
@@ -47,6 +56,7 @@ def explain_split(
     """
     index, panels_of = class_index(split.class_names, name), KerasPanels(model)
     rng = np.random.default_rng(seed)
+    paths = sheets.paths(source)
     for number, label in enumerate(tqdm(split.class_names, unit="class", leave=False)):
         rows = np.flatnonzero(split.labels == number)
         rows = np.sort(rng.permutation(rows)[:per_class])
@@ -60,10 +70,10 @@ def explain_split(
             for row, p, c in zip(rows, probabilities, classes, strict=True)
         ]
         panels = panels_of(faces, classes)
-        path = Path(folder) / f"gallery-{label}.png"
         heading = f"{split.name} split, {label}"
-        save_sheet(path, draw_sheet(list(zip(captions, panels, strict=True)), heading))
-        tqdm.write(f"{label}: {path}")
+        sheet = draw_sheet(list(zip(captions, panels, strict=True)), heading)
+        save_sheet(paths[number], sheet, sheets.tag(source))
+        tqdm.write(f"{label}: {paths[number]}")
     return faithfulness_figures(model, split, rng, panels_of.explainer)
 
 
