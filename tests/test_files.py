@@ -107,7 +107,11 @@ def test_a_folder_that_was_set_aside_before_a_kill_comes_back(tmp_path):
 
 
 def test_a_broken_pipe_of_the_block_is_not_blamed_on_the_file(tmp_path):
-    with pytest.raises(BrokenPipeError), written_atomically(tmp_path / "a.csv") as draft:
-        draft.touch()
-        raise BrokenPipeError
+    def write():
+        with written_atomically(tmp_path / "a.csv") as draft:
+            draft.touch()
+            raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        write()
     assert list(tmp_path.iterdir()) == []
