@@ -224,7 +224,8 @@ def write_manifest(folder: Path, text: str, description: dict, work: Path) -> No
 
 
 def refuse_other_dataset(folder: Path, dataset: str) -> None:
-    """Raises DataError if `folder` holds a finished dataset of another kind."""
+    """Raises DataError if set-up would replace a dataset of another kind, or files of the user."""
+    _refuse_foreign_files(folder)
     if not (folder / MANIFEST).is_file():
         return
     try:
@@ -237,6 +238,35 @@ def refuse_other_dataset(folder: Path, dataset: str) -> None:
             f"holds a dataset of another kind, {existing}, that set-up of {dataset} would replace",
             f"choose another folder: -d data/{dataset}, or remove {folder / MANIFEST}",
         )
+
+
+def _refuse_foreign_files(folder: Path) -> None:
+    """Raises DataError if manifest.csv or dataset.json is there and set-up wrote neither."""
+    paths = [folder / name for name in (MANIFEST, DESCRIPTION)]
+    for path in paths:
+        if path.is_symlink():
+            problem = "a symbolic link, which set-up would replace"
+            raise DataError(path, problem, "choose another folder with -d, or remove the link")
+    found = [path for path in paths if path.exists() and path.stat().st_size]
+    # One of the two may be damaged.
+    if found and not (_has_our_header(paths[0]) or _has_our_keys(paths[1])):
+        problem = "not written by set-up, which would replace it"
+        raise DataError(found[0], problem, "choose another folder with -d, or move the file away")
+
+
+def _has_our_header(path: Path) -> bool:
+    try:
+        with open(path, encoding="utf-8-sig", errors="replace") as lines:
+            return lines.readline(1000).startswith(",".join(COLUMNS))
+    except OSError:
+        return False
+
+
+def _has_our_keys(path: Path) -> bool:
+    try:
+        return {"format", "class_names"} <= _read_description(path).keys()
+    except (DataError, RecursionError):
+        return False
 
 
 def _other_classes(path: Path, class_names: Iterable[str]) -> bool:

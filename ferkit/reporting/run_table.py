@@ -68,6 +68,12 @@ def list_runs(folder: str | Path, sort: str = "best") -> list[Row]:
     return rows
 
 
+def read_files(folder: str | Path) -> list[Path]:
+    """The files of the runs in a folder that ``list_runs`` reads."""
+    runs = map(RunFolder, _run_folders(Path(folder)))
+    return [file for run in runs for file in (run.recipe_file, run.history_file)]
+
+
 def format_run_table(rows: Sequence[Row]) -> str:
     """The rows as a table for the terminal, with notes on how to read it."""
     lines = [TITLES, *(_cells(row) for row in rows)]

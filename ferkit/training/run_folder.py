@@ -3,9 +3,12 @@
 Every file in it is complete or absent.
 """
 
+import contextlib
 import csv
 import datetime
 import json
+import shutil
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -113,7 +116,17 @@ class RunFolder:
         return self.recipe_file.is_file()
 
     def prepare_resume(self, recipe: Recipe) -> None:
-        """Before a resume: remove partial files, and record a changed number of epochs."""
+        """Before a resume: remove partial files, and record a changed number of epochs.
+
+        Raises:
+            UserError: the run has finished epochs but no checkpoint, so it would start over.
+        """
+        # A kill before the first checkpoint leaves one epoch, which is trained again as it was.
+        is_done = (self.report / "index.html").exists()
+        if (is_done or len(self.history()) > 1) and not self.checkpoints.files():
+            problem = "no checkpoint in it, so the run cannot be resumed and would start over"
+            advice = "restore it, or start a new run; best.keras can still be evaluated"
+            raise UserError(self.checkpoints.folder, problem, advice)
         remove_partial_files(self.path)
         record, values = self.record(), json.loads(recipe.to_json())
         changes = {
@@ -127,6 +140,19 @@ class RunFolder:
             record["recipe"] |= changes
             self._write_record(record)
 
+    @contextlib.contextmanager
+    def removed_if_it_fails_to_start(self, is_new: bool) -> Iterator[None]:
+        """An exception in this context empties a new run folder that has nothing to resume.
+
+        Otherwise the failed start would be the newest run, and its name would be in use.
+        """
+        try:
+            yield
+        except BaseException:
+            if is_new and not self.checkpoints.files() and not self.history_file.exists():
+                shutil.rmtree(self.path, ignore_errors=True)
+            raise
+
     def lock(self) -> AbstractContextManager[None]:
         """In this context, no other process can train in this folder."""
         problem = "another process is training in this folder"
@@ -136,9 +162,10 @@ class RunFolder:
     def finished(self, recipe: Recipe) -> bool:
         """Whether the run has reached the end of that recipe, and all its files exist."""
         position = self.checkpoints.position()
-        if position is None or not is_finished(
-            recipe, position["epoch"], position["step"], position["history"]
-        ):
+        if position is None:  # backup/ may have been removed since
+            history = self.history()
+            position = {"epoch": len(history), "step": 0, "history": history}
+        if not is_finished(recipe, position["epoch"], position["step"], position["history"]):
             return False
         return all(
             path.exists()
