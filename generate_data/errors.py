@@ -13,11 +13,11 @@ _UNSHOWABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\u
 
 
 def escaped(text: object) -> str:
-    """Returns a text on one line: control characters and undecodable bytes become escapes.
+    r"""Returns a text on one line: control characters and undecodable bytes become escapes.
 
     Example:
-        >>> escaped("a\\nb.jpg")
-        'a\\\\nb.jpg'
+        >>> print(escaped("a\nb.jpg"))
+        a\nb.jpg
     """
     return _UNSHOWABLE.sub(
         lambda found: found[0].encode("unicode_escape").decode("ascii"), str(text)
