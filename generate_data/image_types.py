@@ -1,20 +1,17 @@
-"""The endings of image files that set-up and `predict` read, and what to install for others."""
+"""The endings of image files that set-up and `predict` read, and the limits of one image."""
 
-# Set-up of FER2013 as class folders reads these; other datasets and photos have more.
-COMMON_TYPES = (".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".webp")
-DATASET_TYPES = (*COMMON_TYPES, ".tif", ".tiff")  # JAFFE and AffectNet have TIFF files
+DATASET_TYPES = (".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff")
+# `predict` reads these too, and any ending if the user names the file.
 PHOTO_TYPES = (*DATASET_TYPES, ".gif", ".pgm", ".ppm", ".jp2", ".avif")
+MAX_PIXELS = 120_000_000  # larger images are refused before they are decoded: 360 MB of RGB
+MAX_BYTES = 500_000_000  # of a file
 
-# Pictures in formats that set-up does not read: what to do about them.
-_CONVERT = "convert them to .png"
+# Pictures that set-up does not read, and what to do about them.
+HEIC_ADVICE = "convert them to .jpg, for example with pip install pillow-heif"
 OTHER_PICTURES = {
+    **dict.fromkeys((".heic", ".heif"), HEIC_ADVICE),
     **dict.fromkeys(
-        (".heic", ".heif"), "convert them to .jpg: pip install pillow-heif, or heif-convert"
+        (".gif", ".pgm", ".ppm", ".pnm", ".jp2", ".avif", ".jxl", ".tga", ".eps", ".svg", ".psd"),
+        "convert them to .png",
     ),
-    **dict.fromkeys(
-        (".gif", ".pgm", ".ppm", ".pbm", ".pnm", ".jp2", ".avif", ".jxl", ".tga", ".ico", ".svg"),
-        _CONVERT,
-    ),
-    **dict.fromkeys((".psd", ".raw", ".dng", ".cr2", ".nef", ".arw", ".eps"), _CONVERT),
-    **dict.fromkeys((".tif", ".tiff"), _CONVERT),  # FER2013 as class folders
 }

@@ -19,7 +19,12 @@ from generate_data.readers.listing import ListedImage, Listing, existing_root
 from generate_data.readers.rafdb import list_rafdb
 from generate_data.rows import SHOWN, Rows, raise_on_errors
 from generate_data.splits import PARTS, choose_val
-from generate_data.summary import count_copies, count_splits, format_image_summary
+from generate_data.summary import (
+    count_copies,
+    count_splits,
+    format_image_summary,
+    untrained_classes,
+)
 from generate_data.work_folder import work_folder
 
 __all__ = ["format_image_summary", "set_up_image_dataset"]
@@ -131,7 +136,11 @@ def _scan_and_split(
         "near_copies": no_near,
         "votes": False,
     }
-    warnings = listing.warnings
+    warnings = [
+        *listing.warnings,
+        *listing.passed_over.warnings(),
+        *untrained_classes(rows.labels, splits, listing.class_names),
+    ]
     facts = {"rows": len(rows), "ignored": [], "warnings": warnings, "skipped": errors[:SHOWN]}
     return _table(listing, used, rows, splits, val_from, copies), description, facts
 
