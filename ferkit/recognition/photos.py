@@ -11,6 +11,7 @@ from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from ferkit.errors import UserError, first_line
 from ferkit.process import WarningsHidden
+from generate_data.image_types import MAX_PIXELS, PHOTO_TYPES
 
 
 class BinaryFile(Protocol):
@@ -24,24 +25,9 @@ class BinaryFile(Protocol):
 Photo = (
     str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryFile | Image.Image | np.ndarray
 )
-MAX_PIXELS = 120_000_000  # larger photos are refused before they are decoded: 360 MB of RGB
 WARNINGS_HIDDEN = WarningsHidden(r"PIL\.")  # about unusual metadata, and sizes that we check
 TRANSPARENT_BACKGROUND = (127, 127, 127)
-# Suffixes of photos in a folder; a file that the user names may have any.
-SUFFIXES = (
-    ".jpg",
-    ".jpeg",
-    ".png",
-    ".bmp",
-    ".gif",
-    ".webp",
-    ".tif",
-    ".tiff",
-    ".pgm",
-    ".ppm",
-    ".jp2",
-    ".avif",
-)
+SUFFIXES = PHOTO_TYPES  # of photos in a folder; a file that the user names may have any
 
 
 class PhotoError(UserError):

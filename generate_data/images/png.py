@@ -1,16 +1,24 @@
 """Image files: writes gray PNG files, and reads one image or many in parallel."""
 
 import contextlib
+import io
 import os
+import stat
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
 import numpy as np
+from PIL import Image
 from tqdm import tqdm
 
 from generate_data.errors import SET_UP_AGAIN, DataError
+from generate_data.image_types import MAX_BYTES, MAX_PIXELS
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+# No other decoder looks at the bytes: some of Pillow's run programs (EPS: Ghostscript).
+_FORMATS = ("JPEG", "BMP", "WEBP", "TIFF", "GIF", "PPM", "JPEG2000")
 
 _PLAIN_PNG = (
     *(cv2.IMWRITE_PNG_COMPRESSION, 0),
@@ -38,17 +46,12 @@ def read_image(path: str | Path, gray: bool = False) -> np.ndarray:
         uint8 (height, width) if the image is gray, else (height, width, 3) in RGB order.
 
     Raises:
-        DataError: the file is missing, or is not an image.
+        DataError: the file is missing, is not an image, or is too large.
     """
-    try:
-        data = Path(path).read_bytes()
-    except FileNotFoundError:
-        raise DataError(path, "the image is missing", SET_UP_AGAIN) from None
-    except OSError as error:
-        problem = f"cannot read the image ({error.strerror})"
-        raise DataError(path, problem, "check its permissions and the disk") from None
+    data = _content(path)
     image = None
     if data:
+        _check_pixels(path, data)
         mode = cv2.IMREAD_GRAYSCALE if gray else cv2.IMREAD_ANYCOLOR
         # OpenCV raises an error if the header claims a size above its limit.
         with contextlib.suppress(cv2.error):
@@ -57,6 +60,40 @@ def read_image(path: str | Path, gray: bool = False) -> np.ndarray:
         problem = f"not an image that can be read ({len(data)} bytes)"
         raise DataError(path, problem, f"replace it, or {SET_UP_AGAIN}")
     return image if image.ndim == 2 else np.ascontiguousarray(image[:, :, ::-1])
+
+
+def _content(path: str | Path) -> bytes:
+    """Returns the bytes of a regular file; a pipe would wait for ever, a device would not end."""
+    try:
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):
+            raise DataError(path, "not a regular file", "remove it")
+        if status.st_size > MAX_BYTES:
+            raise DataError(path, f"more than {MAX_BYTES // 1_000_000} MB", "reduce its size")
+        return Path(path).read_bytes()
+    except FileNotFoundError:
+        raise DataError(path, "the image is missing", SET_UP_AGAIN) from None
+    except OSError as error:
+        problem = f"cannot read the image ({error.strerror})"
+        raise DataError(path, problem, "check its permissions and the disk") from None
+
+
+def _check_pixels(path: str | Path, data: bytes) -> None:
+    """Raises DataError if the header claims too many pixels; decoding would fill the memory."""
+    if data.startswith(_PNG):  # reading it here takes a tenth of Pillow's time
+        width, height = (int.from_bytes(data[start : start + 4], "big") for start in (16, 20))
+    else:
+        try:
+            with Image.open(io.BytesIO(data), formats=_FORMATS) as header:
+                width, height = header.size
+        except Image.DecompressionBombError:
+            width, height = MAX_PIXELS, 2
+        except Exception as error:  # Pillow's exceptions depend on the format
+            problem = f"not an image that can be read ({len(data)} bytes)"
+            raise DataError(path, problem, f"replace it, or {SET_UP_AGAIN}") from error
+    if width * height > MAX_PIXELS:
+        problem = f"more than {MAX_PIXELS // 1_000_000} million pixels"
+        raise DataError(path, problem, "reduce its size")
 
 
 def load_images(
