@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 SET_UP_AGAIN = "run set-up again"  # the advice for a damaged dataset
-_LONGEST_NAME = 400  # characters of a file name or flag that a message shows
+_LONGEST_NAME = 300  # characters of a file name or flag that a message shows
 # Characters that a terminal obeys instead of showing, and bytes of a name that are not UTF-8.
 _UNSHOWABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from generate_data.errors import SET_UP_AGAIN, DataError, escaped, foreign_format
+from generate_data.folder_contents import state_of
 from generate_data.labels import SPLITS
 
 if TYPE_CHECKING:
@@ -155,6 +156,26 @@ def _read_description(path: Path) -> dict:
         description = json.loads(path.read_text(encoding="utf-8"))
         _check_class_names(description["class_names"])
     return description
+
+
+def source_change(folder: str | Path) -> str:
+    """How the images of a dataset's source folder have changed since set-up; "" if they have not.
+
+    Raises:
+        DataError: the description of the dataset or the source folder cannot be read.
+    """
+    description = _read_description(Path(folder) / DESCRIPTION)
+    before = description.get("source_state")
+    source = Path(str(description.get("source")))
+    if not isinstance(before, dict) or not source.is_dir():
+        return ""
+    now = state_of(source)
+    if now == before:
+        return ""
+    return (
+        f"{source}: {now['images']:,} images, {before['images']:,} at set-up, and not all of the "
+        "same names; this dataset has those of set-up. To use the others, run set-up again."
+    )
 
 
 def _check_class_names(names: object) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from generate_data.copies.find import Copies
 from generate_data.copies.find_in_files import MOST, find_image_copies
 from generate_data.errors import DataError
+from generate_data.folder_contents import state_of
 from generate_data.images.output_folder import remove_leftovers
 from generate_data.images.scan import Scan, scan_images
 from generate_data.labels import CLASS_COUNTS, IMAGE_DATASETS
@@ -126,6 +127,7 @@ def _scan_and_split(
         "seed": seed,
         "dataset": dataset,
         "source": listing.root.as_posix(),
+        "source_state": state_of(listing.root),
         "in_place": True,
         "taken": [listing.form],
         "val_from": val_from,

@@ -10,6 +10,7 @@ imported when the command is run. The module has four parts:
 """
 
 import importlib
+import io
 import sys
 import textwrap
 from collections.abc import Sequence
@@ -64,10 +65,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0
     """
     arguments = sys.argv[1:] if arguments is None else arguments
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A name may have letters that the terminal's encoding lacks; standard error does the same.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         return _dispatch(arguments)
     except (UserError, DataError) as error:
         print(f"error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        if not error.filename:
+            raise
+        # A name that the system refuses: too long, not permitted, a file where a folder should be.
+        refused = UserError(error.filename, str(error.strerror), "check the name and permissions")
+        print(f"error: {refused}", file=sys.stderr)
         return 2
     except ModuleNotFoundError as error:
         missing = missing_module_error(arguments[0] if arguments else "", error)

@@ -7,8 +7,8 @@ from collections import Counter
 from pathlib import Path
 
 from generate_data.errors import DataError
+from generate_data.folder_contents import images_below
 from generate_data.labels import CLASS_ORDER, SPLIT_FOLDERS, expression_of, sort_classes
-from generate_data.readers.folder_contents import images_below
 from generate_data.readers.listing import ListedImage, Listing, existing_root
 
 

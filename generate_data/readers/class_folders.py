@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from generate_data.errors import DataError, escaped
+from generate_data.folder_contents import PassedOver, contents_of
 from generate_data.images.png import read_image
 from generate_data.labels import FER_FOLDERS, SPLIT_FOLDERS
-from generate_data.readers.folder_contents import PassedOver, contents_of
 from generate_data.readers.pixel_text import SIZE
 from generate_data.rows import Rows
 

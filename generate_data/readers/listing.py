@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from generate_data.errors import DataError, escaped
+from generate_data.folder_contents import PassedOver, contents_of
 from generate_data.image_types import DATASET_TYPES
-from generate_data.readers.folder_contents import PassedOver, contents_of
 
 Class = TypeVar("Class")
 

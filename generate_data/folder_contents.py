@@ -6,10 +6,13 @@ Names that start with a dot are not read. Links to folders are followed, each fo
 import dataclasses
 import hashlib
 import os
+from collections.abc import Collection
 from pathlib import Path
 
 from generate_data.errors import DataError, escaped
 from generate_data.image_types import DATASET_TYPES, OTHER_PICTURES
+
+EMPTY_FOLDERS = "folders have no image that is read"  # a class may be missing
 
 
 @dataclasses.dataclass
@@ -46,13 +49,15 @@ class Contents:
     images: tuple[str, ...]
 
 
-def is_image(name: str) -> bool:
-    """Returns whether a file is an image that set-up reads, by its name."""
-    return name.lower().endswith(DATASET_TYPES) and name[0] != "."
-
-
-def contents_of(folder: Path, passed_over: PassedOver) -> Contents:
+def contents_of(
+    folder: Path, passed_over: PassedOver, types: Collection[str] = DATASET_TYPES
+) -> Contents:
     """Lists a folder, and records what is not read.
+
+    Args:
+        folder: the folder.
+        passed_over: records the rest.
+        types: endings of the images, in lower case.
 
     Raises:
         DataError: the folder is missing or cannot be read.
@@ -66,14 +71,14 @@ def contents_of(folder: Path, passed_over: PassedOver) -> Contents:
         raise DataError(folder, problem, "check its name and permissions") from None
     for entry in entries:
         ending = os.path.splitext(entry.name)[1].lower()
-        is_picture = ending in DATASET_TYPES or ending in OTHER_PICTURES
+        is_picture = ending in types or ending in OTHER_PICTURES
         if entry.name[0] == ".":
             if is_picture or entry.is_dir():
                 kind = "hidden files or folders are not read (their names start with a dot)"
                 passed_over.add(kind, entry.path)
         elif entry.is_dir():
             folders.append(entry.name)
-        elif is_image(entry.name):
+        elif ending in types:
             images.append(entry.name)
         elif is_picture:
             kind = f"files ending in {ending} are not read ({OTHER_PICTURES[ending]})"
@@ -83,8 +88,15 @@ def contents_of(folder: Path, passed_over: PassedOver) -> Contents:
     return Contents(tuple(folders), tuple(images))
 
 
-def images_below(root: Path, passed_over: PassedOver) -> list[str]:
+def images_below(
+    root: Path, passed_over: PassedOver, types: Collection[str] = DATASET_TYPES
+) -> list[str]:
     """Lists the paths of all images below a folder, relative to it with forward slashes, sorted.
+
+    Args:
+        root: the folder.
+        passed_over: records what is not read.
+        types: endings of the images, in lower case.
 
     Raises:
         DataError: a folder cannot be read.
@@ -105,9 +117,9 @@ def images_below(root: Path, passed_over: PassedOver) -> list[str]:
             passed_over.add(kind, root / parent)
             continue
         seen[identity] = parent
-        contents = contents_of(root / parent, passed_over)
+        contents = contents_of(root / parent, passed_over, types)
         if not contents.folders and not contents.images and parent:
-            passed_over.add("folders have no image that is read", root / parent)
+            passed_over.add(EMPTY_FOLDERS, root / parent)
         waiting += [f"{parent}{name}/" for name in reversed(contents.folders)]
         paths += [parent + name for name in contents.images]
     return sorted(paths)
