@@ -36,9 +36,10 @@ def read_recipe(path: str | Path) -> Recipe:
     try:
         with foreign_format(UserError, where, "cannot be read as a recipe", advice):
             values = json.loads(Path(path).read_text(encoding="utf-8"))
-            if not values:
+            fields = values.get("recipe", values)
+            if not fields:
                 raise ValueError("it is empty")
-            return Recipe.from_dict(values.get("recipe", values))
+            return Recipe.from_dict(fields)
     except UserError as error:
         if error.where == where:
             raise

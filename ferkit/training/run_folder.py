@@ -178,8 +178,8 @@ class RunFolder:
         advice = "restore it or start a new run"
         with foreign_format(UserError, self.recipe_file, "cannot be read", advice):
             record = json.loads(self.recipe_file.read_text(encoding="utf-8"))
-            if not isinstance(record["recipe"], dict):
-                raise ValueError("recipe is not an object")
+            if not isinstance(record["recipe"]["model"], str):
+                raise ValueError("the model is not a name")
             return record
 
     def recipe(self) -> Recipe:

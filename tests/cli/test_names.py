@@ -22,7 +22,7 @@ def test_a_name_that_is_too_long_is_one_line(capsys, tmp_path, monkeypatch):
         ["setup", "--sample", "--sample-count", "70", "-d", "sample", "--ferplus", DATA_URI],
         ["train", "-d", DATA_URI],
         ["train", "--recipe", DATA_URI + ".json"],
-        ["evaluate", "--weights", DATA_URI + ".keras"],
+        ["predict", "photo.jpg", "--weights", DATA_URI + ".keras"],
         ["runs", DATA_URI],
     ):
         line = fails(command, capsys)
@@ -57,5 +57,5 @@ def test_bytes_of_a_name_that_are_not_utf8_are_written_as_escapes(tmp_path):
     with RowWriter(tmp_path / "b.csv", tmp_path / "b.json", ("happy",)) as rows:
         rows.write(empty_row(name, NO_FACE))
     [row] = csv.DictReader((tmp_path / "b.csv").read_text(encoding="utf-8").splitlines())
-    assert row["file"] == r"face\udcff.jpg"
+    assert row["source"] == r"face\udcff.jpg"
     assert r"face\udcff.jpg" in (tmp_path / "b.json").read_text(encoding="utf-8")

@@ -1,8 +1,14 @@
 """Images in the user's folder that are removed or damaged while a training runs."""
 
+from types import SimpleNamespace
+
 import pytest
+import tensorflow as tf
 
 from ferkit.cli import main
+from ferkit.errors import UserError
+from ferkit.input_pipeline.batches import _image_gatherer
+from ferkit.training.failures import user_errors
 from generate_data.images.lazy_array import ImageFiles
 from tests.support.command_line import fails
 from tests.support.image_datasets import Faces, write_tree
@@ -23,6 +29,22 @@ def command(tmp_path, monkeypatch):
     return ["train", "--dataset", "folders", "--source", "faces", *SMALL, "--run", "runs/a"]
 
 
+def test_an_unreadable_image_in_a_batch_is_one_line(tmp_path):
+    write_tree(tmp_path, ["1.png", "2.png"], Faces())
+    files = ImageFiles([tmp_path / "1.png", tmp_path / "2.png"], size=48, channels=1)
+    unreadable = []
+    gather = _image_gatherer(files, unreadable)
+    assert gather(tf.constant([1, 0])).shape == (2, 48, 48, 1)
+    (tmp_path / "2.png").unlink()
+    trainer = SimpleNamespace(batches=SimpleNamespace(unreadable=unreadable))
+    expected = r"2.png: the image is missing; put it back and add --resume"
+    with pytest.raises(UserError, match=expected), user_errors(trainer):
+        gather(tf.constant([1, 0]))
+    with pytest.raises(UserError, match=expected), user_errors(trainer):
+        files[[0, 1]]  # as the validation reads them
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("split", ["train", "val"])
 @pytest.mark.parametrize("damage", ["removed", "damaged"])
 def test_a_lost_image_is_one_line_and_the_run_resumes(
