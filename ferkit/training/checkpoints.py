@@ -9,7 +9,7 @@ import numpy as np
 
 from ferkit.errors import UserError
 from ferkit.files import written_atomically
-from ferkit.training.verified_arrays import DamagedFileError, read_arrays, write_arrays
+from ferkit.verified_arrays import DamagedFileError, read_arrays, write_arrays
 
 KEPT = 2
 _NAME = re.compile(r"state-(\d{6})-(\d{8})\.npz")

@@ -12,7 +12,7 @@ from ferkit.files import written_atomically
 from ferkit.input_pipeline.dataset import Split
 from ferkit.models.saved_model import load_model
 from ferkit.models.shipped_weights import model_file
-from ferkit.training.verified_arrays import DamagedFileError, read_arrays, write_arrays
+from ferkit.verified_arrays import DamagedFileError, read_arrays, write_arrays
 
 
 def teacher_probabilities(split: Split, teachers: str, store: Path | None = None) -> np.ndarray:

@@ -132,7 +132,7 @@ def test_a_full_disk_leaves_what_was_there(checkpoints, monkeypatch):
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("ferkit.training.verified_arrays.np.savez", full)
+    monkeypatch.setattr("ferkit.verified_arrays.np.savez", full)
     with pytest.raises(
         UserError,
         match=r"state-000002-00000000.npz: no space left on the disk; free some and run again",
