@@ -222,7 +222,11 @@ def write_json(path: str | Path, content: Any) -> None:
 
 def write_csv(path: str | Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write a CSV file of rows with the columns of the first, atomically."""
-    with written_atomically(path) as draft, open(draft, "w", newline="", encoding="utf-8") as out:
+    with (
+        written_atomically(path) as draft,
+        # Bytes of a file name that are not UTF-8 are written as escapes.
+        open(draft, "w", newline="", encoding="utf-8", errors="backslashreplace") as out,
+    ):
         writer = csv.DictWriter(out, fieldnames=list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)

@@ -12,6 +12,7 @@ imported when the command is run. The module has four parts:
 import contextlib
 import errno
 import importlib
+import io
 import os
 import sys
 import textwrap
@@ -67,6 +68,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0
     """
     arguments = sys.argv[1:] if arguments is None else arguments
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A name may have letters that the terminal's encoding lacks; standard error does the same.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         try:
             return _run(arguments)
@@ -83,6 +87,13 @@ def _run(arguments: Sequence[str]) -> int:
         return _dispatch(arguments)
     except (UserError, DataError) as error:
         print(as_started(f"error: {error}"), file=sys.stderr)
+        return 2
+    except OSError as error:
+        if not error.filename:
+            raise
+        # A name that the system refuses: too long, not permitted, a file where a folder should be.
+        refused = UserError(error.filename, str(error.strerror), "check the name and permissions")
+        print(f"error: {refused}", file=sys.stderr)
         return 2
     except ModuleNotFoundError as error:
         missing = missing_module_error(arguments[0] if arguments else "", error)

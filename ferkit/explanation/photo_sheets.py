@@ -9,7 +9,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from tqdm import tqdm
 
-from ferkit.errors import UserError, without_location
+from ferkit.errors import UserError, escaped, without_location
 from ferkit.explanation.drawing import Panel, draw_sheet, enlarged, occlusion_panel
 from ferkit.explanation.occlusion import occlusion_maps
 from ferkit.files import written_atomically
@@ -73,11 +73,11 @@ def explain_photos(
             photo = read_photo(file)
         except PhotoError as error:
             unreadable += 1
-            tqdm.write(f"{file}: unreadable: {without_location(error)}")
+            tqdm.write(f"{escaped(file)}: unreadable: {without_location(error)}")
             continue
         detected = recognizer.detector(photo)
         if not detected:
-            tqdm.write(f"{file}: no face found")
+            tqdm.write(f"{escaped(file)}: no face found")
             continue
         faces = np.stack([recognizer.crop(photo, face) for face in detected])
         (path,) = sheets.paths(file)
@@ -90,7 +90,7 @@ def explain_photos(
         ]
         rows = list(zip(captions, panels_of(faces, classes), strict=True))
         save_sheet(path, draw_sheet(rows, heading), sheets.tag(file))
-        tqdm.write(f"{file}: {len(faces)} explained in {path}")
+        tqdm.write(f"{escaped(file)}: {len(faces)} explained in {escaped(path)}")
     return unreadable
 
 

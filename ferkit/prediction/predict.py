@@ -11,7 +11,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from tqdm import tqdm
 
-from ferkit.errors import UserError, without_location
+from ferkit.errors import UserError, escaped, without_location
 from ferkit.files import written_atomically
 from ferkit.outputs import OutputNames
 from ferkit.prediction.annotate import annotate
@@ -104,19 +104,19 @@ class Prediction:
     def _unreadable(self, source: Path, error: UserError) -> None:
         self.unreadable += 1
         self.rows.write(empty_row(source, UNREADABLE, reason=str(error)))
-        tqdm.write(f"{source}: unreadable: {without_location(error)}")
+        tqdm.write(f"{escaped(source)}: unreadable: {without_location(error)}")
 
     def _photo(self, file: Path, photo: np.ndarray, expressions: Sequence[Expression]) -> None:
         """Write the results of a photo."""
         if not expressions:
             self.without_face += 1
             self.rows.write(empty_row(file, NO_FACE))
-            tqdm.write(f"{file}: no face found")
+            tqdm.write(f"{escaped(file)}: no face found")
         for number, expression in enumerate(expressions, start=1):
             self.faces += 1
             self.rows.write(face_row(file, expression, face=number))
             shown_number = number if len(expressions) > 1 else None
-            tqdm.write(f"{file}: {described(expression, shown_number)}")
+            tqdm.write(f"{escaped(file)}: {described(expression, shown_number)}")
         if self.pictures:
             (path,) = self.pictures.paths(file)
             _save_picture(annotate(photo, expressions), path, self.pictures.tag(file))
@@ -148,7 +148,7 @@ class Prediction:
             draw = imported("ferkit.prediction.timeline_plot:draw_timeline")  # needs Matplotlib
             title = f"{Path(video.name).name}: probabilities over time"
             draw(timeline, plot, title, tag)
-            tqdm.write(f"{video.name}: plot {plot}")
+            tqdm.write(f"{escaped(video.name)}: plot {plot}")
 
     def _video_frames(
         self, video: Video, timeline: Timeline, film: Path | None, tag: str = ""
@@ -170,7 +170,9 @@ class Prediction:
                 self._frame(video.name, frame, tracked, timeline)
                 self._draw(frame, tracked, writer)
                 if not video.count and frame.time >= next_line:
-                    tqdm.write(f"{video.name}, {frame.time:.0f} s: {_described_all(tracked)}")
+                    tqdm.write(
+                        f"{escaped(video.name)}, {frame.time:.0f} s: {_described_all(tracked)}"
+                    )
                     next_line = frame.time + CAMERA_LINE_SECONDS
                 count, faces = count + 1, faces + len(tracked)
                 bar.update()
@@ -182,7 +184,7 @@ class Prediction:
         speed = count / max(time.monotonic() - started, 1e-9)
         broken = f", {video.broken} damaged frames skipped" if video.broken else ""
         rate = f"{speed:.1f} frames/s"
-        tqdm.write(f"{video.name}: {count:,} frames{broken}, {rate}; {timeline.summary()}")
+        tqdm.write(f"{escaped(video.name)}: {count:,} frames{broken}, {rate}; {timeline.summary()}")
 
     def _draw(
         self,

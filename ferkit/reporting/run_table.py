@@ -4,7 +4,6 @@ It reads text files only and imports neither TensorFlow nor Matplotlib, so `runs
 """
 
 import collections
-import csv
 import datetime
 import math
 import os
@@ -12,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ferkit.errors import UserError
+from ferkit.errors import UserError, escaped, foreign_format
 from ferkit.files import write_csv, write_json
 from ferkit.training.history import epoch_scores, epochs_without_better
 from ferkit.training.run_folder import RunFolder
@@ -91,7 +90,7 @@ def format_run_table(rows: Sequence[Row]) -> str:
         "duplicates of train images.",
         *([f"{LEARNED_VALIDATION}: {learned}."] if learned else []),
         *(["A + after the commit: files had been changed since it."] if with_changes else []),
-        *(f"Unreadable: {row['run']}: {row['reason']}" for row in rows if row["reason"]),
+        *(f"Unreadable: {escaped(row['run'])}: {row['reason']}" for row in rows if row["reason"]),
     ]
     return "\n".join([*table, "", *notes])
 
@@ -122,16 +121,10 @@ def _row(path: Path, folder: Path) -> Row:
     name = path.name or str(path) if path == folder else path.relative_to(folder).as_posix()
     row = dict.fromkeys(COLUMNS) | {"run": name, "status": UNREADABLE, "reason": ""}
     try:
-        return row | _read_run(RunFolder(path))
+        with foreign_format(UserError, "recipe.json or history.csv", "damaged"):
+            return row | _read_run(RunFolder(path))
     except UserError as error:
         return row | {"reason": str(error)}
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, csv.Error) as error:
-        reason = f"recipe.json or history.csv is damaged ({_short_reason(error)})"
-        return row | {"reason": reason}
-
-
-def _short_reason(error: Exception) -> str:
-    return f"no {error}" if isinstance(error, KeyError) else f"{type(error).__name__}: {error}"
 
 
 def _read_run(run: RunFolder) -> Row:
@@ -194,7 +187,7 @@ def _start_time(row: Row) -> float:
 
 def _cells(row: Row) -> tuple[str, ...]:
     def cell(key: str, form: str = "{}") -> str:
-        return "-" if row[key] is None else form.format(row[key])
+        return "-" if row[key] is None else escaped(form.format(row[key]))
 
     cells = [cell(key) for key in ("run", "model", "recipe", "seed", "status", "best_epoch")]
     cells += [cell(key, "{:.2%}") for key in FRACTIONS]
