@@ -2,6 +2,7 @@
 
 import json
 import re
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -91,8 +92,31 @@ class Checkpoints:
         return None
 
 
+def _of_version_0_2(path: Path) -> dict[str, np.ndarray] | None:
+    """The arrays of a checkpoint without a list of checksums; None if it is not one, or damaged.
+
+    Versions up to 0.2 wrote "position", v0, v1 and so on; zip's own checksums cover each.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [name.removesuffix(".npy") for name in archive.namelist()]
+            if names != ["position", *(f"v{number}" for number in range(len(names) - 1))]:
+                return None
+            if archive.comment or archive.testzip():
+                return None
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in names}
+    except Exception:  # the type of error depends on the damage
+        return None
+
+
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    arrays = read_arrays(path)
+    try:
+        arrays = read_arrays(path)
+    except DamagedFileError:
+        arrays = _of_version_0_2(path)
+        if arrays is None:
+            raise
     try:
         return json.loads(str(arrays.pop("position"))), arrays
     except (KeyError, ValueError) as error:

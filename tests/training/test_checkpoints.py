@@ -96,6 +96,22 @@ def test_no_mutation_is_read_as_an_intact_checkpoint(checkpoints):
         assert len(reader.warnings) == (position["epoch"] == 1)
 
 
+def test_a_checkpoint_of_version_0_2_is_read(checkpoints):
+    checkpoints.folder.mkdir()
+    arrays = {"position": np.array('{"epoch": 3, "step": 0}'), "v0": np.ones(4), "v1": np.array(2)}
+    path = checkpoints.folder / "state-000003-00000000.npz"
+    np.savez(path, **arrays)
+    position, read = checkpoints.load()
+    assert position == {"epoch": 3, "step": 0} == checkpoints.position()
+    assert list(read) == ["v0", "v1"]
+    np.testing.assert_array_equal(read["v0"], np.ones(4))
+    whole = path.read_bytes()
+    place = whole.index(np.ones(4).tobytes())
+    path.write_bytes(whole[: place + 3] + b"x" + whole[place + 4 :])
+    with pytest.raises(UserError, match="damaged"):
+        checkpoints.load()
+
+
 def test_a_missing_array_is_damage(checkpoints):
     save(checkpoints, 1)
     save(checkpoints, 2)
