@@ -19,13 +19,13 @@ from ferkit.training.run_folder import RunFolder
 FRACTIONS = ("val_accuracy", "val_accuracy_clean", "val_macro_f1")
 COLUMNS = (
     *("run", "model", "recipe", "seed", "status", "best_epoch", *FRACTIONS, "val_loss"),
-    *("epochs_done", "started", "commit", "val_images_learned", "reason"),
+    *("epochs_done", "started", "commit", "dataset", "val_images_learned", "reason"),
 )
 TITLES = (
     *("run", "model", "recipe", "seed", "status", "best", "accuracy", "clean", "macro F1"),
-    *("val loss", "epochs", "started", "commit"),
+    *("val loss", "epochs", "started", "commit", "dataset"),
 )
-LEFT_ALIGNED = ("run", "model", "recipe", "status", "started", "commit")
+LEFT_ALIGNED = ("run", "model", "recipe", "status", "started", "commit", "dataset")
 LEARNED_VALIDATION = (
     "Not figures of new images, because initial weights or teachers were trained on validation "
     "images"
@@ -140,6 +140,7 @@ def _read_run(run: RunFolder) -> Row:
         "epochs_done": len(history),
         "started": made_with.get("started"),
         "commit": _short_commit(made_with.get("commit")),
+        "dataset": str(record["dataset"]["folder"]) if record.get("dataset") else None,
         "val_images_learned": run.val_images_learned(),
     }
     if history:
@@ -192,4 +193,6 @@ def _cells(row: Row) -> tuple[str, ...]:
     cells = [cell(key) for key in ("run", "model", "recipe", "seed", "status", "best_epoch")]
     cells += [cell(key, "{:.2%}") for key in FRACTIONS]
     started = "-" if row["started"] is None else str(row["started"])[:16]
-    return (*cells, cell("val_loss", "{:.4f}"), cell("epochs_done"), started, cell("commit"))
+    cells += [cell("val_loss", "{:.4f}"), cell("epochs_done"), started, cell("commit")]
+    # The CSV and JSON tables have the whole path.
+    return (*cells, "-" if row["dataset"] is None else escaped(Path(row["dataset"]).name))

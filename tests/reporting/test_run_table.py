@@ -28,6 +28,7 @@ def write_run(
     started="2026-05-04 12:00:00 +0000",
     losses=None,
     clean=True,
+    dataset=None,
     **recipe,
 ):
     """Write a run folder whose epochs had these validation accuracies; without any, no history."""
@@ -46,7 +47,7 @@ def write_run(
         "command": "main.py train",
     }
     (path / "recipe.json").write_text(
-        json.dumps({"recipe": recipe, "dataset": {}, "made_with": made_with})
+        json.dumps({"recipe": recipe, "dataset": dataset or {}, "made_with": made_with})
     )
     losses = losses or [1.5] * len(accuracies)
     lines = [
@@ -156,11 +157,18 @@ def test_a_run_of_another_version_is_listed(tmp_path):
     assert (row["status"], row["started"], row["commit"]) == ("epoch 1 of 4", None, None)
 
 
+def test_the_dataset_of_a_run_is_shown(tmp_path):
+    write_run(tmp_path / "first", [0.5], dataset={"folder": "/home/me/data/fer2013"})
+    (row,) = list_runs(tmp_path)
+    assert row["dataset"] == "/home/me/data/fer2013"
+    assert format_run_table([row]).splitlines()[1].endswith("  fer2013")
+
+
 def test_the_table_lines_up(runs):
     lines = format_run_table(list_runs(runs)).splitlines()
     assert lines[0].split() == (
         ["run", "model", "recipe", "seed", "status", "best", "accuracy", "clean", "macro"]
-        + ["F1", "val", "loss", "epochs", "started", "commit"]
+        + ["F1", "val", "loss", "epochs", "started", "commit", "dataset"]
     )
     assert "60.00%  58.00%" in lines[1]
     end = lines[0].index("accuracy") + len("accuracy")
