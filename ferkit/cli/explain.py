@@ -67,7 +67,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--per-class",
-        "--per_class",
         type=int,
         default=4,
         metavar="N",

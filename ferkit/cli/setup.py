@@ -150,7 +150,6 @@ def add_dataset(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--skip-bad-rows",
-        "--skip_bad_rows",
         action="store_true",
         help="skip unreadable rows and report their number",
     )
@@ -167,7 +166,6 @@ def add_setup_flags(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     )
     group.add_argument(
         "--sample-count",
-        "--sample_count",
         type=int,
         default=2100,
         metavar="N",
