@@ -4,7 +4,17 @@ import difflib
 import os
 from collections.abc import Iterable
 
-from generate_data.errors import OneLineError
+from generate_data.errors import OneLineError, escaped, first_line, foreign_format
+
+__all__ = [
+    "UserError",
+    "escaped",
+    "first_line",
+    "foreign_format",
+    "nearest",
+    "not_installed",
+    "without_location",
+]
 
 
 class UserError(OneLineError):
@@ -54,12 +64,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f", nearest known: {close[0]}" if close else ""
 
 
-def first_line(error: BaseException, limit: int = 200) -> str:
-    """The first line of an exception's text, or the name of its type when it has none."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:limit]
-
-
 def without_location(error: UserError) -> str:
     """The problem and advice of an error, for output that names its file or flag already."""
     advice = f"; {error.advice}" if error.advice else ""
-    return f"{error.problem}{advice}."
+    return escaped(f"{error.problem}{advice}.")

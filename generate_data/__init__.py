@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from generate_data.errors import DataError
     from generate_data.images.lazy_array import ImageFiles
     from generate_data.images.png import load_images
-    from generate_data.manifest import MANIFEST, Manifest, read_manifest
+    from generate_data.manifest import MANIFEST, Manifest, read_manifest, source_change
     from generate_data.samples.sample_csv import write_sample
     from generate_data.setup_fer2013 import set_up
     from generate_data.setup_image_folders import set_up_image_dataset
@@ -27,6 +27,7 @@ _MODULES = {
     "format_summary": "summary",
     "load_images": "images.png",
     "read_manifest": "manifest",
+    "source_change": "manifest",
     "set_up": "setup_fer2013",
     "set_up_image_dataset": "setup_image_folders",
 }
@@ -42,6 +43,7 @@ __all__ = [
     "read_manifest",
     "set_up",
     "set_up_image_dataset",
+    "source_change",
     "write_sample",
 ]
 

@@ -14,7 +14,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from generate_data.errors import SET_UP_AGAIN, DataError
+from generate_data.errors import SET_UP_AGAIN, DataError, escaped, foreign_format
+from generate_data.folder_contents import state_of
 from generate_data.labels import SPLITS
 
 if TYPE_CHECKING:
@@ -133,36 +134,60 @@ def _files_in(folder: Path) -> set[str]:
 def _read_table(path: Path) -> "pandas.DataFrame":
     import pandas  # here: set-up imports this module and does not need pandas, which loads slowly
 
-    try:
+    with foreign_format(DataError, path, "cannot be read as a manifest", SET_UP_AGAIN):
         table = pandas.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except (ValueError, OSError) as error:  # pandas: ValueError for empty, torn and binary files
-        problem = f"cannot be read as a manifest ({str(error).strip()})"
-        raise DataError(path, problem, SET_UP_AGAIN) from None
     lacking = [name for name in COLUMNS if name not in table.columns]
     if lacking:
         problem = f"wrong header, {', '.join(lacking)} missing, expected {','.join(COLUMNS)}"
         raise DataError(path, problem, SET_UP_AGAIN)
     for name in ("label", "source_row", "copy_of"):
-        try:
+        with foreign_format(
+            DataError, path, f"column {name} is not all whole numbers", SET_UP_AGAIN
+        ):
             table[name] = pandas.to_numeric(table[name].replace("", None)).astype("Int64")
-        except (ValueError, TypeError) as error:
-            problem = f"column {name} is not all whole numbers ({error})"
-            raise DataError(path, problem, SET_UP_AGAIN) from None
     return table
 
 
 def _read_description(path: Path) -> dict:
-    try:
-        description = json.loads(path.read_text(encoding="utf-8"))
-        if not description["class_names"]:
-            raise KeyError("class_names")
-    except FileNotFoundError:
+    if not path.exists():
         problem = "missing, so the names of the classes are unknown"
-        raise DataError(path, problem, SET_UP_AGAIN) from None
-    except (ValueError, KeyError, TypeError, OSError) as error:
-        problem = f"not a description that set-up wrote ({error!r})"
-        raise DataError(path, problem, SET_UP_AGAIN) from None
+        raise DataError(path, problem, SET_UP_AGAIN)
+    with foreign_format(DataError, path, "not a description that set-up wrote", SET_UP_AGAIN):
+        description = json.loads(path.read_text(encoding="utf-8"))
+        _check_class_names(description["class_names"])
     return description
+
+
+def source_change(folder: str | Path) -> str:
+    """How the images of a dataset's source folder have changed since set-up; "" if they have not.
+
+    Raises:
+        DataError: the description of the dataset or the source folder cannot be read.
+    """
+    description = _read_description(Path(folder) / DESCRIPTION)
+    before = description.get("source_state")
+    source = Path(str(description.get("source")))
+    if not isinstance(before, dict) or not source.is_dir():
+        return ""
+    now = state_of(source)
+    if now == before:
+        return ""
+    return (
+        f"{source}: {now['images']:,} images, {before['images']:,} at set-up, and not all of the "
+        "same names; this dataset has those of set-up. To use the others, run set-up again."
+    )
+
+
+def _check_class_names(names: object) -> None:
+    """Raises ValueError unless these are different texts without control characters."""
+    if not isinstance(names, list) or not names:
+        raise ValueError("class_names is not a list of names")
+    wrong = [name for name in names if not isinstance(name, str) or not name.strip()]
+    wrong += [name for name in names if isinstance(name, str) and escaped(name) != name]
+    if wrong:
+        raise ValueError(f"class_names has {wrong[0]!r}, expected texts")
+    if len(set(names)) < len(names):
+        raise ValueError("class_names has a name twice")
 
 
 def _check(manifest: Manifest) -> None:
@@ -224,7 +249,8 @@ def write_manifest(folder: Path, text: str, description: dict, work: Path) -> No
 
 
 def refuse_other_dataset(folder: Path, dataset: str) -> None:
-    """Raises DataError if `folder` holds a finished dataset of another kind."""
+    """Raises DataError if set-up would replace a dataset of another kind, or files of the user."""
+    _refuse_foreign_files(folder)
     if not (folder / MANIFEST).is_file():
         return
     try:
@@ -237,6 +263,35 @@ def refuse_other_dataset(folder: Path, dataset: str) -> None:
             f"holds a dataset of another kind, {existing}, that set-up of {dataset} would replace",
             f"choose another folder: -d data/{dataset}, or remove {folder / MANIFEST}",
         )
+
+
+def _refuse_foreign_files(folder: Path) -> None:
+    """Raises DataError if manifest.csv or dataset.json is there and set-up wrote neither."""
+    paths = [folder / name for name in (MANIFEST, DESCRIPTION)]
+    for path in paths:
+        if path.is_symlink():
+            problem = "a symbolic link, which set-up would replace"
+            raise DataError(path, problem, "choose another folder with -d, or remove the link")
+    found = [path for path in paths if path.exists() and path.stat().st_size]
+    # One of the two may be damaged.
+    if found and not (_has_our_header(paths[0]) or _has_our_keys(paths[1])):
+        problem = "not written by set-up, which would replace it"
+        raise DataError(found[0], problem, "choose another folder with -d, or move the file away")
+
+
+def _has_our_header(path: Path) -> bool:
+    try:
+        with open(path, encoding="utf-8-sig", errors="replace") as lines:
+            return lines.readline(1000).startswith(",".join(COLUMNS))
+    except OSError:
+        return False
+
+
+def _has_our_keys(path: Path) -> bool:
+    try:
+        return {"format", "class_names"} <= _read_description(path).keys()
+    except (DataError, RecursionError):
+        return False
 
 
 def _other_classes(path: Path, class_names: Iterable[str]) -> bool:

@@ -15,7 +15,12 @@ from generate_data.readers.fer2013 import read_source
 from generate_data.readers.ferplus import join_votes
 from generate_data.rows import SHOWN, Rows, raise_on_errors
 from generate_data.splits import choose_val
-from generate_data.summary import count_copies, count_splits, format_summary
+from generate_data.summary import (
+    count_copies,
+    count_splits,
+    format_summary,
+    untrained_classes,
+)
 from generate_data.work_folder import work_folder
 
 __all__ = ["format_summary", "set_up"]
@@ -134,7 +139,7 @@ def _read_and_split(
     facts = {
         "rows": len(rows),
         "ignored": found.ignored,
-        "warnings": rows.warnings,
+        "warnings": rows.warnings + untrained_classes(rows.labels, splits, CLASS_NAMES),
         "skipped": rows.errors[:SHOWN],
     }
     manifest = _table(rows, splits, val_from, copies, paths, votes)

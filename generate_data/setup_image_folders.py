@@ -8,6 +8,7 @@ import numpy as np
 from generate_data.copies.find import Copies
 from generate_data.copies.find_in_files import MOST, find_image_copies
 from generate_data.errors import DataError
+from generate_data.folder_contents import state_of
 from generate_data.images.output_folder import remove_leftovers
 from generate_data.images.scan import Scan, scan_images
 from generate_data.labels import CLASS_COUNTS, IMAGE_DATASETS
@@ -19,7 +20,12 @@ from generate_data.readers.listing import ListedImage, Listing, existing_root
 from generate_data.readers.rafdb import list_rafdb
 from generate_data.rows import SHOWN, Rows, raise_on_errors
 from generate_data.splits import PARTS, choose_val
-from generate_data.summary import count_copies, count_splits, format_image_summary
+from generate_data.summary import (
+    count_copies,
+    count_splits,
+    format_image_summary,
+    untrained_classes,
+)
 from generate_data.work_folder import work_folder
 
 __all__ = ["format_image_summary", "set_up_image_dataset"]
@@ -121,6 +127,7 @@ def _scan_and_split(
         "seed": seed,
         "dataset": dataset,
         "source": listing.root.as_posix(),
+        "source_state": state_of(listing.root),
         "in_place": True,
         "taken": [listing.form],
         "val_from": val_from,
@@ -131,7 +138,11 @@ def _scan_and_split(
         "near_copies": no_near,
         "votes": False,
     }
-    warnings = listing.warnings
+    warnings = [
+        *listing.warnings,
+        *listing.passed_over.warnings(),
+        *untrained_classes(rows.labels, splits, listing.class_names),
+    ]
     facts = {"rows": len(rows), "ignored": [], "warnings": warnings, "skipped": errors[:SHOWN]}
     return _table(listing, used, rows, splits, val_from, copies), description, facts
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from generate_data.copies.find import Copies
+from generate_data.errors import escaped
 from generate_data.labels import SPLITS
 from generate_data.rows import Rows, count_classes
 
@@ -46,15 +47,26 @@ def count_copies(rows: Rows, splits: np.ndarray, copies: Copies) -> list[dict]:
     return counts
 
 
+def untrained_classes(
+    labels: np.ndarray, splits: np.ndarray, class_names: tuple[str, ...]
+) -> list[str]:
+    """Returns a warning if a class has no train image; none if the dataset has no train images."""
+    trained = set(labels[splits == "train"].tolist())
+    names = [name for label, name in enumerate(class_names) if label not in trained]
+    if not names or not trained:
+        return []
+    return [f"no train image of {', '.join(names)}: a model cannot learn it."]
+
+
 def format_summary(summary: dict) -> str:
     """Formats the text that set-up of FER2013 prints.
 
     Args:
         summary: the return value of `set_up`.
     """
-    lines = [f"Read {' and '.join(summary['taken'])}."]
+    lines = [f"Read {escaped(' and '.join(summary['taken']))}."]
     if summary["ignored"]:
-        lines.append(f"Not used: {', '.join(summary['ignored'])}.")
+        lines.append(f"Not used: {escaped(', '.join(summary['ignored']))}.")
     lines += [f"Warning: {warning}" for warning in summary["warnings"]]
     if summary["skipped_rows"]:
         lines.append(f"Dropped {summary['skipped_rows']} bad rows, among them:")

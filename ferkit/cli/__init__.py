@@ -9,7 +9,11 @@ imported when the command is run. The module has four parts:
 - ``run(options)``: does it and returns the exit code.
 """
 
+import contextlib
+import errno
 import importlib
+import io
+import os
 import sys
 import textwrap
 from collections.abc import Sequence
@@ -64,10 +68,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0
     """
     arguments = sys.argv[1:] if arguments is None else arguments
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A name may have letters that the terminal's encoding lacks; standard error does the same.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        try:
+            return _run(arguments)
+        finally:
+            if sys.stdout:
+                sys.stdout.flush()  # here, so that its error is reported like every other
+    except OSError as error:
+        return _output_error(error)
+
+
+def _run(arguments: Sequence[str]) -> int:
+    """Run one command line; its errors become one line and the exit code."""
     try:
         return _dispatch(arguments)
     except (UserError, DataError) as error:
         print(as_started(f"error: {error}"), file=sys.stderr)
+        return 2
+    except OSError as error:
+        if not error.filename:
+            raise
+        # A name that the system refuses: too long, not permitted, a file where a folder should be.
+        refused = UserError(error.filename, str(error.strerror), "check the name and permissions")
+        print(f"error: {refused}", file=sys.stderr)
         return 2
     except ModuleNotFoundError as error:
         missing = missing_module_error(arguments[0] if arguments else "", error)
@@ -78,6 +104,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
         return 130
+
+
+def _output_error(error: OSError) -> int:
+    """Report that what the command printed could not be written; other errors are raised again."""
+    if isinstance(error, BrokenPipeError):
+        line = "output: closed by the program that reads it; the command was stopped."
+    elif error.errno == errno.ENOSPC:
+        line = "output: no space left on the disk; free some and run again."
+    else:
+        raise error
+    with contextlib.suppress(OSError, ValueError):  # no second failure when Python exits
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    with contextlib.suppress(OSError):
+        print(f"error: {line}", file=sys.stderr)
+    return 2
 
 
 def _dispatch(arguments: Sequence[str]) -> int:

@@ -189,14 +189,12 @@ def add_detector(group: argparse._ActionsContainer) -> None:
     )
     group.add_argument(
         "--detector-model",
-        "--detector_model",
         default=None,
         metavar="FILE",
         help="another YuNet model (.onnx), or the model of your own detector",
     )
     group.add_argument(
         "--detector-size",
-        "--detector_size",
         type=int,
         default=None,
         metavar="N",

@@ -19,7 +19,7 @@ from ferkit.comparison.plan import ComparisonPlan, read_plan
 from ferkit.input_pipeline.fingerprint import fingerprint_of
 from ferkit.models.registry import MODELS
 from ferkit.process import program
-from ferkit.recipes.fit_checks import check_batch_fits
+from ferkit.recipes.fit_checks import check_batch_fits, fit_votes
 from ferkit.tensorflow_runtime import import_tensorflow
 
 EXAMPLES = """\
@@ -125,6 +125,9 @@ def run(options: Options) -> int:
             model=options.model,
             backbone=options.overrides.get("backbone"),
         )
+    recipes = {
+        name: fit_votes(recipe, manifest, options.overrides) for name, recipe in recipes.items()
+    }
     seeds = options.seeds or (earlier.seeds if earlier else [0])
     comparison = ComparisonPlan(recipes, tuple(seeds), fingerprint_of(manifest))
     for recipe in recipes.values():

@@ -2,13 +2,16 @@
 
 import argparse
 import dataclasses
+from pathlib import Path
 
 import generate_data
 from ferkit.cli.arguments import TTA, add_data, check_positive
 from ferkit.cli.which_model import ModelChoice, add_model_choice, resolve
 from ferkit.files import write_json
 from ferkit.models.shipped_weights import COMPILED_SUFFIXES
+from ferkit.outputs import check_outputs, check_report_folder
 from ferkit.tensorflow_runtime import import_tensorflow
+from generate_data.manifest import DESCRIPTION
 
 EXAMPLES = """\
 examples:
@@ -96,6 +99,7 @@ def run(options: Options) -> int:
     check_positive("--batch_size", options.batch_size)
     manifest = generate_data.read_manifest(options.data)
     path = resolve(options, default="newest run")
+    _check_outputs(options, path)
     import_tensorflow()
     from ferkit.evaluation import evaluate, inputs  # late: TensorFlow
 
@@ -128,3 +132,13 @@ def run(options: Options) -> int:
         )
         print(f"Report: {page}")
     return 0
+
+
+def _check_outputs(options: Options, path: Path) -> None:
+    data = Path(options.data)
+    beside = [path.with_suffix(suffix) for suffix in (".json", ".md", ".tflite")]
+    run = [path.with_name(name) for name in ("recipe.json", "history.csv")]
+    read = [path, *beside, *run, data / generate_data.MANIFEST, data / DESCRIPTION]
+    check_outputs({"--json": options.json, "--submission": options.submission}, read)
+    if options.report:
+        check_report_folder("--report", options.report)

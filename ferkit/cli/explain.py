@@ -9,6 +9,7 @@ import generate_data
 from ferkit.cli.arguments import add_data, add_detector, add_files, add_runtime, check_positive
 from ferkit.cli.which_model import ModelChoice, add_model_choice, resolve
 from ferkit.errors import UserError
+from ferkit.outputs import OutputNames
 from ferkit.tensorflow_runtime import import_tensorflow
 
 EXAMPLES = """\
@@ -66,7 +67,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--per-class",
-        "--per_class",
         type=int,
         default=4,
         metavar="N",
@@ -117,7 +117,9 @@ def _explain_photos(options: Options, names: list[str]) -> int:
         runtime=runtime,
         detector_size=options.detector_size,
     )
-    unreadable = photo_sheets.explain_photos(recognizer, files, options.to, options.class_name)
+    wanted = photo_sheets.sheet_names(files)
+    sheets = OutputNames(options.to, wanted, [path], [*_settings(options, path), runtime])
+    unreadable = photo_sheets.explain_photos(recognizer, files, sheets, options.class_name)
     return 1 if unreadable else 0
 
 
@@ -128,8 +130,17 @@ def _explain_split(options: Options) -> int:
     from ferkit.explanation import galleries  # late: TensorFlow
 
     model, split = galleries.load_model_and_split(path, manifest, str(options.split), options.model)
+    source = manifest.folder / generate_data.MANIFEST
+    wanted = {str(source): galleries.gallery_names(split.class_names)}
+    settings = [*_settings(options, path), options.split, options.per_class]
+    sheets = OutputNames(options.to, wanted, [path], settings)
     figures = galleries.explain_split(
-        model, split, options.to, options.per_class, options.class_name
+        model, split, sheets, source, options.per_class, options.class_name
     )
     print(galleries.format_faithfulness(figures, min(galleries.CHECKED_FACES, len(split))))
     return 0
+
+
+def _settings(options: Options, path: Path) -> list[object]:
+    """What a sheet depends on, besides its source."""
+    return ["explain", path.resolve(), options.class_name, options.detector, options.detector_model]

@@ -9,7 +9,9 @@ import generate_data
 from ferkit.cli.which_model import ModelChoice, add_model_choice, resolve
 from ferkit.errors import UserError
 from ferkit.export.formats import FORMATS, check_output, check_runtime
+from ferkit.outputs import check_outputs
 from ferkit.tensorflow_runtime import import_tensorflow
+from generate_data.manifest import DESCRIPTION
 
 if TYPE_CHECKING:
     import keras
@@ -85,6 +87,10 @@ def run(options: Options) -> int:
     check_output(options.output, export_format, options.force)
     check_runtime(export_format)
     path = resolve(options, default="shipped weights")
+    data = Path(options.data or _DEFAULT_DATA)
+    read = [path, *(path.with_suffix(suffix) for suffix in (".json", ".md"))]
+    read += [data / generate_data.MANIFEST, data / DESCRIPTION]
+    check_outputs({"--output": options.output}, read)
     import_tensorflow()
     from ferkit.evaluation import inputs  # late: TensorFlow
     from ferkit.export import export

@@ -9,6 +9,7 @@ import ferkit
 from ferkit.cli.arguments import TTA, add_detector, add_files, add_runtime, boolean, seconds
 from ferkit.cli.which_model import ModelChoice, add_model_choice, resolve
 from ferkit.errors import UserError
+from ferkit.outputs import OutputNames, check_outputs
 
 EXAMPLES = """\
 examples:
@@ -173,12 +174,18 @@ def run(options: Options) -> int:
         if screen:
             stack.callback(screen.close)
         path = resolve(options, default="shipped weights")
+        read = [path, options.detector_model]
+        check_outputs({"--csv": options.csv, "--json": options.json}, [*files, *read])
+        wanted = {str(file): predict.picture_names(file) for file in files}
+        if options.camera is not None:
+            wanted[f"camera {options.camera}"] = predict.picture_names(options.camera)
+        pictures = _picture_files(options, path, wanted)
         recognizer = _recognizer(options, path)
         writer = stack.enter_context(
             rows.RowWriter(options.csv, options.json, recognizer.class_names)
         )
         prediction = predict.Prediction(
-            recognizer, writer, options.annotate, options.smoothing, options.seconds, screen
+            recognizer, writer, pictures, options.smoothing, options.seconds, screen
         )
         try:
             prediction.files(files)
@@ -189,6 +196,27 @@ def run(options: Options) -> int:
                 raise
     print(prediction.summary(path))
     return 1 if prediction.unreadable else 0
+
+
+def _picture_files(
+    options: Options, path: Path, wanted: dict[str, list[str]]
+) -> OutputNames | None:
+    """The files for annotated pictures; None without --annotate.
+
+    Args:
+        options: what the user gave.
+        path: the model file.
+        wanted: input -> the names of its pictures.
+    """
+    if not options.annotate:
+        return None
+    settings = [
+        *("predict", path.resolve(), options.runtime, options.tta),
+        *(options.detector, options.detector_model, options.margin, options.align),
+        *(options.smoothing, options.seconds),
+    ]
+    reserved = [path, options.detector_model, options.csv, options.json]
+    return OutputNames(options.annotate, wanted, reserved, settings)
 
 
 def _recognizer(options: Options, path: Path) -> "ferkit.Recognizer":

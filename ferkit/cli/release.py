@@ -9,6 +9,7 @@ import generate_data
 from ferkit.cli.arguments import add_boolean, add_data
 from ferkit.cli.which_model import ModelChoice, add_model_choice, resolve
 from ferkit.errors import UserError
+from ferkit.release.release_files import check_release_files, is_released
 from ferkit.tensorflow_runtime import import_tensorflow
 
 EXAMPLES = """\
@@ -34,6 +35,7 @@ class Options(ModelChoice):
         half: store kernels as float16.
         compiled: also write the compiled file.
         compile_only: write only the compiled file of a release.
+        force: replace files that are not part of an earlier release.
     """
 
     data: str
@@ -42,6 +44,7 @@ class Options(ModelChoice):
     half: bool
     compiled: bool
     compile_only: bool
+    force: bool
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -74,6 +77,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--compile-only",
         help_text="write only the compiled file of a release, given with --weights",
     )
+    parser.add_argument(
+        "--force",
+        action="store_true",
+        help="replace files of these names that are not part of an earlier release",
+    )
 
 
 def run(options: Options) -> int:
@@ -82,6 +90,7 @@ def run(options: Options) -> int:
         _check_name(options.name)
     manifest = generate_data.read_manifest(options.data)
     path = resolve(options, default="newest run")
+    _check_files(options, path)
     import_tensorflow()
     from ferkit.release import release  # late: TensorFlow
 
@@ -126,6 +135,17 @@ def _format_calibration(figures: dict[str, Any], least: int) -> str:
         f"{figures['calibration_error_before']:.2%} before, {held_out:.2%} "
         f"({held_out_flip:.2%} with mirror averaging) on the held-out half of the split."
     )
+
+
+def _check_files(options: Options, path: Path) -> None:
+    if not options.compile_only:
+        compiled = options.compiled
+        check_release_files(options.to, str(options.name), path, compiled, options.force)
+        return
+    target = path.with_suffix(".tflite")
+    if target.exists() and not options.force and not is_released(target):
+        problem = f"exists and is not the compiled file of {path.name}"
+        raise UserError(target, problem, "add --force to replace it, or move it away")
 
 
 def _format_compiled(file: Path, figures: dict[str, Any]) -> str:

@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 
 from ferkit.cli.arguments import SORT_ORDERS
+from ferkit.outputs import check_outputs
 
 EXAMPLES = """\
 examples:
@@ -57,6 +58,8 @@ def run(options: Options) -> int:
     """Print the table, and write it where asked; returns the exit code."""
     from ferkit.reporting import run_table  # late: NumPy
 
+    read = run_table.read_files(options.folder) if options.csv or options.json else []
+    check_outputs({"--csv": options.csv, "--json": options.json}, read)
     rows = run_table.list_runs(options.folder, options.sort)
     print(run_table.format_run_table(rows))
     if options.csv:

@@ -150,7 +150,6 @@ def add_dataset(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--skip-bad-rows",
-        "--skip_bad_rows",
         action="store_true",
         help="skip unreadable rows and report their number",
     )
@@ -167,7 +166,6 @@ def add_setup_flags(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     )
     group.add_argument(
         "--sample-count",
-        "--sample_count",
         type=int,
         default=2100,
         metavar="N",
@@ -232,9 +230,16 @@ def _set_up_images(options: DatasetFlags, seed: int = 0) -> None:
 
 
 def set_up_if_needed(options: DatasetFlags) -> None:
-    """Set up a dataset of image files before training, unless the same one is set up already."""
+    """Set up a dataset of image files before training, unless the same one is set up already.
+
+    It reports images that were added to the source folder, or removed, since set-up.
+    """
     if not options.is_fer2013 and not _is_set_up(options):
         _set_up_images(options)
+    elif (Path(options.folder) / generate_data.MANIFEST).is_file():
+        change = generate_data.source_change(options.folder)
+        if change:
+            print(f"Warning: {change}")
 
 
 def _is_set_up(options: DatasetFlags) -> bool:

@@ -17,7 +17,7 @@ from ferkit.cli.which_model import resume_command
 from ferkit.input_pipeline.fingerprint import fingerprint_of
 from ferkit.models.interface import merged
 from ferkit.models.registry import DEFAULT_MODEL
-from ferkit.recipes.fit_checks import check_batch_fits, check_devices_fit
+from ferkit.recipes.fit_checks import check_batch_fits, check_devices_fit, fit_votes
 from ferkit.recipes.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -92,7 +92,6 @@ def add_training_flags(parser: argparse.ArgumentParser) -> None:
         help_text="resume --run, or the newest run; if there is none, start a new one",
     )
     group.add_argument(
-        "--checkpoint_seconds",
         type=seconds,
         default=60.0,
         metavar="X",
@@ -141,7 +140,9 @@ def run(options: Options) -> int:
         recipe_from_options(options, options.kind)  # report a wrong value before a long set-up
     set_up_if_needed(options)
     manifest = generate_data.read_manifest(options.folder)
-    recipe = recipe or recipe_from_options(options, manifest.description.get("dataset"))
+    if recipe is None:
+        recipe = recipe_from_options(options, manifest.description.get("dataset"))
+        recipe = fit_votes(recipe, manifest, options.overrides)
     fingerprint = fingerprint_of(manifest)
     if resumed_run:
         resume.check_same_dataset(resumed_run, fingerprint)
@@ -172,7 +173,7 @@ def _train(
         worker = trainer.Trainer(model, recipe, train_split, val_split, None, devices)
         return 0 if worker.fit() else 130
     this_run = resumed_run or run_folder.RunFolder.create(options.run, recipe, fingerprint)
-    with this_run.lock():
+    with this_run.lock(), this_run.removed_if_it_fails_to_start(is_new=resumed_run is None):
         this_run.prepare_resume(recipe)
         _announce(recipe, train_split, val_split, model, this_run, devices)
         hooks = []

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from ferkit.errors import UserError
+from ferkit.errors import UserError, foreign_format
 from ferkit.files import DRAFT, write_json
 from ferkit.provenance import provenance
 from ferkit.recipes.recipe import Recipe
@@ -87,15 +87,13 @@ def read_plan(folder: Path) -> ComparisonPlan | None:
     if not file.exists():
         _check_unused(folder)
         return None
-    try:
+    advice = "restore it, or choose another --folder"
+    with foreign_format(UserError, file, "cannot be read", advice):
         record = json.loads(file.read_text(encoding="utf-8"))
         contestants = {
             name: Recipe.from_dict(values) for name, values in record["contestants"].items()
         }
         return ComparisonPlan(contestants, tuple(record["seeds"]), record["dataset"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        advice = "restore it, or choose another --folder"
-        raise UserError(file, f"cannot be read ({error})", advice) from error
 
 
 def _check_unused(folder: Path) -> None:

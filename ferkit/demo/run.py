@@ -8,11 +8,14 @@ from PIL import Image
 
 from ferkit.demo.page import demo_page
 from ferkit.demo.steps import RunCommand, demo_steps, run_step
+from ferkit.errors import UserError
 from ferkit.files import written_atomically
 from ferkit.input_pipeline.dataset import load_split
+from generate_data.samples.sample_csv import SAMPLE_MARKER
 
 _FACES_PER_CLASS = 3
 _ENLARGEMENT = 2
+_TITLE = "<title>Facial expression recognition: the demo</title>"
 
 
 def run_demo(folder: str | Path, epochs: int, run_command: RunCommand) -> int:
@@ -25,8 +28,12 @@ def run_demo(folder: str | Path, epochs: int, run_command: RunCommand) -> int:
 
     Returns:
         The exit code of the first step that failed, or 0.
+
+    Raises:
+        UserError: the folder contains other files.
     """
     folder, started = Path(folder), time.monotonic()
+    _check_folder(folder)
     run = folder / "runs" / time.strftime("%Y-%m-%d_%H-%M-%S")
     steps, outcomes = demo_steps(folder, run, epochs), []
     for number, step in enumerate(steps, start=1):
@@ -45,6 +52,17 @@ def run_demo(folder: str | Path, epochs: int, run_command: RunCommand) -> int:
         "picture, and the command for your own data."
     )
     return 0
+
+
+def _check_folder(folder: Path) -> None:
+    """Raise UserError if a folder has files that are not those of a demo: it would replace some."""
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return
+    page = folder / "index.html"
+    is_ours = not page.exists() or _TITLE in page.read_text(encoding="utf-8", errors="replace")
+    if not ((folder / SAMPLE_MARKER).is_file() and is_ours):
+        problem = "exists and is not the folder of a demo"
+        raise UserError(f"--folder {folder}", problem, "give a new folder")
 
 
 def _write_sample_faces(folder: Path) -> None:

@@ -117,7 +117,7 @@ def demo_steps(folder: Path, run: Path, epochs: int) -> list[Step]:
     """
     return [
         *_training_steps(str(folder), run, str(run.relative_to(folder)), epochs),
-        *_prediction_steps(folder),
+        *_prediction_steps(run, str(run.relative_to(folder))),
         *_final_steps(folder, run),
     ]
 
@@ -164,44 +164,49 @@ def _training_steps(data: str, run: Path, run_name: str, epochs: int) -> list[St
             "Class activation maps, occlusion maps, and the window of the transformer, with "
             "figures that show how far the maps can be trusted. This network was trained for a few "
             "epochs, so its maps say little yet.",
-            [*explain, "--to", f"{data}/explained"],
+            [*explain, "--to", str(run / "explained")],
             "python main.py explain photo.jpg",
             [
-                Picture("explained/gallery-happy.png", "A drawn happy face"),
-                Picture("explained/gallery-surprise.png", "A drawn surprised face"),
+                Picture(f"{run_name}/explained/gallery-happy.png", "A drawn happy face"),
+                Picture(f"{run_name}/explained/gallery-surprise.png", "A drawn surprised face"),
             ],
         ),
     ]
 
 
-def _prediction_steps(folder: Path) -> list[Step]:
+def _prediction_steps(run: Path, run_name: str) -> list[Step]:
     return [
         Step(
             "Predict on a photo",
             "With the shipped weights, trained on FER2013, and the shipped face detector.",
-            ["predict", str(ASTRONAUT), "--annotate", str(folder / "predicted")],
+            ["predict", str(ASTRONAUT), "--annotate", str(run / "predicted")],
             "python main.py predict photo.jpg holiday/ talk.mp4 --annotate marked",
-            [Picture("predicted/astronaut.jpg", "Eileen Collins, NASA; public domain")],
+            [Picture(f"{run_name}/predicted/astronaut.jpg", "Eileen Collins, NASA; public domain")],
         ),
         Step(
             "Explain the shipped model",
             "The same explanation for a fully trained model.",
-            ["explain", str(ASTRONAUT), "--to", str(folder / "explained")],
+            ["explain", str(ASTRONAUT), "--to", str(run / "explained")],
             "python main.py explain photo.jpg --class sad",
-            [Picture("explained/astronaut-explained.png", "What the prediction is based on")],
+            [
+                Picture(
+                    f"{run_name}/explained/astronaut-explained.png",
+                    "What the prediction is based on",
+                )
+            ],
         ),
     ]
 
 
 def _final_steps(folder: Path, run: Path) -> list[Step]:
-    export = ["export", "--run", str(run), "--format", "savedmodel", "--force"]
+    export = ["export", "--run", str(run), "--format", "savedmodel"]
     return [
         Step(
             "Export it",
             "For use in a product: the file includes preprocessing and calibration. It is read "
             "back by its own runtime and compared with Keras before the command reports success. "
             "LiteRT and ONNX are other formats.",
-            [*export, "--output", str(folder / "exported"), "-d", str(folder)],
+            [*export, "--output", str(run / "exported"), "-d", str(folder)],
             "python main.py export --weights deep_emotion-fer2013 --format onnx --output face.onnx",
         ),
         Step(

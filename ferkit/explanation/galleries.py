@@ -1,6 +1,7 @@
 """Galleries of explanations for a split of a dataset, and checks of the maps."""
 
 import functools
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -13,6 +14,7 @@ from ferkit.explanation.faithfulness import deletion_and_insertion, randomizatio
 from ferkit.explanation.keras_panels import MAP_METHODS, KerasPanels
 from ferkit.explanation.photo_sheets import caption, class_index, explained_classes, save_sheet
 from ferkit.input_pipeline.dataset import Split
+from ferkit.outputs import OutputNames
 
 CHECKED_FACES = 64  # faces of the split for deletion and insertion
 SHUFFLED_FACES, SHUFFLES = 16, 5  # faces, and shuffles of the weights, for randomization
@@ -20,10 +22,16 @@ SHUFFLED_FACES, SHUFFLES = 16, 5  # faces, and shuffles of the weights, for rand
 Faithfulness = dict[str, dict[str, float]]  # method -> name of the figure -> value
 
 
+def gallery_names(class_names: Sequence[str]) -> list[str]:
+    """The name of the sheet of each class."""
+    return [f"gallery-{name}.png" for name in class_names]
+
+
 def explain_split(
     model: keras.Model,
     split: Split,
-    folder: str | Path,
+    sheets: OutputNames,
+    source: Path,
     per_class: int,
     name: str | None = None,
     seed: int = 0,
@@ -33,7 +41,8 @@ def explain_split(
     Args:
         model: a model of this program.
         split: a split with labels, whose images have the model's input size.
-        folder: folder for the files gallery-CLASS.png.
+        sheets: the files to write; `source` wants the ``gallery_names`` of the classes.
+        source: the manifest of the dataset.
         per_class: faces per class.
         name: class to explain; None: the predicted class of each face.
         seed: seed of the selection of faces.
@@ -46,6 +55,7 @@ def explain_split(
     """
     index, panels_of = class_index(split.class_names, name), KerasPanels(model)
     rng = np.random.default_rng(seed)
+    paths = sheets.paths(source)
     for number, label in enumerate(tqdm(split.class_names, unit="class", leave=False)):
         rows = np.flatnonzero(split.labels == number)
         rows = np.sort(rng.permutation(rows)[:per_class])
@@ -59,10 +69,10 @@ def explain_split(
             for row, p, c in zip(rows, probabilities, classes, strict=True)
         ]
         panels = panels_of(faces, classes)
-        path = Path(folder) / f"gallery-{label}.png"
         heading = f"{split.name} split, {label}"
-        save_sheet(path, draw_sheet(list(zip(captions, panels, strict=True)), heading))
-        tqdm.write(f"{label}: {path}")
+        sheet = draw_sheet(list(zip(captions, panels, strict=True)), heading)
+        save_sheet(paths[number], sheet, sheets.tag(source))
+        tqdm.write(f"{label}: {paths[number]}")
     return faithfulness_figures(split, rng, panels_of)
 
 

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from tqdm import tqdm
 
-from ferkit.errors import UserError, without_location
+from ferkit.errors import UserError, escaped, without_location
 from ferkit.explanation.drawing import Panel, draw_sheet, enlarged, occlusion_panel
 from ferkit.explanation.occlusion import occlusion_maps
 from ferkit.files import written_atomically
+from ferkit.outputs import OutputNames
 from ferkit.process import imported
 from ferkit.recognition.photos import PhotoError, read_photo
 from ferkit.recognition.recognizer import Recognizer
@@ -41,8 +43,13 @@ def preferred_runtime(path: Path) -> str:
     return "keras" if is_keras_file and RUNTIMES["keras"].is_installed else "auto"
 
 
+def sheet_names(files: Sequence[Path]) -> dict[str, list[str]]:
+    """Photo -> the name of its sheet."""
+    return {str(file): [f"{file.stem}-explained.png"] for file in files}
+
+
 def explain_photos(
-    recognizer: Recognizer, files: Sequence[Path], folder: str | Path, name: str | None = None
+    recognizer: Recognizer, files: Sequence[Path], sheets: OutputNames, name: str | None = None
 ) -> int:
     """Write a sheet for every photo that shows a face.
 
@@ -50,7 +57,7 @@ def explain_photos(
         recognizer: finds the faces; its model is explained. With the runtime Keras, a sheet has
             the panels of ``keras_panels``; with another one, the face and its occlusion map.
         files: photos.
-        folder: folder for the files NAME-explained.png.
+        sheets: the files to write, of ``sheet_names``.
         name: class to explain; None: the predicted class of each face.
 
     Returns:
@@ -66,14 +73,14 @@ def explain_photos(
             photo = read_photo(file)
         except PhotoError as error:
             unreadable += 1
-            tqdm.write(f"{file}: unreadable: {without_location(error)}")
+            tqdm.write(f"{escaped(file)}: unreadable: {without_location(error)}")
             continue
         detected = recognizer.detector(photo)
         if not detected:
-            tqdm.write(f"{file}: no face found")
+            tqdm.write(f"{escaped(file)}: no face found")
             continue
         faces = np.stack([recognizer.crop(photo, face) for face in detected])
-        path = Path(folder) / f"{Path(file).stem}-explained.png"
+        (path,) = sheets.paths(file)
         heading = f"{Path(file).name}: explanation"
         probabilities = recognizer.probabilities(faces)
         classes = explained_classes(probabilities, index)
@@ -82,8 +89,8 @@ def explain_photos(
             for p, c in zip(probabilities, classes, strict=True)
         ]
         rows = list(zip(captions, panels_of(faces, classes), strict=True))
-        save_sheet(path, draw_sheet(rows, heading))
-        tqdm.write(f"{file}: {len(faces)} explained in {path}")
+        save_sheet(path, draw_sheet(rows, heading), sheets.tag(file))
+        tqdm.write(f"{escaped(file)}: {len(faces)} explained in {escaped(path)}")
     return unreadable
 
 
@@ -107,10 +114,18 @@ def _face_and_occlusion(
     ]
 
 
-def save_sheet(path: Path, sheet: np.ndarray) -> None:
-    """Write a sheet as a PNG file that is complete or absent."""
+def save_sheet(path: Path, sheet: np.ndarray, tag: str) -> None:
+    """Write a sheet as a PNG file that is complete or absent.
+
+    Args:
+        path: the file.
+        sheet: uint8 ``(height, width, 3)``.
+        tag: a text for its comment, see ``OutputNames.tag``.
+    """
+    comment = PngInfo()
+    comment.add_text("Comment", tag)
     with written_atomically(path) as draft:
-        Image.fromarray(sheet).save(draft, format="PNG")
+        Image.fromarray(sheet).save(draft, format="PNG", pnginfo=comment)
 
 
 def explained_classes(probabilities: np.ndarray, index: int | None) -> np.ndarray:

@@ -15,6 +15,7 @@ from ferkit.input_pipeline.fit_images import resize_to_input
 from ferkit.input_pipeline.mixup_cutmix import is_mixed, mix
 from ferkit.input_pipeline.sharding import share_of
 from ferkit.recipes.recipe import Recipe
+from generate_data.errors import DataError
 from generate_data.images.lazy_array import ImageFiles
 
 PARALLEL_BATCHES = 2
@@ -52,6 +53,8 @@ class TrainingBatches:
 
     Attributes:
         steps: number of batches in an epoch.
+        unreadable: the errors of image files that could not be read; TensorFlow hides them in an
+            error of its own.
 
     Raises:
         UserError: fewer rows than drop_below.
@@ -73,6 +76,7 @@ class TrainingBatches:
     ) -> None:
         cv2.setNumThreads(1)  # batches run in parallel already; OpenCV's own threads compete
         self._labels, self._recipe = split.labels, recipe
+        self.unreadable: list[DataError] = []
         rows = len(self._plan(0).rows)
         self.steps = rows // recipe.batch_size + (rows % recipe.batch_size >= max(drop_below, 1))
         if not self.steps or drop_below > recipe.batch_size:
@@ -82,7 +86,7 @@ class TrainingBatches:
             )
             raise UserError(f"--batch_size {recipe.batch_size}", problem, "train on fewer replicas")
         self._make = _batch_function(
-            _image_gatherer(split.images),
+            _image_gatherer(split.images, self.unreadable),
             _target_gatherer(targets, split.labels),
             recipe,
             input_shape,
@@ -227,14 +231,21 @@ def _largest(targets: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
     return tf.where(of_label >= tf.reduce_max(targets, axis=1), labels, largest)
 
 
-def _image_gatherer(images: np.ndarray | ImageFiles) -> ImageGatherer:
-    """A function from row numbers to images."""
+def _image_gatherer(images: np.ndarray | ImageFiles, unreadable: list[DataError]) -> ImageGatherer:
+    """A function from row numbers to images; errors of files are appended to `unreadable`."""
     if isinstance(images, np.ndarray):
         held = tf.constant(images)
         return lambda rows: tf.gather(held, rows)
 
+    def read_files(rows: np.ndarray) -> np.ndarray:
+        try:
+            return images[rows]
+        except DataError as error:
+            unreadable.append(error)
+            raise
+
     def read(rows: tf.Tensor) -> tf.Tensor:  # files: OpenCV decodes them in its own threads
-        batch = tf.numpy_function(lambda rows: images[rows], [rows], tf.uint8)
+        batch = tf.numpy_function(read_files, [rows], tf.uint8)
         return tf.ensure_shape(batch, (None, *images.shape[1:]))
 
     return read

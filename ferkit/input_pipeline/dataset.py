@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from generate_data.errors import DataError
+from generate_data.errors import SET_UP_AGAIN, DataError, foreign_format
 from generate_data.images.lazy_array import ImageFiles
 from generate_data.images.png import load_images
 from generate_data.manifest import MANIFEST, Manifest, read_manifest
@@ -113,15 +113,11 @@ def _is_published(description: dict[str, Any], split: str, count: int) -> bool:
 def _votes(texts: Iterable[str], manifest: Manifest) -> np.ndarray:
     """Texts such as "4;0;0;1;3;2;0;0;0;0" as int32 ``(rows, 10)``; empty texts are zeros."""
     none = ";".join("0" * len(VOTE_NAMES))
-    try:
-        return (
-            np.array([(text or none).split(";") for text in texts])
-            .astype(np.int32)
-            .reshape(-1, len(VOTE_NAMES))
-        )
-    except ValueError:
-        problem = f"column votes does not have {len(VOTE_NAMES)} integers in each row"
-        raise DataError(manifest.folder / MANIFEST, problem, "run set-up again") from None
+    path = manifest.folder / MANIFEST
+    problem = f"column votes does not have {len(VOTE_NAMES)} integers in each row"
+    with foreign_format(DataError, path, problem, SET_UP_AGAIN):
+        votes = np.array([(text or none).split(";") for text in texts]).astype(np.int32)
+        return votes.reshape(-1, len(VOTE_NAMES))
 
 
 def input_shape(manifest: Manifest, size: int = 0, channels: int = 0) -> tuple[int, int, int]:

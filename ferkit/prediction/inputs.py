@@ -4,8 +4,9 @@ import glob
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from ferkit.errors import UserError
+from ferkit.errors import UserError, escaped
 from ferkit.recognition.photos import SUFFIXES
+from generate_data.folder_contents import EMPTY_FOLDERS, PassedOver, images_below
 
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".ts")
 
@@ -18,9 +19,10 @@ def is_video(path: str | Path) -> bool:
 def found_files(arguments: Sequence[str]) -> list[Path]:
     """The files that the arguments stand for, in their order and without repetitions.
 
-    A folder stands for the photos and videos in it and its subfolders, by suffix and sorted. A
-    pattern stands for the files that match, sorted. Any other argument stands for a file, whatever
-    its suffix; whether it exists is checked when it is read.
+    A folder stands for the photos and videos in it and its subfolders, by suffix and sorted; names
+    that start with a dot are left out, and linked folders are read once. A pattern stands for the
+    files that match, sorted. Any other argument stands for a file, whatever its suffix; whether it
+    exists is checked when it is read.
 
     Args:
         arguments: files, folders and patterns.
@@ -44,9 +46,13 @@ def found_files(arguments: Sequence[str]) -> list[Path]:
 
 
 def _files_in_folder(folder: Path) -> list[Path]:
-    suffixes = SUFFIXES + VIDEO_SUFFIXES
-    candidates = (path for path in sorted(folder.rglob("*")) if path.suffix.lower() in suffixes)
-    files = _only_files(candidates)
+    """The photos and videos below a folder; what is not read is printed."""
+    suffixes, passed_over = SUFFIXES + VIDEO_SUFFIXES, PassedOver()
+    found = [folder / path for path in images_below(folder, passed_over, suffixes)]
+    files = sorted(_only_files(found))
+    passed_over.paths.pop(EMPTY_FOLDERS, None)
+    for warning in passed_over.warnings():
+        print(f"{escaped(folder)}: {warning}")
     if not files:
         problem = "no photo or video in this folder or its subfolders"
         raise UserError(folder, problem, f"add files with these suffixes: {', '.join(suffixes)}")

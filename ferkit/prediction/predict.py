@@ -8,10 +8,12 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from tqdm import tqdm
 
-from ferkit.errors import UserError, without_location
+from ferkit.errors import UserError, escaped, without_location
 from ferkit.files import written_atomically
+from ferkit.outputs import OutputNames
 from ferkit.prediction.annotate import annotate
 from ferkit.prediction.inputs import is_video
 from ferkit.prediction.rows import NO_FACE, UNREADABLE, RowWriter, empty_row, face_row
@@ -34,7 +36,8 @@ class Prediction:
     Args:
         recognizer: finds faces and predicts their expressions.
         rows: receives a row for each face, and for each input or frame without one.
-        pictures: folder for annotated photos, videos and plots; None: none are written.
+        pictures: the files for annotated photos, videos and plots, with the ``picture_names`` of
+            each input; None: none are written.
         smoothing: time constant in seconds, see ``Tracker``; None: its default.
         seconds: time after which a video or camera is stopped; None: at its end.
         window: shows the frames of videos and cameras. When the user closes it, a camera stops, and
@@ -51,17 +54,16 @@ class Prediction:
         self,
         recognizer: Recognizer,
         rows: RowWriter,
-        pictures: str | Path | None = None,
+        pictures: OutputNames | None = None,
         smoothing: float | None = None,
         seconds: float | None = None,
         window: Window | None = None,
     ) -> None:
         self.recognizer, self.rows, self.window = recognizer, rows, window
-        self.pictures = Path(pictures) if pictures else None
+        self.pictures = pictures
         self.smoothing = SMOOTHING_SECONDS if smoothing is None else smoothing
         self.seconds = seconds
         self.inputs = self.faces = self.without_face = self.unreadable = 0
-        self._name_counts: dict[str, int] = {}
 
     def files(self, files: Sequence[Path]) -> None:
         """Predict photos and videos, in their order."""
@@ -102,29 +104,22 @@ class Prediction:
     def _unreadable(self, source: Path, error: UserError) -> None:
         self.unreadable += 1
         self.rows.write(empty_row(source, UNREADABLE, reason=str(error)))
-        tqdm.write(f"{source}: unreadable: {without_location(error)}")
+        tqdm.write(f"{escaped(source)}: unreadable: {without_location(error)}")
 
     def _photo(self, file: Path, photo: np.ndarray, expressions: Sequence[Expression]) -> None:
         """Write the results of a photo."""
         if not expressions:
             self.without_face += 1
             self.rows.write(empty_row(file, NO_FACE))
-            tqdm.write(f"{file}: no face found")
+            tqdm.write(f"{escaped(file)}: no face found")
         for number, expression in enumerate(expressions, start=1):
             self.faces += 1
             self.rows.write(face_row(file, expression, face=number))
             shown_number = number if len(expressions) > 1 else None
-            tqdm.write(f"{file}: {described(expression, shown_number)}")
+            tqdm.write(f"{escaped(file)}: {described(expression, shown_number)}")
         if self.pictures:
-            suffix = ".jpg" if file.suffix.lower() in (".jpg", ".jpeg") else ".png"
-            path = self._unused_path(self.pictures, file, suffix)
-            _save_picture(annotate(photo, expressions), path)
-
-    def _unused_path(self, folder: Path, file: Path, suffix: str) -> Path:
-        """A path with the name of `file`; a number is added to a name that is already used."""
-        name = f"{file.stem}{suffix}"
-        used = self._name_counts[name] = self._name_counts.get(name, 0) + 1
-        return folder / (name if used == 1 else f"{file.stem}-{used}{suffix}")
+            (path,) = self.pictures.paths(file)
+            _save_picture(annotate(photo, expressions), path, self.pictures.tag(file))
 
     def video(self, source: Path | int) -> None:
         """Predict a video file, or the camera of that number until Ctrl-C.
@@ -140,26 +135,29 @@ class Prediction:
                 raise
             self._unreadable(source, error)
             return
-        stem = Path(video.name.replace(" ", "-"))
         film = plot = None
+        tag = ""
         if self.pictures:
-            film, plot = (self._unused_path(self.pictures, stem, kind) for kind in (".mp4", ".png"))
+            (film, plot), tag = self.pictures.paths(video.name), self.pictures.tag(video.name)
         timeline = Timeline(self.recognizer.class_names)
         try:
-            self._video_frames(video, timeline, film)
+            self._video_frames(video, timeline, film, tag)
         finally:
             video.close()
         if plot and timeline.tracks:
             draw = imported("ferkit.prediction.timeline_plot:draw_timeline")  # needs Matplotlib
-            draw(timeline, plot, f"{stem.name}: probabilities over time")
-            tqdm.write(f"{video.name}: plot {plot}")
+            title = f"{Path(video.name).name}: probabilities over time"
+            draw(timeline, plot, title, tag)
+            tqdm.write(f"{escaped(video.name)}: plot {plot}")
 
-    def _video_frames(self, video: Video, timeline: Timeline, film: Path | None) -> None:
+    def _video_frames(
+        self, video: Video, timeline: Timeline, film: Path | None, tag: str = ""
+    ) -> None:
         """Predict the frames of a video; `film` is the annotated video to write, or None."""
         tracker, started = Tracker(self.smoothing), time.monotonic()
         count, faces, next_line = 0, 0, 0.0
         with contextlib.ExitStack() as stack:
-            writer = stack.enter_context(VideoWriter(film, video.rate)) if film else None
+            writer = stack.enter_context(VideoWriter(film, video.rate, tag)) if film else None
             label = Path(video.name).name
             bar = stack.enter_context(
                 tqdm(total=video.count or None, unit="frame", desc=label, leave=False)
@@ -172,7 +170,9 @@ class Prediction:
                 self._frame(video.name, frame, tracked, timeline)
                 self._draw(frame, tracked, writer)
                 if not video.count and frame.time >= next_line:
-                    tqdm.write(f"{video.name}, {frame.time:.0f} s: {_described_all(tracked)}")
+                    tqdm.write(
+                        f"{escaped(video.name)}, {frame.time:.0f} s: {_described_all(tracked)}"
+                    )
                     next_line = frame.time + CAMERA_LINE_SECONDS
                 count, faces = count + 1, faces + len(tracked)
                 bar.update()
@@ -184,7 +184,7 @@ class Prediction:
         speed = count / max(time.monotonic() - started, 1e-9)
         broken = f", {video.broken} damaged frames skipped" if video.broken else ""
         rate = f"{speed:.1f} frames/s"
-        tqdm.write(f"{video.name}: {count:,} frames{broken}, {rate}; {timeline.summary()}")
+        tqdm.write(f"{escaped(video.name)}: {count:,} frames{broken}, {rate}; {timeline.summary()}")
 
     def _draw(
         self,
@@ -217,10 +217,26 @@ class Prediction:
             self.rows.write(empty_row(name, NO_FACE, frame.number, frame.time))
 
 
-def _save_picture(picture: np.ndarray, path: Path) -> None:
-    kind = "JPEG" if path.suffix == ".jpg" else "PNG"
+def picture_names(source: Path | int) -> list[str]:
+    """The names of the annotated results of a file or camera.
+
+    A photo has one picture; a video or camera has an annotated video and a plot.
+    """
+    if isinstance(source, int) or is_video(source):
+        stem = f"camera-{source}" if isinstance(source, int) else source.stem.replace(" ", "-")
+        return [f"{stem}.mp4", f"{stem}.png"]
+    suffix = ".jpg" if source.suffix.lower() in (".jpg", ".jpeg") else ".png"
+    return [f"{source.stem}{suffix}"]
+
+
+def _save_picture(picture: np.ndarray, path: Path, tag: str) -> None:
+    comment = PngInfo()
+    comment.add_text("Comment", tag)
     with written_atomically(path) as draft:
-        Image.fromarray(picture).save(draft, format=kind, quality=92)
+        if path.suffix == ".jpg":
+            Image.fromarray(picture).save(draft, format="JPEG", quality=92, comment=tag)
+        else:
+            Image.fromarray(picture).save(draft, format="PNG", pnginfo=comment)
 
 
 def _plural(word: str, count: int) -> str:

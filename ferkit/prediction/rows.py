@@ -122,7 +122,10 @@ class RowWriter:
         with contextlib.ExitStack() as stack:
             if self._csv_file:
                 draft = stack.enter_context(written_atomically(self._csv_file))
-                out = stack.enter_context(open(draft, "w", newline="", encoding="utf-8"))
+                # Bytes of a file name that are not UTF-8 are written as escapes.
+                out = stack.enter_context(
+                    open(draft, "w", newline="", encoding="utf-8", errors="backslashreplace")
+                )
                 self._write_csv_row = csv.writer(out).writerow
                 self._write_csv_row(columns(self._class_names))
             if self._json_file:

@@ -13,8 +13,15 @@ from ferkit.prediction.timeline import Timeline
 MAX_SHOWN = 4  # tracks in a plot, the longest ones
 
 
-def draw_timeline(timeline: Timeline, path: str | Path, title: str) -> None:
-    """Write a PNG plot of the longest tracks, one below the other."""
+def draw_timeline(timeline: Timeline, path: str | Path, title: str, tag: str = "") -> None:
+    """Write a PNG plot of the longest tracks, one below the other.
+
+    Args:
+        timeline: the tracks.
+        path: the file to write.
+        title: the title of the plot.
+        tag: a text for the file's comment, see ``OutputNames.tag``.
+    """
     by_length = sorted(timeline.tracks, key=lambda key: -timeline.tracks[key].faces)
     shown = sorted(by_length[:MAX_SHOWN])
     figure = Figure(figsize=(9, 1.2 + 1.9 * len(shown)), layout="constrained")
@@ -33,7 +40,7 @@ def draw_timeline(timeline: Timeline, path: str | Path, title: str) -> None:
         fontsize=9,
     )
     with written_atomically(path) as draft:
-        figure.savefig(draft, format="png", dpi=110)
+        figure.savefig(draft, format="png", dpi=110, metadata={"Comment": tag})
 
 
 def _draw_track(timeline: Timeline, axis: Axes, number: int) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import re
+import struct
 import time
 from collections.abc import Generator
 from pathlib import Path
@@ -216,13 +217,14 @@ class VideoWriter:
     Args:
         path: the file.
         rate: frames/s, the same for all frames.
+        tag: a text that is stored at the end of the file, see ``OutputNames.tag``; "": none.
 
     Raises:
         UserError: the file cannot be written.
     """
 
-    def __init__(self, path: str | Path, rate: float) -> None:
-        self.path, self._rate = Path(path), rate
+    def __init__(self, path: str | Path, rate: float, tag: str = "") -> None:
+        self.path, self._rate, self._tag = Path(path), rate, tag.encode()
         self._writer: cv2.VideoWriter | None = None
         self._size = (0, 0)
 
@@ -255,6 +257,10 @@ class VideoWriter:
     ) -> bool | None:
         if self._writer is not None:
             self._writer.release()
+            if kind is None and self._tag:
+                # A box "free" of the format ISO 14496-12, which players pass over.
+                with open(self._draft, "ab") as film:
+                    film.write(struct.pack(">I4s", 8 + len(self._tag), b"free") + self._tag)
         elif kind is None:
             self._draft.touch()
         return self._stack.__exit__(kind, error, trace)

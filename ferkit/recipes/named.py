@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ferkit.errors import UserError
+from ferkit.errors import UserError, foreign_format
 from ferkit.models.registry import model_entry
 from ferkit.recipes.recipe import Recipe
 
@@ -29,15 +29,18 @@ def read_recipe(path: str | Path) -> Recipe:
     Raises:
         UserError: no such file, not JSON, an unknown field or a value out of range.
     """
-    try:
-        values = json.loads(Path(path).read_text(encoding="utf-8"))
-        values = values.get("recipe", values)
-        return Recipe.from_dict(values)
-    except FileNotFoundError as error:
+    if not Path(path).exists():
         advice = "give a run's recipe.json, or the name of a recipe"
-        raise UserError(f"--recipe {path}", "no such file", advice) from error
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        problem = f"cannot be read as a recipe ({error})"
-        raise UserError(f"--recipe {path}", problem, "give a run's recipe.json") from error
+        raise UserError(f"--recipe {path}", "no such file", advice)
+    where, advice = f"--recipe {path}", "give a run's recipe.json"
+    try:
+        with foreign_format(UserError, where, "cannot be read as a recipe", advice):
+            values = json.loads(Path(path).read_text(encoding="utf-8"))
+            fields = values.get("recipe", values)
+            if not fields:
+                raise ValueError("it is empty")
+            return Recipe.from_dict(fields)
     except UserError as error:
+        if error.where == where:
+            raise
         raise UserError(f"{path}: {error.where}", error.problem, error.advice) from error

@@ -54,7 +54,9 @@ def read_compiled(path: Path) -> CompiledFile:
             texts = {name: archive.read(name).decode("utf-8") for name in archive.namelist()}
         about = json.loads(texts.get(ABOUT, "{}"))
         class_names = class_names_of(texts, path)
-    except (zipfile.BadZipFile, ValueError, KeyError, EOFError) as error:
+    except UserError:
+        raise
+    except Exception as error:  # the type of error depends on the damage
         raise UserError(
             path, "a LiteRT file without class names: cut off, or not one of ours", EXPORT_AGAIN
         ) from error
@@ -93,7 +95,7 @@ def compiled_twin(path: Path) -> Path | None:
     try:
         released = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["compiled"]
         twin, expected = path.with_name(released["file"]), released["sha256"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except Exception:  # any: it is a file beside the model, of any content
         return None
     if not twin.is_file():
         return None

@@ -12,7 +12,8 @@ from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from ferkit.errors import UserError, first_line
 from ferkit.process import WarningsHidden
-from generate_data.images.photo_file import MAX_PIXELS, photo_file_content
+from generate_data.image_types import MAX_PIXELS, PHOTO_TYPES
+from generate_data.images.photo_file import photo_file_content
 from generate_data.images.pixels import eight_bits, on_gray
 
 
@@ -30,21 +31,7 @@ Photo = (
 WARNINGS_HIDDEN = WarningsHidden(r"PIL\.")  # about unusual metadata, and sizes that we check
 STRIP_PIXELS = 4_000_000
 REFUSED_FORMATS = ("EPS",)  # Pillow would start another program, Ghostscript, with its content
-# Suffixes of photos in a folder; a file that the user names may have any.
-SUFFIXES = (
-    ".jpg",
-    ".jpeg",
-    ".png",
-    ".bmp",
-    ".gif",
-    ".webp",
-    ".tif",
-    ".tiff",
-    ".pgm",
-    ".ppm",
-    ".jp2",
-    ".avif",
-)
+SUFFIXES = PHOTO_TYPES  # of photos in a folder; a file that the user names may have any
 
 
 class PhotoError(UserError):

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from ferkit.errors import UserError
+from ferkit.errors import UserError, foreign_format
 from ferkit.evaluation.evaluate import combine_views, format_evaluation, logits_per_view
 from ferkit.evaluation.inputs import load_fitting_split
 from ferkit.evaluation.metrics import measure
@@ -171,12 +171,10 @@ def compile_release(file: Path, data: str | Path, manifest: Manifest) -> dict[st
         UserError: the file is not part of a release, or cannot be compiled; see
             ``compiled.add_compiled``.
     """
-    try:
+    problem = f"has no figures {file.with_suffix('.json').name} of a release beside it"
+    with foreign_format(UserError, file, problem, "release it first"):
         figures = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
         split_name = figures["split"]
-    except (OSError, ValueError, KeyError) as error:
-        problem = f"has no figures {file.with_suffix('.json').name} of a release beside it"
-        raise UserError(file, problem, "release it first") from error
     model = load_model(file, None, manifest.class_names)
     split = load_fitting_split(model, manifest, split_name, read_trained_on(file))
     return add_compiled(file, figures, split)

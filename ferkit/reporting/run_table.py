@@ -4,7 +4,6 @@ It reads text files only and imports neither TensorFlow nor Matplotlib, so `runs
 """
 
 import collections
-import csv
 import datetime
 import math
 import os
@@ -12,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ferkit.errors import UserError
+from ferkit.errors import UserError, escaped, foreign_format
 from ferkit.files import write_csv, write_json
 from ferkit.training.history import epoch_scores, epochs_without_better
 from ferkit.training.run_folder import RunFolder
@@ -20,13 +19,13 @@ from ferkit.training.run_folder import RunFolder
 FRACTIONS = ("val_accuracy", "val_accuracy_clean", "val_macro_f1")
 COLUMNS = (
     *("run", "model", "recipe", "seed", "status", "best_epoch", *FRACTIONS, "val_loss"),
-    *("epochs_done", "started", "commit", "val_images_learned", "reason"),
+    *("epochs_done", "started", "commit", "dataset", "val_images_learned", "reason"),
 )
 TITLES = (
     *("run", "model", "recipe", "seed", "status", "best", "accuracy", "clean", "macro F1"),
-    *("val loss", "epochs", "started", "commit"),
+    *("val loss", "epochs", "started", "commit", "dataset"),
 )
-LEFT_ALIGNED = ("run", "model", "recipe", "status", "started", "commit")
+LEFT_ALIGNED = ("run", "model", "recipe", "status", "started", "commit", "dataset")
 LEARNED_VALIDATION = (
     "Not figures of new images, because initial weights or teachers were trained on validation "
     "images"
@@ -68,6 +67,12 @@ def list_runs(folder: str | Path, sort: str = "best") -> list[Row]:
     return rows
 
 
+def read_files(folder: str | Path) -> list[Path]:
+    """The files of the runs in a folder that ``list_runs`` reads."""
+    runs = map(RunFolder, _run_folders(Path(folder)))
+    return [file for run in runs for file in (run.recipe_file, run.history_file)]
+
+
 def format_run_table(rows: Sequence[Row]) -> str:
     """The rows as a table for the terminal, with notes on how to read it."""
     lines = [TITLES, *(_cells(row) for row in rows)]
@@ -85,7 +90,7 @@ def format_run_table(rows: Sequence[Row]) -> str:
         "duplicates of train images.",
         *([f"{LEARNED_VALIDATION}: {learned}."] if learned else []),
         *(["A + after the commit: files had been changed since it."] if with_changes else []),
-        *(f"Unreadable: {row['run']}: {row['reason']}" for row in rows if row["reason"]),
+        *(f"Unreadable: {escaped(row['run'])}: {row['reason']}" for row in rows if row["reason"]),
     ]
     return "\n".join([*table, "", *notes])
 
@@ -116,16 +121,10 @@ def _row(path: Path, folder: Path) -> Row:
     name = path.name or str(path) if path == folder else path.relative_to(folder).as_posix()
     row = dict.fromkeys(COLUMNS) | {"run": name, "status": UNREADABLE, "reason": ""}
     try:
-        return row | _read_run(RunFolder(path))
+        with foreign_format(UserError, "recipe.json or history.csv", "damaged"):
+            return row | _read_run(RunFolder(path))
     except UserError as error:
         return row | {"reason": str(error)}
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, csv.Error) as error:
-        reason = f"recipe.json or history.csv is damaged ({_short_reason(error)})"
-        return row | {"reason": reason}
-
-
-def _short_reason(error: Exception) -> str:
-    return f"no {error}" if isinstance(error, KeyError) else f"{type(error).__name__}: {error}"
 
 
 def _read_run(run: RunFolder) -> Row:
@@ -141,6 +140,7 @@ def _read_run(run: RunFolder) -> Row:
         "epochs_done": len(history),
         "started": made_with.get("started"),
         "commit": _short_commit(made_with.get("commit")),
+        "dataset": str(record["dataset"]["folder"]) if record.get("dataset") else None,
         "val_images_learned": run.val_images_learned(),
     }
     if history:
@@ -188,9 +188,11 @@ def _start_time(row: Row) -> float:
 
 def _cells(row: Row) -> tuple[str, ...]:
     def cell(key: str, form: str = "{}") -> str:
-        return "-" if row[key] is None else form.format(row[key])
+        return "-" if row[key] is None else escaped(form.format(row[key]))
 
     cells = [cell(key) for key in ("run", "model", "recipe", "seed", "status", "best_epoch")]
     cells += [cell(key, "{:.2%}") for key in FRACTIONS]
     started = "-" if row["started"] is None else str(row["started"])[:16]
-    return (*cells, cell("val_loss", "{:.4f}"), cell("epochs_done"), started, cell("commit"))
+    cells += [cell("val_loss", "{:.4f}"), cell("epochs_done"), started, cell("commit")]
+    # The CSV and JSON tables have the whole path.
+    return (*cells, "-" if row["dataset"] is None else escaped(Path(row["dataset"]).name))

@@ -45,8 +45,9 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(address, family=family, backlog=2048)
-    except socket.gaierror as error:
-        problem = f"unknown host ({error.strerror})"
+    except (socket.gaierror, UnicodeError) as error:  # UnicodeError: two dots, or too long
+        reason = error.strerror if isinstance(error, OSError) else "not a host name"
+        problem = f"unknown host ({reason})"
         raise UserError(
             f"--host {host}", problem, "give 127.0.0.1, or 0.0.0.0 for all addresses"
         ) from error

@@ -3,7 +3,6 @@
 import json
 import re
 import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from ferkit.errors import UserError
 from ferkit.files import written_atomically
+from ferkit.verified_arrays import DamagedFileError, read_arrays, write_arrays
 
 KEPT = 2
 _NAME = re.compile(r"state-(\d{6})-(\d{8})\.npz")
@@ -20,7 +20,7 @@ class Checkpoints:
     """The folder ``backup`` of a run.
 
     A checkpoint is one file, ``state-EPOCH-STEP.npz``: all that a resume needs, as arrays without
-    pickles and a JSON text.
+    pickles, a JSON text, and the names and checksums of both.
 
     Attributes:
         warnings: messages of ``load`` about damaged files.
@@ -55,8 +55,7 @@ class Checkpoints:
         """
         path = self.folder / f"state-{position['epoch']:06d}-{position['step']:08d}.npz"
         with written_atomically(path, flush=True) as draft, open(draft, "wb") as out:
-            content: dict[str, Any] = {"position": np.array(json.dumps(position)), **arrays}
-            np.savez(out, **content)
+            write_arrays(out, {"position": np.array(json.dumps(position)), **arrays})
         # Later checkpoints were damaged, or belong to a continuation that was given up.
         kept = [file for file in self.files() if file.name <= path.name][:KEPT]
         for other in set(self.files()) - set(kept):
@@ -76,7 +75,7 @@ class Checkpoints:
         for path in files:
             try:
                 return _read(path)
-            except _DamagedError as damage:
+            except DamagedFileError as damage:
                 self.warnings.append(f"{path}: damaged ({damage}); using the checkpoint before it.")
         if files:
             problem = "damaged, like every other checkpoint, so the run cannot be resumed"
@@ -87,36 +86,38 @@ class Checkpoints:
         """The position of the newest intact checkpoint, without arrays; None if there is none."""
         for path in self.files():
             try:
-                with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
-                    return json.loads(str(file["position"]))
-            except _DAMAGE:
+                return _read(path)[0]
+            except DamagedFileError:
                 continue
         return None
 
 
-class _DamagedError(Exception):
-    pass
+def _of_version_0_2(path: Path) -> dict[str, np.ndarray] | None:
+    """The arrays of a checkpoint without a list of checksums; None if it is not one, or damaged.
 
-
-_DAMAGE = (
-    OSError,
-    ValueError,
-    KeyError,
-    EOFError,
-    zipfile.BadZipFile,
-    zlib.error,
-    NotImplementedError,
-)
+    Versions up to 0.2 wrote "position", v0, v1 and so on; zip's own checksums cover each.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [name.removesuffix(".npy") for name in archive.namelist()]
+            if names != ["position", *(f"v{number}" for number in range(len(names) - 1))]:
+                return None
+            if archive.comment or archive.testzip():
+                return None
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in names}
+    except Exception:  # the type of error depends on the damage
+        return None
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     try:
-        with zipfile.ZipFile(path) as file:
-            broken = file.testzip()  # every byte against its checksum
-        if broken:
-            raise _DamagedError(f"{broken} does not match its checksum")
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
+        arrays = read_arrays(path)
+    except DamagedFileError:
+        arrays = _of_version_0_2(path)
+        if arrays is None:
+            raise
+    try:
         return json.loads(str(arrays.pop("position"))), arrays
-    except _DAMAGE as error:
-        raise _DamagedError(type(error).__name__) from error
+    except (KeyError, ValueError) as error:
+        raise DamagedFileError("not a checkpoint") from error

@@ -186,7 +186,7 @@ def read_cluster(text: str | None) -> tuple[list[str], int]:
         addresses = [*cluster.get("chief", []), *cluster["worker"]]
         kind, index = task["type"], task["index"]
         number = index + (len(cluster.get("chief", [])) if kind == "worker" else 0)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except Exception as error:  # any: it is a text of the user
         what = f"lacks {error}" if isinstance(error, KeyError) else f"cannot be read ({error})"
         problem = f"{what}; received {text[:100]!r}"
         raise UserError("TF_CONFIG", problem, f"expected for example {_EXAMPLE}") from error

@@ -1,4 +1,4 @@
-"""Turns failures of a training (memory, disk, lost workers) into one-line user errors."""
+"""Turns failures of a training (memory, disk, images, lost workers) into one-line user errors."""
 
 import contextlib
 import errno
@@ -11,6 +11,7 @@ import tensorflow as tf
 from ferkit.errors import UserError
 from ferkit.files import write_error
 from ferkit.recipes.recipe import Recipe
+from generate_data.errors import DataError
 
 if TYPE_CHECKING:
     from ferkit.training.trainer import Trainer
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def user_errors(trainer: "Trainer") -> Iterator[None]:
-    """In this context, a full memory, a full disk or a lost worker raises a one-line UserError."""
+    """In this context, these raise a one-line UserError.
+
+    Memory or disk are full, an image file is lost or damaged, or a worker is lost.
+    """
     try:
         yield
     except (tf.errors.ResourceExhaustedError, MemoryError) as error:
@@ -28,7 +32,11 @@ def user_errors(trainer: "Trainer") -> Iterator[None]:
             raise
         path = trainer.run.path if trainer.run else "training"
         raise write_error(path, error) from error
+    except DataError as error:
+        raise _lost_image(error) from error
     except tf.errors.OpError as error:
+        if trainer.batches.unreadable:
+            raise _lost_image(trainer.batches.unreadable[0]) from error
         if trainer.devices.workers == 1:
             raise
         raise _lost_worker(trainer, error) from error
@@ -45,6 +53,11 @@ def _out_of_memory(recipe: Recipe) -> UserError:
         f"images at a time; or a smaller --batch_size, for example {half}"
     )
     return UserError("training", problem, advice)
+
+
+def _lost_image(error: DataError) -> UserError:
+    advice = "put it back and add --resume: the training continues from its last checkpoint"
+    return UserError(error.where, error.problem, advice)
 
 
 def _lost_worker(trainer: "Trainer", error: Exception) -> UserError:

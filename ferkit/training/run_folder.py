@@ -3,14 +3,17 @@
 Every file in it is complete or absent.
 """
 
+import contextlib
 import csv
 import datetime
 import json
+import shutil
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from ferkit.errors import UserError
+from ferkit.errors import UserError, foreign_format
 from ferkit.files import (
     DRAFT,
     exclusive_lock,
@@ -113,7 +116,17 @@ class RunFolder:
         return self.recipe_file.is_file()
 
     def prepare_resume(self, recipe: Recipe) -> None:
-        """Before a resume: remove partial files, and record a changed number of epochs."""
+        """Before a resume: remove partial files, and record a changed number of epochs.
+
+        Raises:
+            UserError: the run has finished epochs but no checkpoint, so it would start over.
+        """
+        # A kill before the first checkpoint leaves one epoch, which is trained again as it was.
+        is_done = (self.report / "index.html").exists()
+        if (is_done or len(self.history()) > 1) and not self.checkpoints.files():
+            problem = "no checkpoint in it, so the run cannot be resumed and would start over"
+            advice = "restore it, or start a new run; best.keras can still be evaluated"
+            raise UserError(self.checkpoints.folder, problem, advice)
         remove_partial_files(self.path)
         record, values = self.record(), json.loads(recipe.to_json())
         changes = {
@@ -127,6 +140,19 @@ class RunFolder:
             record["recipe"] |= changes
             self._write_record(record)
 
+    @contextlib.contextmanager
+    def removed_if_it_fails_to_start(self, is_new: bool) -> Iterator[None]:
+        """An exception in this context empties a new run folder that has nothing to resume.
+
+        Otherwise the failed start would be the newest run, and its name would be in use.
+        """
+        try:
+            yield
+        except BaseException:
+            if is_new and not self.checkpoints.files() and not self.history_file.exists():
+                shutil.rmtree(self.path, ignore_errors=True)
+            raise
+
     def lock(self) -> AbstractContextManager[None]:
         """In this context, no other process can train in this folder."""
         problem = "another process is training in this folder"
@@ -136,9 +162,10 @@ class RunFolder:
     def finished(self, recipe: Recipe) -> bool:
         """Whether the run has reached the end of that recipe, and all its files exist."""
         position = self.checkpoints.position()
-        if position is None or not is_finished(
-            recipe, position["epoch"], position["step"], position["history"]
-        ):
+        if position is None:  # backup/ may have been removed since
+            history = self.history()
+            position = {"epoch": len(history), "step": 0, "history": history}
+        if not is_finished(recipe, position["epoch"], position["step"], position["history"]):
             return False
         return all(
             path.exists()
@@ -160,13 +187,25 @@ class RunFolder:
 
     @classmethod
     def newest(cls, model: str | None = None) -> Self | None:
-        """The run in runs/ that was changed last, of that model if given; None if there is none."""
-        runs = [cls(file.parent) for file in RUNS.glob("*/recipe.json")]
+        """The run in runs/ that was changed last, of that model if given; None if there is none.
+
+        With a model, runs whose recipe cannot be read are left out.
+        """
+        runs = [cls(file.parent) for file in RUNS.glob("*/recipe.json") if file.is_file()]
         if model:
-            runs = [run for run in runs if run.recipe().model == model]
-        if not runs:
-            return None
-        return max(runs, key=lambda run: max(file.stat().st_mtime for file in run.path.iterdir()))
+            runs = [run for run in runs if run._is_of(model)]
+        # lstat: a link among the files may lead nowhere.
+        return max(
+            runs,
+            key=lambda run: max(file.lstat().st_mtime for file in run.path.iterdir()),
+            default=None,
+        )
+
+    def _is_of(self, model: str) -> bool:
+        try:
+            return self.recipe().model == model
+        except UserError:
+            return False
 
     @classmethod
     def newest_existing(cls, model: str | None = None) -> Self:
@@ -193,11 +232,12 @@ class RunFolder:
         Raises:
             UserError: it cannot be read.
         """
-        try:
-            return json.loads(self.recipe_file.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            problem = f"cannot be read ({error})"
-            raise UserError(self.recipe_file, problem, "restore it or start a new run") from error
+        advice = "restore it or start a new run"
+        with foreign_format(UserError, self.recipe_file, "cannot be read", advice):
+            record = json.loads(self.recipe_file.read_text(encoding="utf-8"))
+            if not isinstance(record["recipe"]["model"], str):
+                raise ValueError("the model is not a name")
+            return record
 
     def val_images_learned(self) -> int | None:
         """Validation images that initial weights or teachers have learned; None: not known."""
@@ -205,15 +245,35 @@ class RunFolder:
         return count if isinstance(count, int) else None
 
     def recipe(self) -> Recipe:
-        """The recipe of the run."""
-        return Recipe.from_dict(self.record()["recipe"])
+        """The recipe of the run.
+
+        Raises:
+            UserError: it cannot be read, or has a wrong value.
+        """
+        values = self.record()["recipe"]
+        with foreign_format(UserError, self.recipe_file, "not a recipe", "start a new run"):
+            return Recipe.from_dict(values)
 
     def history(self) -> list[dict[str, str]]:
-        """The finished epochs: column -> text."""
+        """The finished epochs: column -> text.
+
+        Raises:
+            UserError: the file was not written by a training.
+        """
         if not self.history_file.exists():
             return []
-        with open(self.history_file, newline="", encoding="utf-8") as lines:
-            return list(csv.DictReader(lines))
+        advice = "restore it, or resume the run, which writes it again"
+        with (
+            foreign_format(
+                UserError, self.history_file, "damaged, or not a history of a training", advice
+            ),
+            open(self.history_file, newline="", encoding="utf-8") as lines,
+        ):
+            rows = list(csv.DictReader(lines))
+            epoch_scores(rows)  # every row has the numbers that decide on the best epoch
+            if not rows:
+                raise ValueError("no epoch in it")
+            return rows
 
     @staticmethod
     def best_epoch(history: list[dict[str, str]]) -> dict[str, str]:

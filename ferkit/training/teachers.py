@@ -1,7 +1,6 @@
 """Distillation: predictions of trained models, the teachers, become a part of the targets."""
 
 import hashlib
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ from ferkit.files import written_atomically
 from ferkit.input_pipeline.dataset import Split
 from ferkit.models.saved_model import load_model
 from ferkit.models.shipped_weights import model_file
+from ferkit.verified_arrays import DamagedFileError, read_arrays, write_arrays
 
 
 def teacher_probabilities(split: Split, teachers: str, store: Path | None = None) -> np.ndarray:
@@ -49,8 +49,8 @@ def teacher_probabilities(split: Split, teachers: str, store: Path | None = None
             )
         )
         if store:
-            with written_atomically(store) as draft:
-                np.savez(draft, asked=fingerprint, answers=predictions)  # the names of version 0.1
+            with written_atomically(store) as draft, open(draft, "wb") as out:
+                write_arrays(out, {"asked": np.array(fingerprint), "answers": predictions})
     return predictions
 
 
@@ -66,7 +66,7 @@ def _fingerprint(files: list[Path], split: Split) -> str:
 def _stored_predictions(store: Path, fingerprint: str) -> np.ndarray | None:
     """The predictions in that file, or None if it has none for this fingerprint."""
     try:
-        with np.load(store) as stored:
-            return stored["answers"] if stored["asked"] == fingerprint else None
-    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile):
+        stored = read_arrays(store)
+        return stored["answers"] if str(stored["asked"]) == fingerprint else None
+    except (DamagedFileError, KeyError):
         return None

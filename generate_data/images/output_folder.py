@@ -110,6 +110,8 @@ def remove_leftovers(folder: Path, keep: str | None = None) -> None:
     With `keep`, the image folders of earlier datasets are removed too, except that one.
     """
     for path in folder.glob(WORK_FOLDER + "*"):
+        if not path.name.removeprefix(WORK_FOLDER).isdecimal():
+            continue  # a folder of the user
         shutil.rmtree(path, ignore_errors=True)
     for path in folder.glob("images-*"):
         if keep is not None and path.name != keep and _IMAGE_FOLDER.fullmatch(path.name):

@@ -5,8 +5,7 @@ import os
 import stat
 from pathlib import Path
 
-MAX_BYTES = 1_000_000_000
-MAX_PIXELS = 120_000_000  # 360 MB of RGB
+from generate_data.image_types import MAX_BYTES
 
 
 def photo_file_content(path: str | Path) -> bytes:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from generate_data.errors import DataError
+from generate_data.errors import DataError, foreign_format
 from generate_data.labels import (
     AFFECTNET,
     AFFECTNET_SKIPPED,
@@ -129,7 +129,7 @@ def _images_with_annotation(listing: Listing, name: str, folder: Path) -> list[s
 
     It records images without annotation as problems, and annotations without image as a warning.
     """
-    images = image_names(folder / "images")
+    images = image_names(folder / "images", listing.passed_over)
     annotations = _annotation_files(folder)
     kind = f"images without an annotation (annotations/<id>_exp.npy in {name})"
     for image in images:
@@ -166,14 +166,14 @@ def _read_labels(paths: list[Path], progress: Callable[[float], None], share: fl
 def _read_label(path: Path) -> str:
     """Returns the content of an annotation file as text, also if it is not a label."""
     try:
-        value = np.load(path, allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
-        reason = str(error).splitlines()[0][:60] if str(error) else type(error).__name__
-        return f"not an array ({reason})"
-    if not isinstance(value, np.ndarray) or value.size != 1:
-        return f"{getattr(value, 'size', 'several')} values"
-    value = value.reshape(())[()]
-    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
+        with foreign_format(DataError, path, "not an array"), open(path, "rb") as file:
+            value = np.lib.format.read_array(file, allow_pickle=False)
+            if value.size != 1:
+                return f"{value.size} values"
+            value = value.reshape(())[()]
+            return value.decode("latin-1") if isinstance(value, bytes) else str(value)
+    except DataError as error:
+        return error.problem[:80]
 
 
 def _label(text: str) -> int | None:
@@ -212,4 +212,4 @@ def _class_folders(listing: Listing, folders: dict[str, Path]) -> list[tuple[str
     expected = (
         f"not a class of AffectNet, expected a folder 0 to {LAST} or a name such as {AFFECTNET[1]}"
     )
-    return list_class_folders(listing.root, listing.root, splits, _class_label, expected)
+    return list_class_folders(listing, listing.root, splits, _class_label, expected)

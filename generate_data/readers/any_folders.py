@@ -3,13 +3,13 @@
 The tree may have split folders.
 """
 
-import os
 from collections import Counter
 from pathlib import Path
 
 from generate_data.errors import DataError
+from generate_data.folder_contents import images_below
 from generate_data.labels import CLASS_ORDER, SPLIT_FOLDERS, expression_of, sort_classes
-from generate_data.readers.listing import ListedImage, Listing, existing_root, is_image
+from generate_data.readers.listing import ListedImage, Listing, existing_root
 
 
 def list_folder_tree(source: str | Path) -> Listing:
@@ -25,7 +25,8 @@ def list_folder_tree(source: str | Path) -> Listing:
     """
     root = existing_root(source)
     listing = Listing(root, "folders", "class folders")
-    found = [(path, *_split_of(path)) for path in _walk(root)]  # path, split, class folders
+    paths = images_below(root, listing.passed_over)
+    found = [(path, *_split_of(path)) for path in paths]  # path, split, class folders
     if any(split for _, split, _ in found):
         outside = sum(not split for _, split, _ in found)
         if outside:
@@ -49,36 +50,6 @@ def list_folder_tree(source: str | Path) -> Listing:
         listing.images.append(ListedImage(path, split, name, folder))
     _name_classes(listing)
     return listing
-
-
-def _walk(root: Path) -> list[str]:
-    """Lists the paths of all images below root, sorted.
-
-    It reads each folder once, so that circular links end.
-    """
-    paths: list[str] = []
-    seen: set[tuple[int, int]] = set()
-    waiting = [""]
-    while waiting:
-        parent = waiting.pop()
-        try:
-            status = os.stat(root / parent)
-            if (status.st_dev, status.st_ino) in seen:
-                continue
-            seen.add((status.st_dev, status.st_ino))
-            with os.scandir(root / parent) as iterator:
-                entries = sorted(iterator, key=lambda entry: entry.name, reverse=True)
-        except OSError as error:
-            problem = f"cannot read the folder ({error.strerror})"
-            raise DataError(root / parent, problem, "change its permissions") from None
-        for entry in entries:
-            if entry.name[0] == ".":
-                continue
-            if entry.is_dir():
-                waiting.append(f"{parent}{entry.name}/")
-            elif is_image(entry.name):
-                paths.append(parent + entry.name)
-    return sorted(paths)
 
 
 def _split_of(path: str) -> tuple[str, list[str]]:
@@ -118,7 +89,13 @@ def _name_classes(listing: Listing) -> None:
     if len(names) == 1:
         raise DataError(
             listing.root,
-            f"one class only, {listing.class_names[0]}, expected at least two class folders",
+            " ".join(
+                [
+                    f"one class only, {listing.class_names[0]}, expected at least two class "
+                    "folders.",
+                    *listing.passed_over.warnings(),
+                ]
+            ).rstrip("."),
             "give the folder that contains all class folders",
         )
     unknown = [name for name in listing.class_names if name not in CLASS_ORDER]

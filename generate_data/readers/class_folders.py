@@ -8,13 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from generate_data.errors import DataError
+from generate_data.errors import DataError, escaped
+from generate_data.folder_contents import PassedOver, contents_of
 from generate_data.images.png import read_image
 from generate_data.labels import FER_FOLDERS, SPLIT_FOLDERS
 from generate_data.readers.pixel_text import SIZE
 from generate_data.rows import Rows
-
-IMAGE_TYPES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,39 +39,48 @@ def find_tree(root: Path) -> Path | None:
     return None
 
 
-def list_tree(root: Path, class_folders: Mapping[str, int]) -> list[TreeImage]:
+def list_tree(
+    root: Path, class_folders: Mapping[str, int], passed_over: PassedOver
+) -> list[TreeImage]:
     """Lists a tree of split folders with class folders, sorted by path.
 
     Args:
         root: the folder that holds train, and perhaps val and test.
         class_folders: label of each folder name, in lower case.
+        passed_over: records what is not read.
 
     Raises:
         DataError: a folder in a split is not a class, or there is no image.
     """
     images = []
-    for split_folder in sorted(
-        path for path in root.iterdir() if path.is_dir() and path.name.lower() in SPLIT_FOLDERS
-    ):
-        for folder in sorted(path for path in split_folder.iterdir() if path.is_dir()):
-            label = class_folders.get(folder.name.lower())
+    for split_name in contents_of(root, PassedOver()).folders:
+        split = SPLIT_FOLDERS.get(split_name.lower())
+        if split is None:
+            kind = f"folders are not read (their name is none of {', '.join(SPLIT_FOLDERS)})"
+            passed_over.add(kind, root / split_name)
+            continue
+        contents = contents_of(root / split_name, passed_over)
+        for name in contents.images:
+            kind = "images outside any class folder are not read"
+            passed_over.add(kind, root / split_name / name)
+        for folder_name in contents.folders:
+            folder = root / split_name / folder_name
+            label = class_folders.get(folder_name.lower())
             if label is None:
                 known = ", ".join(list(class_folders)[:10])
-                problem = f"unknown class folder {folder.name!r}, expected {known}"
+                problem = f"unknown class folder {folder_name!r}, expected {known}"
                 raise DataError(folder, problem, "rename or move it")
-            names = sorted(
-                name
-                for name in os.listdir(folder)
-                if name.lower().endswith(IMAGE_TYPES) and name[0] != "."
-            )
-            split = SPLIT_FOLDERS[split_folder.name.lower()]
+            inside = contents_of(folder, passed_over)
+            for name in inside.folders:
+                passed_over.add("folders inside a class folder are not read", folder / name)
             images += [
-                TreeImage(f"{split_folder.name}/{folder.name}/{name}", split, label)
-                for name in names
+                TreeImage(f"{split_name}/{folder_name}/{name}", split, label)
+                for name in inside.images
             ]
     if not images:
         advice = f"add files such as train/{next(iter(class_folders))}/1.jpg"
-        raise DataError(root, "class folders without images", advice)
+        found = " ".join(["class folders without images.", *passed_over.warnings()])
+        raise DataError(root, found.rstrip("."), advice)
     return images
 
 
@@ -82,7 +90,8 @@ def read_fer_tree(root: Path, progress: Callable[[int], None] = lambda count: No
     The common copy merges PublicTest and PrivateTest into `test`. A file name that contains
     PublicTest or PrivateTest decides. Other rows stay in `test`, with a warning.
     """
-    listed = list_tree(root, FER_FOLDERS)
+    passed_over = PassedOver()
+    listed = list_tree(root, FER_FOLDERS, passed_over)
     splits = [_fer_split(image) for image in listed]
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         read = list(
@@ -90,11 +99,11 @@ def read_fer_tree(root: Path, progress: Callable[[int], None] = lambda count: No
         )
     good = np.array([index for index, (image, _) in enumerate(read) if image is not None], int)
     errors = [
-        f"{image.path} row {row}: {wrong}"
+        f"{escaped(image.path)} row {row}: {wrong}"
         for row, (image, (_, wrong)) in enumerate(zip(listed, read, strict=True))
         if wrong
     ]
-    warnings = []
+    warnings = passed_over.warnings()
     unmarked = sum(
         split == "test" and "privatetest" not in image.path.lower()
         for split, image in zip(splits, listed, strict=True)

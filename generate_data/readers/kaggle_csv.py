@@ -6,29 +6,19 @@ ends a field. One thread reads: a second thread would mostly wait for the GIL.
 
 import contextlib
 import dataclasses
-import tarfile
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from typing import IO
 
 import numpy as np
 
-from generate_data.errors import DataError
+from generate_data.errors import DataError, escaped, foreign_format
 from generate_data.labels import CLASS_NAMES, USAGES
 from generate_data.readers.pixel_text import PIXELS, SIZE, parse_lines, parse_row
 from generate_data.rows import Rows
 
 PACKET = 400_000  # bytes: about fifty rows, which stay in the processor's cache
 LONGEST_HEADER = 4096
-ARCHIVE_ERRORS = (
-    zipfile.BadZipFile,
-    tarfile.TarError,
-    zlib.error,
-    EOFError,
-    NotImplementedError,
-    UnicodeError,
-)
+LONGEST_ROW = 1_000_000  # bytes; a row has 13,000 at most
 _LABELS = {str(index).encode(): index for index in range(len(CLASS_NAMES))}
 _USAGES = {usage.encode(): usage for usage in USAGES}
 
@@ -58,6 +48,9 @@ def read_header(file: CsvFile) -> tuple[str, ...]:
     Raises:
         DataError: the file cannot be read, is empty, or is not a CSV.
     """
+    if escaped(file.name) != file.name:
+        problem = "its name is not UTF-8 or contains control characters"
+        raise DataError(file.name, problem, "rename it")
     with open_csv(file) as stream:
         first = stream.readline(LONGEST_HEADER)
     if not first.strip():
@@ -77,19 +70,21 @@ def read_header(file: CsvFile) -> tuple[str, ...]:
 @contextlib.contextmanager
 def open_csv(file: CsvFile) -> Iterator[IO[bytes]]:
     """Opens a CSV file; errors of the file or its archive become a DataError that names it."""
+    with reading_archive(file.name), file.open() as stream:
+        yield stream
+
+
+@contextlib.contextmanager
+def reading_archive(name: str) -> Iterator[None]:
+    """In this context, an error of a file or of its archive becomes a DataError that names it."""
+    advice = "download it again, or unpack it yourself"
     try:
-        with file.open() as stream:
-            yield stream
-    except ARCHIVE_ERRORS as error:
-        raise broken_archive(file.name, error) from error
-    except OSError as error:
-        raise unreadable(file.name, error) from error
-
-
-def broken_archive(name: str, error: Exception) -> DataError:
-    """Returns the DataError for an archive that cannot be unpacked."""
-    problem = f"the archive is broken or cut short ({str(error) or type(error).__name__})"
-    return DataError(name, problem, "download it again")
+        with foreign_format(DataError, name, "the archive is broken or cut short", advice):
+            yield
+    except DataError as error:
+        if isinstance(error.__cause__, OSError):
+            raise unreadable(name, error.__cause__) from error.__cause__
+        raise
 
 
 def unreadable(name: object, error: OSError) -> DataError:
@@ -126,7 +121,10 @@ def read_csv(
         stream.readline()
         start = 0
         while raw := stream.read(PACKET):
-            raw += stream.readline()
+            raw += stream.readline(LONGEST_ROW)
+            if len(raw) >= PACKET + LONGEST_ROW:
+                problem = f"a line of more than {LONGEST_ROW:,} bytes"
+                raise DataError(file.name, problem, "download it again")
             (part, *packet), lines = _read_packet(file, start, raw)
             packets.append(packet)
             take(packet[2], images.add(part))

@@ -14,13 +14,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from generate_data.errors import DataError
-from generate_data.readers.kaggle_csv import (
-    ARCHIVE_ERRORS,
-    CsvFile,
-    broken_archive,
-    read_header,
-    unreadable,
-)
+from generate_data.readers.kaggle_csv import CsvFile, read_header, reading_archive, unreadable
 
 KNOWN_LAYOUTS = (
     "train.csv, icml_face_data.csv or fer2013.csv (plain, .zip or .tar.gz), "
@@ -170,15 +164,13 @@ def _display_name(path: Path, source: Path) -> str:
 
 
 def _add_archive(inventory: CsvInventory, path: Path, name: str) -> None:
+    inside = _inside_zip if path.suffix.lower() == ".zip" else _inside_tar
     try:
-        for file in (
-            _inside_zip(path, name) if path.suffix.lower() == ".zip" else _inside_tar(path, name)
-        ):
-            inventory.add(file)
-    except ARCHIVE_ERRORS as error:
-        inventory.problems[name] = broken_archive(name, error)
-    except OSError as error:
-        inventory.problems[name] = unreadable(name, error)
+        with reading_archive(name):
+            for file in inside(path, name):
+                inventory.add(file)
+    except DataError as error:
+        inventory.problems[name] = error
 
 
 def _inside_zip(path: Path, name: str) -> Iterator[CsvFile]:

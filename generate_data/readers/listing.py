@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from generate_data.errors import DataError
-from generate_data.readers.class_folders import IMAGE_TYPES
+from generate_data.errors import DataError, escaped
+from generate_data.folder_contents import PassedOver, contents_of
+from generate_data.image_types import DATASET_TYPES
 
-TYPES = (*IMAGE_TYPES, ".tif", ".tiff")  # JAFFE and AffectNet have TIFF files
 Class = TypeVar("Class")
 
 
@@ -44,6 +44,7 @@ class Listing:
         skipped: the number of images with each skipped label.
         problems: the affected files for each kind of problem; they are not in `images`.
         warnings: facts that the user should know; no action is required.
+        passed_over: files and folders that are not read.
     """
 
     root: Path
@@ -54,6 +55,7 @@ class Listing:
     skipped: Counter[str] = dataclasses.field(default_factory=Counter)
     problems: dict[str, list[str]] = dataclasses.field(default_factory=dict)
     warnings: list[str] = dataclasses.field(default_factory=list)
+    passed_over: PassedOver = dataclasses.field(default_factory=PassedOver)
 
     def add_problem(self, kind: str, about: str) -> None:
         """Records a problem with one file; `kind` follows a count: "images without a label"."""
@@ -61,7 +63,9 @@ class Listing:
 
     def bad_rows(self) -> list[str]:
         """Returns one line of text for each problem."""
-        return [f"{about} ({kind})" for kind, cases in self.problems.items() for about in cases]
+        return [
+            f"{escaped(about)} ({kind})" for kind, cases in self.problems.items() for about in cases
+        ]
 
     def check(self, skip: bool) -> None:
         """Raises DataError about the problems, or if there is no image to use.
@@ -78,39 +82,36 @@ class Listing:
         if not any(image.name for image in self.images):
             left = [f"{count} {name}" for name, count in self.skipped.items()]
             left += [f"{len(cases)} {kind}" for kind, cases in self.problems.items()]
+            left += [f"{len(paths)} {kind}" for kind, paths in self.passed_over.paths.items()]
             found = f", only {', '.join(left)}" if left else ""
             raise DataError(
                 self.root,
                 f"no image to use in it ({self.form}){found}, "
-                f"expected files ending in {', '.join(TYPES)}",
+                f"expected files ending in {', '.join(DATASET_TYPES)}",
                 "give another folder, or download the dataset again",
             )
 
     def _drop_unwritable(self) -> None:
-        """Drops images that the manifest cannot store: their file name is not UTF-8."""
-        good = [image for image in self.images if _is_text(image.path)]
+        """Drops images that the manifest cannot store, because of their file name."""
+        good = [image for image in self.images if is_storable(image.path)]
         for image in self.images if len(good) < len(self.images) else ():
-            if not _is_text(image.path):
-                self.add_problem("images whose name is not UTF-8", ascii(image.path))
+            if not is_storable(image.path):
+                kind = "images whose name is not UTF-8 or contains control characters"
+                self.add_problem(kind, escaped(image.path))
         self.images = good
 
 
-def _is_text(name: str) -> bool:
-    try:
-        name.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
+def is_storable(name: str) -> bool:
+    """Returns whether the manifest can store a name: it is UTF-8, without control characters."""
+    return escaped(name) == name
 
 
-def image_names(folder: Path) -> list[str]:
+def image_names(folder: Path, passed_over: PassedOver) -> list[str]:
     """Returns the names of the image files in a folder, sorted."""
-    return sorted(name for name in file_names(folder) if is_image(name))
-
-
-def is_image(name: str) -> bool:
-    """Returns whether a file is an image, and not a system file such as ._1.jpg (macOS)."""
-    return name.lower().endswith(TYPES) and name[0] != "."
+    contents = contents_of(folder, passed_over)
+    for name in contents.folders:
+        passed_over.add("folders inside a folder of images are not read", folder / name)
+    return list(contents.images)
 
 
 def file_names(folder: Path) -> list[str]:
@@ -133,7 +134,7 @@ def subfolders(folder: Path) -> dict[str, Path]:
 
 
 def list_class_folders(
-    root: Path,
+    listing: Listing,
     splits_folder: Path,
     splits: Mapping[str, str],
     class_of: Callable[[str], Class | None],
@@ -142,9 +143,9 @@ def list_class_folders(
     """Lists the images of a tree of split folders that contain class folders.
 
     Args:
-        root: the folder that paths are relative to.
+        listing: its root is the folder that paths are relative to; what is not read is recorded.
         splits_folder: the folder with the split folders, root or below it; other folders in it are
-            ignored.
+            not read.
         splits: the split for each name of such a folder, in lower case.
         class_of: returns the class for the name of a class folder, or None.
         expected: the problem with such a name and the names expected, for the error.
@@ -156,15 +157,23 @@ def list_class_folders(
         DataError: a folder in a split folder is not a class.
     """
     found = []
-    for split, part in subfolders(splits_folder).items():
-        for folder in subfolders(part).values() if split in splits else ():
+    for part in contents_of(splits_folder, PassedOver()).folders:
+        split = splits.get(part.lower())
+        if split is None:
+            kind = f"folders are not read (their name is none of {', '.join(splits)})"
+            listing.passed_over.add(kind, splits_folder / part)
+            continue
+        contents = contents_of(splits_folder / part, listing.passed_over)
+        for name in contents.images:
+            listing.add_problem("images outside any class folder", str(splits_folder / part / name))
+        for folder in (splits_folder / part / name for name in contents.folders):
             label = class_of(folder.name)
             if label is None:
                 raise DataError(folder, expected, "rename or move it")
-            base = folder.relative_to(root).as_posix()
+            base = folder.relative_to(listing.root).as_posix()
             found += [
-                (f"{base}/{name}", splits[split], label, folder.name)
-                for name in image_names(folder)
+                (f"{base}/{name}", split, label, folder.name)
+                for name in image_names(folder, listing.passed_over)
             ]
     return found
 
@@ -179,7 +188,10 @@ def existing_root(source: str | Path) -> Path:
     if not root.is_dir():
         state = "a file, not a folder" if root.exists() else "no such folder"
         raise DataError(root, state, "give the folder that contains the images")
-    if not _is_text(str(root)):
-        problem = "the name of the folder is not UTF-8, so the manifest cannot store it"
-        raise DataError(ascii(str(root)), problem, "rename it")
+    if not is_storable(str(root)):
+        problem = (
+            "the name of the folder is not UTF-8 or contains control characters, so the manifest "
+            "cannot store it"
+        )
+        raise DataError(root, problem, "rename it")
     return root

@@ -8,6 +8,7 @@ import numpy as np
 
 SIZE = 48
 PIXELS = SIZE * SIZE
+_LONGEST_NUMBER = 9  # characters, with zeros in front
 _SPACE, _ZERO = np.frombuffer(b" 0", np.uint8)
 
 
@@ -66,7 +67,7 @@ def parse_row(text: bytes) -> tuple[np.ndarray | None, str]:
                 else "not a whole number"
             )
             return None, f"pixel {_quote(word)} is {kind}, expected 0 to 255"
-        if int(word[:9]) > 255:
+        if len(word) > _LONGEST_NUMBER or int(word) > 255:
             return None, f"pixel {_quote(word)} is over 255, expected 0 to 255"
     if len(words) != PIXELS:
         return None, f"{len(words)} pixels, expected {PIXELS} (48x48)"

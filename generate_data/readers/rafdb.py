@@ -6,7 +6,7 @@ Its labels are 1..7 = surprise, fear, disgust, happy, sad, anger, neutral. It ha
 import os
 from pathlib import Path
 
-from generate_data.errors import DataError
+from generate_data.errors import DataError, foreign_format
 from generate_data.labels import CLASS_ORDER, RAFDB, SPLIT_FOLDERS, expression_of
 from generate_data.readers.listing import (
     ListedImage,
@@ -53,7 +53,7 @@ def _add_listed_images(listing: Listing, file: Path) -> None:
     """Adds the images of a list file, and records its bad lines as problems."""
     aligned = _aligned_folder(listing.root, file)
     folder = aligned.relative_to(listing.root).as_posix()
-    names_on_disk = set(image_names(aligned))
+    names_on_disk = set(image_names(aligned, listing.passed_over))
     seen: set[str] = set()
     for number, line in enumerate(_lines(file), 1):
         fields = line.split()
@@ -100,11 +100,8 @@ def _image_name(name: str, names_on_disk: set[str]) -> str:
 
 
 def _lines(file: Path) -> list[str]:
-    try:
+    with foreign_format(DataError, file, "cannot read the list", "check its permissions"):
         return file.read_text(encoding="utf-8-sig", errors="replace").splitlines()
-    except OSError as error:
-        problem = f"cannot read the list ({error.strerror})"
-        raise DataError(file, problem, "check its permissions") from None
 
 
 def _fault(fields: list[str], seen: set[str]) -> str:
@@ -114,8 +111,8 @@ def _fault(fields: list[str], seen: set[str]) -> str:
     name, label = fields
     if name.partition("_")[0].lower() not in SPLITS:
         return "a name that starts with neither train_ nor test_"
-    if not (label.isascii() and label.isdecimal() and 1 <= int(label) <= len(RAFDB)):
-        return f"label {label}, expected 1 to {len(RAFDB)}"
+    if label.lstrip("0") not in map(str, range(1, len(RAFDB) + 1)):
+        return f"label {label[:20]}, expected 1 to {len(RAFDB)}"
     return "listed twice" if name in seen else ""
 
 
@@ -140,9 +137,7 @@ def _add_class_folders(listing: Listing, split_parent: Path) -> None:
     expected = (
         f"not a class of RAF-DB, expected a folder 1 to {len(RAFDB)} or a name such as {RAFDB[0]}"
     )
-    for image in list_class_folders(
-        listing.root, split_parent, SPLIT_FOLDERS, _class_name, expected
-    ):
+    for image in list_class_folders(listing, split_parent, SPLIT_FOLDERS, _class_name, expected):
         listing.images.append(ListedImage(*image))
 
 

@@ -88,6 +88,8 @@ def _mark(folder: Path, digests: list[str]) -> None:
 
 
 def _write(target: Path, count: int, seed: int, progress: bool) -> None:
+    folder = target.parent
+    target = Path(os.path.realpath(target))  # a link stays, and its target is replaced
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     digest = hashlib.sha256()
     try:
@@ -102,9 +104,9 @@ def _write(target: Path, count: int, seed: int, progress: bool) -> None:
             os.fsync(file.fileno())
         before = [_digest(target)] if target.exists() else []
         # Both digests first: after a kill between the two replacements, the marker is still valid.
-        _mark(target.parent, [digest.hexdigest(), *before])
+        _mark(folder, [digest.hexdigest(), *before])
         os.replace(temporary, target)
-        _mark(target.parent, [digest.hexdigest()])
+        _mark(folder, [digest.hexdigest()])
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)

@@ -494,7 +494,7 @@ def test_a_folder_that_cannot_be_replaced_stays(tmp_path, monkeypatch):
     replace = files.os.replace
 
     def fails_once(source, target):
-        if not Path(source).name.endswith("before-out") and Path(target).name == "out":
+        if not Path(source).name.startswith(".ferkit-old-") and Path(target).name == "out":
             raise OSError(errno.EIO, "broken disk")
         replace(source, target)
 

@@ -1,9 +1,15 @@
 """FER+ votes join by row, or not at all."""
 
+import os
+
+import numpy as np
 import pytest
 
 from generate_data.errors import DataError
+from generate_data.labels import CLASS_NAMES
 from generate_data.manifest import read_manifest
+from generate_data.readers.fer2013 import read_source
+from generate_data.readers.ferplus import _VOTED_LABELS, join_votes, read_votes
 from generate_data.setup_fer2013 import format_summary, set_up
 from tests.support.kaggle_files import (
     csv_text,
@@ -130,3 +136,81 @@ def test_class_folders_have_no_order(tmp_path):
     path = write_ferplus_csv(tmp_path / "votes.csv", USAGES)
     with pytest.raises(DataError, match=r"class folders have lost the order"):
         set_up(tmp_path, ferplus=path, progress=False)
+
+
+def agreeing_votes(path, labels, usages, order=None, named=True):
+    """Votes of which two in three rows agree with the label, in another order if one is given."""
+    columns = ("neutral", "happy", "surprise", "sad", "angry", "disgust", "fear")
+    lines = []
+    for row, (label, usage) in enumerate(zip(labels, usages, strict=True)):
+        voted = label if row % 3 else (label + 1) % 7
+        counts = [10 * (CLASS_NAMES[voted] == name) for name in columns]
+        name = f"fer{row:07d}.png" if named else ""
+        lines.append(f"{usage},{name},{','.join(map(str, counts))},0,0,0")
+    header = (
+        "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"
+    )
+    rows = lines if order is None else [lines[row] for row in order]
+    path.write_text("\n".join([header, *rows]) + "\n")
+    return path
+
+
+@pytest.fixture(scope="module")
+def many_faces(tmp_path_factory):
+    """1,200 train rows whose labels are random."""
+    folder = tmp_path_factory.mktemp("many")
+    labels = np.random.default_rng(0).integers(0, 7, 1200)
+    images = np.random.default_rng(1).integers(0, 256, (1200, 48, 48)).astype(np.uint8)
+    write_icml_csv(folder / "icml_face_data.csv", images, usages_for(1200), labels)
+    rows = read_source(folder / "icml_face_data.csv").rows
+    return folder, labels, rows
+
+
+def test_votes_that_agree_with_the_labels_are_joined(many_faces):
+    folder, labels, rows = many_faces
+    votes = join_votes(rows, agreeing_votes(folder / "votes.csv", labels, usages_for(1200)))
+    assert votes[1].split(";")[_VOTED_LABELS.index(labels[1])] == "10"
+    assert len(votes) == 1200
+
+
+def test_shuffled_votes_are_refused_by_their_image_names(many_faces):
+    folder, labels, rows = many_faces
+    order = np.random.default_rng(2).permutation(1200)
+    path = agreeing_votes(folder / "votes.csv", labels, usages_for(1200), order)
+    with pytest.raises(DataError, match=r"its rows are in another order than its image names"):
+        join_votes(rows, path)
+
+
+@pytest.mark.parametrize("moved", ["all", "the last 600", "by one row"])
+def test_rows_in_another_order_are_refused_by_the_agreement_with_the_labels(many_faces, moved):
+    folder, labels, rows = many_faces
+    order = np.arange(1200)
+    if moved == "by one row":
+        order = np.roll(order, 1)
+    else:
+        start = 0 if moved == "all" else 600
+        order[start:] = np.random.default_rng(2).permutation(order[start:])
+    path = agreeing_votes(folder / "votes.csv", labels, usages_for(1200), order, named=False)
+    with pytest.raises(
+        DataError,
+        match=r"is the label of only 1\d% of rows \d+ to \d+ of icml_face_data.csv, usually of 63",
+    ):
+        join_votes(rows, path)
+
+
+@pytest.mark.parametrize("count", ["\u00b2", "9" * 5000, "\u0663", "-1", "1e1"])
+def test_a_count_that_is_no_small_number_is_one_line(tmp_path, count):
+    path = write_ferplus_csv(tmp_path / "votes.csv", USAGES)
+    path.write_text(path.read_text().replace(",10,", f",{count},", 1), encoding="utf-8")
+    with pytest.raises(DataError, match=r"votes.csv line 2: received .* 10 numbers of votes"):
+        read_votes(path)
+
+
+def test_a_field_without_end_and_a_pipe_are_one_line(tmp_path):
+    path = write_ferplus_csv(tmp_path / "votes.csv", USAGES)
+    path.write_text(path.read_text() + "x" * 200_000)
+    with pytest.raises(DataError, match=r"not a FER\+ file \(field larger than field limit"):
+        read_votes(path)
+    os.mkfifo(tmp_path / "pipe.csv")
+    with pytest.raises(DataError, match=r"pipe.csv: not a file; give fer2013new.csv"):
+        read_votes(tmp_path / "pipe.csv")

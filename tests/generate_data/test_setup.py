@@ -232,3 +232,47 @@ def test_errors_are_imported_without_numpy():
         [sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+# ---- files of the user
+
+
+@pytest.mark.parametrize("name", ["manifest.csv", "dataset.json"])
+@pytest.mark.parametrize("content", ["id,notes\n1,mine\n", '{"mine": 1}', "[]"])
+def test_a_manifest_of_the_user_is_not_replaced(name, content, tmp_path):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    write_train_csv(folder / "train.csv", smooth_images(14))
+    (folder / name).write_text(content)
+    with pytest.raises(DataError, match=rf"{name}: not written by set-up, which would replace it"):
+        set_up(folder, progress=False)
+    assert (folder / name).read_text() == content
+    assert {path.name for path in folder.iterdir()} == {name, "train.csv"}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="symbolic links of POSIX")
+def test_a_linked_manifest_is_not_replaced(data):
+    set_up(data, progress=False)
+    (data / "manifest.csv").rename(data / "elsewhere.csv")
+    (data / "manifest.csv").symlink_to("elsewhere.csv")
+    before = (data / "elsewhere.csv").read_bytes()
+    with pytest.raises(DataError, match=r"manifest\.csv: a symbolic link, which set-up would repl"):
+        set_up(data, progress=False)
+    assert (data / "elsewhere.csv").read_bytes() == before
+
+
+def test_a_damaged_manifest_of_set_up_is_replaced(data):
+    set_up(data, progress=False)
+    before = (data / "manifest.csv").read_bytes()
+    for name in ("manifest.csv", "dataset.json"):
+        (data / name).write_bytes(b"\0damaged")
+        set_up(data, progress=False)
+        assert (data / "manifest.csv").read_bytes() == before
+
+
+def test_a_hidden_folder_of_the_user_stays(data):
+    (data / ".setup-notes").mkdir()
+    (data / ".setup-123").mkdir()
+    set_up(data, progress=False)
+    assert (data / ".setup-notes").exists()
+    assert not (data / ".setup-123").exists()

@@ -147,6 +147,22 @@ def test_files_are_found_once_and_in_order(tmp_path):
     ] == ["d.webp"]
 
 
+def test_what_a_folder_holds_besides_is_reported(tmp_path, capsys):
+    for name in ("a.jfif", "b.HEIC", ".hidden.jpg", "notes.txt", "c/d.webp"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "e").symlink_to(tmp_path / "c")
+    assert [path.name for path in found_files([str(tmp_path)])] == ["a.jfif", "d.webp"]
+    lines = capsys.readouterr().out
+    for expected in (
+        "1 files ending in .heic are not read (convert them to .jpg, for example with pip",
+        "1 hidden files or folders are not read",
+        "1 files that are not images are not read",
+        "1 linked folders are not read again",
+    ):
+        assert expected in lines
+
+
 def test_interrupted_rows_leave_no_file(tmp_path):
     def write_and_fail():
         with RowWriter(tmp_path / "r.csv", tmp_path / "r.json", NAMES) as rows:

@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 from ferkit.cli import main
+from ferkit.errors import UserError
+from ferkit.recipes.named import read_recipe
 from ferkit.reporting.run_table import COLUMNS, format_run_table, list_runs
+from ferkit.training.run_folder import RunFolder
 
 ROOT = Path(__file__).resolve().parents[2]
 HEADER = (
@@ -25,6 +28,7 @@ def write_run(
     started="2026-05-04 12:00:00 +0000",
     losses=None,
     clean=True,
+    dataset=None,
     **recipe,
 ):
     """Write a run folder whose epochs had these validation accuracies; without any, no history."""
@@ -43,7 +47,7 @@ def write_run(
         "command": "main.py train",
     }
     (path / "recipe.json").write_text(
-        json.dumps({"recipe": recipe, "dataset": {}, "made_with": made_with})
+        json.dumps({"recipe": recipe, "dataset": dataset or {}, "made_with": made_with})
     )
     losses = losses or [1.5] * len(accuracies)
     lines = [
@@ -153,11 +157,18 @@ def test_a_run_of_another_version_is_listed(tmp_path):
     assert (row["status"], row["started"], row["commit"]) == ("epoch 1 of 4", None, None)
 
 
+def test_the_dataset_of_a_run_is_shown(tmp_path):
+    write_run(tmp_path / "first", [0.5], dataset={"folder": "/home/me/data/fer2013"})
+    (row,) = list_runs(tmp_path)
+    assert row["dataset"] == "/home/me/data/fer2013"
+    assert format_run_table([row]).splitlines()[1].endswith("  fer2013")
+
+
 def test_the_table_lines_up(runs):
     lines = format_run_table(list_runs(runs)).splitlines()
     assert lines[0].split() == (
         ["run", "model", "recipe", "seed", "status", "best", "accuracy", "clean", "macro"]
-        + ["F1", "val", "loss", "epochs", "started", "commit"]
+        + ["F1", "val", "loss", "epochs", "started", "commit", "dataset"]
     )
     assert "60.00%  58.00%" in lines[1]
     end = lines[0].index("accuracy") + len("accuracy")
@@ -227,3 +238,53 @@ def test_help_shows_examples(capsys):
     with pytest.raises(SystemExit):
         main(["runs", "--help"])
     assert "python main.py runs --sort started" in capsys.readouterr().out
+
+
+DAMAGED_RECIPES = ["", "[]", "{}", "3", '"x"', "[" * 100_000, '{"recipe": []}', '{"recipe": {}}']
+DAMAGED_HISTORIES = [
+    "",
+    "\n",
+    "a,b\n1,2\n",
+    HEADER,
+    HEADER + "\n1\n",
+    "\0",
+    "epoch\n" + "9" * 200_000,
+]
+
+
+@pytest.mark.parametrize("text", DAMAGED_RECIPES, ids=range(len(DAMAGED_RECIPES)))
+def test_a_recipe_of_any_content_is_one_line(tmp_path, text):
+    write_run(tmp_path / "good", [0.5])
+    write_run(tmp_path / "bad", [0.5])
+    (tmp_path / "bad/recipe.json").write_text(text)
+    good, bad = list_runs(tmp_path)
+    assert (good["run"], bad["run"], bad["status"]) == ("good", "bad", "unreadable")
+    assert len(bad["reason"].splitlines()) == 1
+    run = RunFolder(tmp_path / "bad")
+    with pytest.raises(UserError):
+        print(run.recipe(), run.record()["recipe"]["model"])
+    with pytest.raises(UserError):
+        print(read_recipe(tmp_path / "bad/recipe.json").replace(epochs=0))
+
+
+@pytest.mark.parametrize("text", DAMAGED_HISTORIES, ids=range(len(DAMAGED_HISTORIES)))
+def test_a_history_of_any_content_is_one_line(tmp_path, text):
+    write_run(tmp_path / "bad", [0.5])
+    (tmp_path / "bad/history.csv").write_text(text)
+    [row] = list_runs(tmp_path)
+    assert row["status"] == "unreadable"
+    assert "history.csv: damaged, or not a history of a training" in row["reason"]
+    with pytest.raises(UserError, match="damaged, or not a history"):
+        RunFolder(tmp_path / "bad").history()
+
+
+def test_links_to_nowhere_among_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_run(tmp_path / "runs/good", [0.5])
+    (tmp_path / "runs/good/link").symlink_to("nowhere")
+    (tmp_path / "runs/link").symlink_to("nowhere")
+    (tmp_path / "runs/bad").mkdir()
+    (tmp_path / "runs/bad/recipe.json").symlink_to("nowhere")
+    assert RunFolder.newest().path.name == "good"
+    assert RunFolder.newest("deep_emotion").path.name == "good"
+    assert [row["status"] for row in list_runs("runs")] == ["epoch 1 of 4", "unreadable"]

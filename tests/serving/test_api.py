@@ -524,6 +524,9 @@ def test_what_cannot_be_served_is_one_line(capsys, monkeypatch):
     assert "--host no.such.host.invalid: unknown host" in fails(
         ["serve", "--host", "no.such.host.invalid"], capsys
     )
+    assert "--host a..b: unknown host (not a host name)" in fails(
+        ["serve", "--host", "a..b"], capsys
+    )
     assert "--host 203.0.113.7 --port 0: not an address of this machine" in fails(
         ["serve", "--host", "203.0.113.7", "--port", "0"], capsys
     )

@@ -8,6 +8,7 @@ import pytest
 from ferkit.errors import UserError
 from ferkit.files import exclusive_lock, remove_partial_files
 from ferkit.training.checkpoints import Checkpoints
+from tests.support.mutations import mutations
 
 
 def save(checkpoints, epoch, step=0, value=1.0):
@@ -77,6 +78,60 @@ def test_a_truncated_one_falls_back_and_is_let_go_by_the_next(length, checkpoint
     ]
 
 
+def test_no_mutation_is_read_as_an_intact_checkpoint(checkpoints):
+    save(checkpoints, 1)
+    save(checkpoints, 2, value=2.0)
+    newest = checkpoints.files()[0]
+    intact = newest.read_bytes()
+    expected = {1: np.ones((3, 2)), 2: np.full((3, 2), 2.0)}
+    for mutated in mutations(intact):
+        newest.write_bytes(mutated)
+        reader = Checkpoints(checkpoints.folder)
+        position, arrays = reader.load()
+        assert position == reader.position()
+        assert position == {"epoch": position["epoch"], "step": 0}
+        assert list(arrays) == ["v0", "v1"]
+        np.testing.assert_array_equal(arrays["v0"], expected[position["epoch"]])
+        assert arrays["v1"] == 7
+        assert len(reader.warnings) == (position["epoch"] == 1)
+
+
+def test_a_checkpoint_of_version_0_2_is_read(checkpoints):
+    checkpoints.folder.mkdir()
+    arrays = {"position": np.array('{"epoch": 3, "step": 0}'), "v0": np.ones(4), "v1": np.array(2)}
+    path = checkpoints.folder / "state-000003-00000000.npz"
+    np.savez(path, **arrays)
+    position, read = checkpoints.load()
+    assert position == {"epoch": 3, "step": 0} == checkpoints.position()
+    assert list(read) == ["v0", "v1"]
+    np.testing.assert_array_equal(read["v0"], np.ones(4))
+    whole = path.read_bytes()
+    place = whole.index(np.ones(4).tobytes())
+    path.write_bytes(whole[: place + 3] + b"x" + whole[place + 4 :])
+    with pytest.raises(UserError, match="damaged"):
+        checkpoints.load()
+
+
+def test_a_missing_array_is_damage(checkpoints):
+    save(checkpoints, 1)
+    save(checkpoints, 2)
+    newest = checkpoints.files()[0]
+    with np.load(newest) as file:
+        arrays = {name: file[name] for name in file.files if name != "v1"}
+    np.savez(newest, **arrays)
+    assert checkpoints.load()[0]["epoch"] == 1
+    assert "does not match its list of checksums" in checkpoints.warnings[0]
+
+
+def test_if_all_are_damaged_that_is_one_line(checkpoints):
+    save(checkpoints, 1)
+    file = checkpoints.files()[0]
+    file.write_bytes(file.read_bytes().replace(b"PK\x01\x02", b"PK\x09\x09"))
+    with pytest.raises(UserError, match=r"damaged, like every other checkpoint"):
+        checkpoints.load()
+    assert checkpoints.position() is None
+
+
 def test_a_run_of_an_older_version_is_not_started_over(checkpoints):
     checkpoints.folder.mkdir()
     (checkpoints.folder / "state.npz").write_bytes(b"PK")
@@ -93,7 +148,7 @@ def test_a_full_disk_leaves_what_was_there(checkpoints, monkeypatch):
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("ferkit.training.checkpoints.np.savez", full)
+    monkeypatch.setattr("ferkit.verified_arrays.np.savez", full)
     with pytest.raises(
         UserError,
         match=r"state-000002-00000000.npz: no space left on the disk; free some and run again",

@@ -16,6 +16,7 @@ from ferkit.recipes.recipe import Recipe
 from ferkit.training import teachers as distillation
 from ferkit.training.build_model import build_model, load_initial_weights
 from ferkit.training.teachers import teacher_probabilities
+from tests.support.mutations import mutations
 from tests.support.training_batches import training_batches
 
 NAMES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
@@ -68,6 +69,21 @@ def test_teachers_are_asked_once_and_again_when_they_or_the_rows_are_others(
     kept.write_bytes(b"PK half a file")
     np.testing.assert_array_equal(teacher_probabilities(split, one, kept), first)
     assert asked == [one, other, one, one, one]
+
+
+def test_damaged_predictions_are_computed_again(teachers, toy_split, tmp_path, monkeypatch):
+    split, kept, path = toy_split(count=9), tmp_path / "teachers.npz", teachers[0][0]
+    expected = teacher_probabilities(split, path, kept)
+    computed = np.zeros((2 * 9, 7))
+    monkeypatch.setattr(distillation, "load_model", lambda *_, **__: None)
+    monkeypatch.setattr(distillation, "logits_per_view", lambda *_: computed.reshape(2, 9, 7))
+    equal = np.full((9, 7), 1 / 7)
+    intact = kept.read_bytes()
+    assert np.array_equal(teacher_probabilities(split, path, kept), expected)
+    for mutated in mutations(intact):
+        kept.write_bytes(mutated)
+        read = teacher_probabilities(split, path, kept)
+        assert np.array_equal(read, expected) or np.allclose(read, equal)
 
 
 def test_targets_are_mixed_with_what_the_teacher_says(teachers, toy_split):
