@@ -63,7 +63,7 @@ def load_backbone_weights(backbone: keras.Model, name: str, weights: str) -> Non
         weights = _fetch(name)
     elif not os.path.isfile(weights):
         raise ValueError(f"backbone_weights {weights}: no such file. {_ADVICE}.")
-    if name in SCALES and is_torch_file(weights):
+    if is_torch_file(weights):
         _from_torch(backbone, name, weights)
     elif zipfile.is_zipfile(weights):
         _from_dan(backbone, weights)
@@ -162,6 +162,11 @@ def convert_convnext(source: keras.Model, backbone: keras.Model) -> None:
 
 
 def _from_torch(backbone: keras.Model, name: str, path: str) -> None:
+    """Copy the weights of a PyTorch EfficientNet-Lite."""
+    if name not in SCALES:
+        raise ValueError(
+            f"backbone_weights {path}: only {', '.join(SCALES)} read files of PyTorch. {_ADVICE}."
+        )
     try:
         convert_efficientnet_lite(read_state_dict(path), backbone)
     except ValueError as error:

