@@ -95,7 +95,7 @@ class _Storage(NamedTuple):
 
     dtype: np.dtype
     key: str
-    count: int
+    length: int
 
 
 class _Tensor(NamedTuple):
@@ -250,8 +250,8 @@ def _read_legacy(content: bytes) -> tuple[list[tuple[str, _Tensor]], dict[str, n
             raise ValueError("a storage without a name")
         storage = interpreter.storages[key]
         (count,) = struct.unpack("<q", stream.read(8))
-        if count != storage.count:
-            raise ValueError(f"storage {key} has {count} numbers instead of {storage.count}")
+        if count != storage.length:
+            raise ValueError(f"storage {key} has {count} numbers instead of {storage.length}")
         arrays[key] = _numbers(storage, content, stream.tell())
         stream.seek(arrays[key].nbytes, io.SEEK_CUR)
     return tensors, arrays
@@ -279,6 +279,6 @@ def _read_zip(content: bytes) -> tuple[list[tuple[str, _Tensor]], dict[str, np.n
 
 
 def _numbers(storage: _Storage, content: bytes, offset: int = 0) -> np.ndarray:
-    if not 0 < storage.count * storage.dtype.itemsize <= len(content) - offset:
-        raise ValueError(f"storage {storage.key} does not have {storage.count} numbers")
-    return np.frombuffer(content, storage.dtype, storage.count, offset)
+    if not 0 < storage.length * storage.dtype.itemsize <= len(content) - offset:
+        raise ValueError(f"storage {storage.key} does not have {storage.length} numbers")
+    return np.frombuffer(content, storage.dtype, storage.length, offset)
