@@ -14,6 +14,7 @@ from dan_tf import DAN, build_backbone
 from dan_tf.backbone import load_backbone_weights, pretrained
 from dan_tf.backbone.efficientnet_lite import SCALES
 from dan_tf.backbone.stochastic_depth import StochasticDepth
+from ferkit.cli import main
 from ferkit.models.multiply_adds import multiply_adds
 from ferkit.training.step import row_keys
 from tests.golden import efficientnet_lite_inputs as drawn
@@ -144,6 +145,21 @@ def test_a_gradient_reaches_every_weight():
         strict=True,
     ):
         assert np.abs(gradient).max() > 0, weight.path
+
+
+@pytest.mark.slow
+def test_training_from_a_weights_file_on_enlarged_faces(weights_file, tmp_path, monkeypatch):
+    """The dataset has 48 pixels and the model 64; the steps move the weights of the file a bit."""
+    monkeypatch.chdir(tmp_path)
+    assert not main(["setup", "-d", "data", "--sample", "--sample-count", "70"])
+    words = ["--backbone", NAME, "--backbone_weights", str(weights_file), "--image_size", "64"]
+    words += ["--epochs", "1", "--batch_size", "16", "--learning_rate", "1e-5", "--run", "run"]
+    assert not main(["train", "-m", "dan", "-d", "data", *words])
+    trained = keras.models.load_model("run/last.keras")
+    assert trained.input_shape == (None, 64, 64, 1)
+    kernel = trained.get_layer("backbone").get_layer("conv_stem").kernel
+    first = pretrained._keras_layout("", drawn.state_dict()["_conv_stem.weight"])
+    assert 0 < np.abs(np.asarray(kernel) - first).max() < 1e-3
 
 
 # ---- stochastic depth ----
