@@ -356,40 +356,6 @@ def test_a_test_split_is_measured_with_train_rows_beside_it_or_alone(
     assert "None of these images was in the training data" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("name", weights.shipped_weights())
-def test_the_readme_and_the_results_contain_the_shipped_figures(name):
-    figures = json.loads(weights.shipped_weights()[name].with_suffix(".json").read_text())
-    parameters = f"{figures['model']['parameters']:,}"
-    plain, flip, flip_clean = (
-        f"{100 * accuracy:.2f} %"
-        for accuracy in (
-            figures["plain"]["accuracy"],
-            figures["flip"]["accuracy"],
-            figures["flip"]["accuracy_clean"],
-        )
-    )
-    assert table_rows("README.md", f"| [`{name}`]") == [[parameters, flip, flip_clean]]
-    rows = table_rows("docs/results.md", f"| `{name}` |", under="## PublicTest")
-    (row,) = [[cell.split(" [")[0] for cell in row] for row in rows]
-    assert row[0] == parameters
-    assert row[3:6] == [plain, flip, flip_clean]
-
-
-def table_rows(file, start, under=""):
-    """Cells after the first of each row of a Markdown table that begins with `start`.
-
-    Args:
-        file: path in the repository.
-        start: start of the line.
-        under: only in the section with this heading.
-    """
-    text = (ROOT / file).read_text(encoding="utf-8")
-    if under:
-        text = text.partition(f"{under}\n")[2].partition("\n## ")[0]
-    lines = [line for line in text.splitlines() if line.startswith(start)]
-    return [[cell.strip() for cell in line.strip("| ").split("|")][1:] for line in lines]
-
-
 def compile_copy(here, tmp_path):
     """Compile a copy of the release again; returns the exit code and NAME.tflite."""
     for file in (here / "released").glob("mine.*"):
