@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import generate_data
-from ferkit.cli.arguments import add_boolean, add_data
+from ferkit.cli.arguments import add_boolean, add_corruptions, add_data, check_positive
 from ferkit.cli.which_model import ModelChoice, add_model_choice, resolve
 from ferkit.errors import UserError
 from ferkit.tensorflow_runtime import import_tensorflow
@@ -34,6 +34,7 @@ class Options(ModelChoice):
         half: store kernels as float16.
         compiled: also write the compiled file.
         compile_only: write only the compiled file of a release.
+        corruptions: images to measure with corruptions, for the card; None: none.
     """
 
     data: str
@@ -42,6 +43,7 @@ class Options(ModelChoice):
     half: bool
     compiled: bool
     compile_only: bool
+    corruptions: int | None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -72,12 +74,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_boolean(
         parser,
         "--compile-only",
-        help_text="write only the compiled file of a release, given with --weights",
+        help_text="write only the compiled file of a release, given with --weights; with "
+        "--corruptions, also the section Robustness of its card",
     )
+    add_corruptions(parser)
 
 
 def run(options: Options) -> int:
     """Calibrate, store and measure the model, and write its card; returns the exit code."""
+    check_positive("--corruptions", options.corruptions)
     if not options.compile_only:
         _check_name(options.name)
     manifest = generate_data.read_manifest(options.data)
@@ -86,7 +91,7 @@ def run(options: Options) -> int:
     from ferkit.release import release  # late: TensorFlow
 
     if options.compile_only:
-        figures = release.compile_release(path, options.data, manifest)
+        figures = release.compile_release(path, options.data, manifest, options.corruptions)
         print(_format_compiled(path, figures))
         return 0
     file, figures = release.release(
@@ -97,6 +102,7 @@ def run(options: Options) -> int:
         manifest,
         options.half,
         options.compiled,
+        options.corruptions,
     )
     print(release.format_evaluation(figures["flip"]))
     held_out, held_out_flip = figures["calibration_errors_held_out"]

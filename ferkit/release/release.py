@@ -10,13 +10,15 @@ import numpy as np
 from ferkit.errors import UserError
 from ferkit.evaluation.evaluate import combine_views, format_evaluation, logits_per_view
 from ferkit.evaluation.metrics import measure
+from ferkit.evaluation.robustness import measure_robustness
 from ferkit.files import write_json, written_atomically
-from ferkit.input_pipeline.dataset import load_split
+from ferkit.input_pipeline.dataset import Split, load_split
 from ferkit.models.multiply_adds import multiply_adds
 from ferkit.models.registry import entry_of_model
 from ferkit.models.saved_model import load_model
 from ferkit.models.shipped_weights import is_weights_folder
 from ferkit.provenance import processor_name, provenance
+from ferkit.recognition.results import UNSURE
 from ferkit.release.calibration import (
     errors_if_perfect,
     fit_temperature,
@@ -43,6 +45,7 @@ def release(
     manifest: Manifest,
     half: bool = True,
     compiled: bool = True,
+    corruptions: int | None = None,
 ) -> tuple[Path, dict[str, Any]]:
     """Write NAME.keras, its figures NAME.json and its model card NAME.md.
 
@@ -58,6 +61,7 @@ def release(
         manifest: the dataset.
         half: store kernels in float16.
         compiled: also write NAME.tflite, see ``compiled.add_compiled``.
+        corruptions: images to measure with corruptions, for the card; None: none.
 
     Returns:
         The path of NAME.keras, and all figures.
@@ -102,6 +106,7 @@ def release(
             "training": _training(checkpoint, stored),
             "training_before": _training_before(checkpoint, stored),
             "released": _made_here(),
+            **_robustness(stored, split, corruptions),
         }
         # The model is written last: where it exists, its card does too.
         write_json(folder / f"{name}.json", figures)
@@ -112,16 +117,20 @@ def release(
     return file, figures
 
 
-def compile_release(file: Path, data: str | Path, manifest: Manifest) -> dict[str, Any]:
+def compile_release(
+    file: Path, data: str | Path, manifest: Manifest, corruptions: int | None = None
+) -> dict[str, Any]:
     """Add the compiled file to a release that has none, or write it again.
 
     Args:
         file: NAME.keras of a release, next to NAME.json.
         data: the folder of the dataset that it was measured on.
         manifest: the dataset.
+        corruptions: images to measure with corruptions, for the card; None: the card keeps what it
+            says about them.
 
     Returns:
-        The figures of the release with "compiled" added.
+        The figures of the release with "compiled" added, and "robustness" if it was measured.
 
     Raises:
         UserError: the file is not part of a release, or cannot be compiled; see
@@ -135,7 +144,12 @@ def compile_release(file: Path, data: str | Path, manifest: Manifest) -> dict[st
         raise UserError(file, problem, "release it first") from error
     model = load_model(file, None, manifest.class_names)
     split = load_split(data, split_name, manifest, *model.input_shape[2:])
-    return add_compiled(file, figures, split)
+    return add_compiled(file, figures | _robustness(model, split, corruptions), split)
+
+
+def _robustness(model: keras.Model, split: Split, count: int | None) -> dict[str, Any]:
+    """The figures of one view under "robustness"; nothing if they are not wanted."""
+    return {"robustness": measure_robustness(model, split, UNSURE, count)} if count else {}
 
 
 def _made_here() -> dict[str, Any]:
