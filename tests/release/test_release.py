@@ -391,6 +391,7 @@ def test_robustness_is_in_the_card_if_it_was_measured(here):
     assert "reduce its accuracy; by how much has not been measured" in plain
 
 
+@pytest.mark.slow
 def test_robustness_is_added_to_a_release_and_stays(here, tmp_path):
     """Also in the card inside the compiled file; compiling again keeps it."""
     for file in (here / "released").glob("mine.*"):
