@@ -374,6 +374,40 @@ def test_a_compiled_file_contains_the_card_without_figures_of_an_earlier_one(her
     assert "## Compiled file" in file.with_suffix(".md").read_text()
 
 
+def test_robustness_is_in_the_card_if_it_was_measured(here):
+    words = ["release", "-d", "data", "--run", "runs/first", "--name", "robust"]
+    assert main([*words, "--corruptions", "30", "--compiled", "False"]) == 0
+    figures = json.loads((here / "released/robust.json").read_text())["robustness"]
+    words = ["--weights", "released/robust.keras", "--corruptions", "30", "--json", "robust.json"]
+    assert main(["evaluate", "-d", "data", *words]) == 0
+    assert json.loads((here / "robust.json").read_text())["robustness"] == figures
+    card = " ".join((here / "released/robust.md").read_text().split())
+    assert "## Robustness One view of 30 images of the same split" in card
+    assert f"{figures['relative_accuracy']:.1%} of the {figures['clean']['accuracy']:.1%}" in card
+    assert "arXiv 1903.12261" in card
+    levels = [f"{row['accuracy']:.1%}" for row in figures["corruptions"]["mouth_covered"]]
+    assert f"| mouth covered | {levels[0]} | {levels[2]} | {levels[4]} |" in card
+    assert "reduce its accuracy; the largest falls, from" in card
+    plain = " ".join((here / "released/mine.md").read_text().split())
+    assert "## Robustness" not in plain
+    assert "reduce its accuracy; by how much has not been measured" in plain
+
+
+@pytest.mark.slow
+def test_robustness_is_added_to_a_release_and_stays(here, tmp_path):
+    """Also in the card inside the compiled file; compiling again keeps it."""
+    for file in (here / "released").glob("mine.*"):
+        shutil.copy(file, tmp_path)
+    again = ["release", "--compile-only", "-d", "data", "--weights", str(tmp_path / "mine.keras")]
+    for words in (["--corruptions", "10"], []):
+        assert main([*again, *words]) == 0
+        figures = json.loads((tmp_path / "mine.json").read_text())
+        assert figures["robustness"]["images"] == 10
+        assert "## Robustness" in (tmp_path / "mine.md").read_text()
+        with zipfile.ZipFile(tmp_path / "mine.tflite") as archive:
+            assert "## Robustness" in archive.read("model_card.md").decode()
+
+
 def test_kernels_are_float32_where_8_bits_disagree(here, tmp_path, monkeypatch):
     answers = iter([False, True])
     monkeypatch.setattr(compiled, "_agrees", lambda figures: next(answers))
