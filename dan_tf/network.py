@@ -9,7 +9,8 @@ import keras
 from keras import layers, ops
 
 from .attention import CrossAttentionHead, HeadFusion
-from .backbone import build_backbone, load_backbone_weights
+from .backbone import build_backbone, default_head_width, load_backbone_weights
+from .backbone.stochastic_depth import check_rate
 from .losses import AffinityLoss, CenterLoss, PartitionLoss
 from .normalization import BatchNormalization
 
@@ -32,7 +33,7 @@ class DAN(keras.Model):
       gradient.
     - The heads' inner width follows the backbone's: a third of its channels. That is 256 on the 768
       channels of ConvNeXt-Tiny; the reference has 256 on 512. The heads are then not larger than a
-      small backbone. ``head_width`` sets it.
+      small backbone. On the 1280 channels of EfficientNet-Lite it is 40. ``head_width`` sets it.
 
     Args:
         backbone: one of ``backbone.BACKBONES``.
@@ -42,9 +43,9 @@ class DAN(keras.Model):
         num_heads: count of attention heads; with 0, a plain dense layer on the pooled features, for
             comparison.
         head_width: channels inside a head's spatial attention; 0 is a third of the backbone's, in
-            steps of 8.
+            steps of 8, and 40 on an EfficientNet-Lite.
         stem_stride: 4, 2 or 1, see ``backbone.build_backbone``.
-        drop_path: rate of stochastic depth in the last block of a ConvNeXt.
+        drop_path: rate of stochastic depth in the last block of a ConvNeXt or EfficientNet-Lite.
         layer_scale: initial value of a ConvNeXt's layer scale.
         affinity_weight, center_weight, partition_weight: weight of each loss term relative to
             cross-entropy; 0 leaves it out.
@@ -90,8 +91,9 @@ class DAN(keras.Model):
         pixels = keras.Input((image_size, image_size, channels), name="pixels")
         body = build_backbone(backbone, image_size, channels, stem_stride, drop_path, layer_scale)
         features = body(pixels)
+        width = head_width or default_head_width(backbone, features.shape[-1])
         fused = (
-            _attend(features, num_heads, head_width)
+            _attend(features, num_heads, width)
             if num_heads
             else layers.GlobalAveragePooling2D(name="pooled")(features)
         )
@@ -253,10 +255,9 @@ class DANTraining(keras.Model):
 def _attend(features: keras.KerasTensor, num_heads: int, head_width: int) -> keras.KerasTensor:
     """The sum of the fused heads: ``(batch, channels)``."""
     channels = features.shape[-1]
-    spatial_width = head_width or max(8, channels // 3 // 8 * 8)
     channel_width = max(8, channels // 24)
     heads = [
-        CrossAttentionHead(spatial_width, channel_width, name=f"head{k}")(features)
+        CrossAttentionHead(head_width, channel_width, name=f"head{k}")(features)
         for k in range(num_heads)
     ]
     return SumOfHeads(name="sum_of_heads")(HeadFusion(name="fusion")(heads))
@@ -297,8 +298,7 @@ def _check(
             f"Expected no negative number, up to {MAX_HEADS} heads and a width up to "
             f"{MAX_HEAD_WIDTH}. Received: num_heads={num_heads}, head_width={head_width}"
         )
-    if not 0.0 <= drop_path < 1.0:
-        raise ValueError(f"Expected `drop_path` to be in [0, 1). Received: drop_path={drop_path!r}")
+    check_rate(drop_path, "drop_path")
     for name, value in weights.items():
         if not value >= 0.0:
             raise ValueError(f"Expected `{name}` to be at least 0. Received: {name}={value!r}")

@@ -20,6 +20,9 @@ BACKBONES = (
     "resnet18",
     "efficientnetv2-b0",
     "mobilenetv3-small",
+    "efficientnet_lite0",
+    "efficientnet_lite1",
+    "efficientnet_lite2",
 )
 
 # What a user may set besides the training fields: name -> (type, choices or None, help).
@@ -28,7 +31,8 @@ OPTIONS = {
     "backbone_weights": (
         str,
         None,
-        "none, imagenet (fetched once), or a file (.h5 of keras.applications, .keras of a DAN)",
+        "none, imagenet (fetched once), or a file (.h5 of keras.applications, .pth of "
+        "EfficientNet-Lite, .keras of a DAN)",
     ),
     "stem_stride": (
         int,
@@ -36,11 +40,16 @@ OPTIONS = {
         "stride of the first convolution; 2 and 1 keep a larger map, at 4 and 16 times the cost",
     ),
     "num_heads": (int, None, "attention heads; 0: a plain dense layer instead"),
-    "head_width": (int, None, "channels inside a head; 0: a third of the backbone's"),
+    "head_width": (
+        int,
+        None,
+        "channels inside a head; 0: a third of the backbone's, 40 for EfficientNet-Lite",
+    ),
     "drop_path": (
         float,
         None,
-        "stochastic depth of a ConvNeXt's last block, 0 up to (not including) 1",
+        "stochastic depth of the last block of ConvNeXt or EfficientNet-Lite, 0 up to (not "
+        "including) 1",
     ),
     "layer_scale": (float, None, "initial value of a ConvNeXt's layer scale"),
     "affinity_weight": (float, None, "weight of the affinity loss, the paper's center loss"),

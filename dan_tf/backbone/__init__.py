@@ -2,18 +2,34 @@
 
 import keras
 
-from . import applications, convnext, resnet
+from . import applications, convnext, efficientnet_lite, resnet
 from .pretrained import load_backbone_weights
 
-__all__ = ["BACKBONES", "build_backbone", "load_backbone_weights", "total_stride"]
+__all__ = [
+    "BACKBONES",
+    "build_backbone",
+    "default_head_width",
+    "load_backbone_weights",
+    "total_stride",
+]
 
 STEM_STRIDES = (4, 2, 1)
-BACKBONES = (*convnext.SIZES, "resnet18", *applications.MAKERS)
+BACKBONES = (*convnext.SIZES, "resnet18", *applications.MAKERS, *efficientnet_lite.SCALES)
 
 
 def total_stride(stem_stride: int) -> int:
     """Pixels of the image per position of the map, along each axis."""
     return 8 * stem_stride
+
+
+def default_head_width(name: str, channels: int) -> int:
+    """Channels inside a head of DAN: a third of the backbone's, in steps of 8.
+
+    On an EfficientNet-Lite, whose last convolution widens the map four times, it is 40.
+    """
+    if name in efficientnet_lite.SCALES:
+        return efficientnet_lite.HEAD_WIDTH
+    return max(8, channels // 3 // 8 * 8)
 
 
 def build_backbone(
@@ -31,7 +47,7 @@ def build_backbone(
         image_size: height and width of the input in pixels.
         channels: 1 for gray, 3 for color.
         stem_stride: 4, 2 or 1; the map's side is ``image_size // (8 * stem_stride)``.
-        drop_path: rate of stochastic depth, for the ConvNeXts.
+        drop_path: rate of stochastic depth, for ConvNeXt and EfficientNet-Lite.
         layer_scale: initial value of the layer scale, for the ConvNeXts.
 
     Returns:
@@ -55,6 +71,8 @@ def build_backbone(
         features = convnext.convnext(name, pixels, stem_stride, drop_path, layer_scale)
     elif name == "resnet18":
         features = resnet.resnet18(pixels, stem_stride)
+    elif name in efficientnet_lite.SCALES:
+        features = efficientnet_lite.efficientnet_lite(name, pixels, stem_stride, drop_path)
     else:
         features = applications.application(name, pixels, stem_stride)
     return keras.Model(pixels, features, name="backbone")

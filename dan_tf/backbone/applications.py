@@ -19,12 +19,21 @@ def application(name: str, pixels: keras.KerasTensor, stem_stride: int = 4) -> k
         pixels: Keras tensor ``(batch, height, width, channels)`` in [0, 255], 1 or 3 channels.
         stem_stride: 4, 2 or 1.
     """
+    x = color_at_stride_32(pixels, stem_stride)
+    return bare(name, x.shape[1:])(x)
+
+
+def color_at_stride_32(pixels: keras.KerasTensor, stem_stride: int) -> keras.KerasTensor:
+    """The image of three channels that a network of stride 32 needs for a map of this stem stride.
+
+    Gray is repeated to three channels; a stem stride of 2 or 1 enlarges two or four times.
+    """
     x = pixels
     if x.shape[-1] == 1:
         x = layers.Concatenate(name="gray_to_colour")([x, x, x])
     if stem_stride < 4:
         x = layers.UpSampling2D(4 // stem_stride, interpolation="bilinear", name="enlarge")(x)
-    return bare(name, x.shape[1:])(x)
+    return x
 
 
 def bare(name: str, shape: tuple[int, ...], weights: str | None = None) -> keras.Model:

@@ -8,6 +8,8 @@ from typing import Any
 import keras
 from keras import initializers, layers, ops
 
+from .stochastic_depth import check_rate, drop_rows
+
 # Blocks and channels of the four stages. Tiny, small and base are the paper's, the smaller ones are
 # timm's. Face was designed for this project, for small images: no block at the largest map, which
 # costs most, and two more convolutions in the stem.
@@ -167,10 +169,7 @@ class ConvNeXtBlock(layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if not 0.0 <= drop_path < 1.0:
-            raise ValueError(
-                f"Expected `drop_path` to be in [0, 1). Received: drop_path={drop_path!r}"
-            )
+        check_rate(drop_path, "drop_path")
         self.drop_path, self.layer_scale, self.fast = drop_path, layer_scale, fast
         self.seed_generator = keras.random.SeedGenerator() if drop_path else None
         self.row_keys: keras.KerasTensor | None = None
@@ -228,12 +227,7 @@ class ConvNeXtBlock(layers.Layer):
     def _drop(self, x: keras.KerasTensor, training: bool) -> keras.KerasTensor:
         if not training or not self.drop_path:
             return x
-        if self.row_keys is None:
-            numbers = keras.random.uniform((ops.shape(x)[0],), seed=self.seed_generator)
-        else:
-            numbers = keyed_uniform(self.row_keys)
-        kept = ops.cast(numbers >= self.drop_path, x.dtype) / (1.0 - self.drop_path)
-        return x * kept[:, None, None, None]
+        return drop_rows(x, self.drop_path, self.row_keys, self.seed_generator)
 
     def compute_output_shape(
         self, input_shape: tuple[int | None, int, int, int]
@@ -249,19 +243,3 @@ class ConvNeXtBlock(layers.Layer):
             "layer_scale": self.layer_scale,
             "fast": self.fast,
         }
-
-
-def keyed_uniform(row_keys: keras.KerasTensor) -> keras.KerasTensor:
-    """Uniform numbers in [0, 1), one per integer key ``(batch,)``, which depends only on the key.
-
-    Reference: the 32-bit finalizer of MurmurHash3 (Appleby, public domain).
-    """
-    bits = ops.cast(row_keys, "uint32")
-    for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
-        bits = ops.bitwise_xor(bits, ops.right_shift(bits, ops.cast(shift, "uint32"))) * ops.cast(
-            factor, "uint32"
-        )
-    bits = ops.bitwise_xor(bits, ops.right_shift(bits, ops.cast(16, "uint32")))
-    return ops.cast(ops.cast(ops.right_shift(bits, ops.cast(8, "uint32")), "int32"), "float32") * (
-        1.0 / (1 << 24)
-    )

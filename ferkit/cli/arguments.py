@@ -158,6 +158,20 @@ def add_alias(group: argparse._ActionsContainer, *aliases: str, **options: Any) 
     group.add_argument(*aliases, **{**options, "help": argparse.SUPPRESS})
 
 
+def add_corruptions(group: argparse._ActionsContainer) -> None:
+    """Whether the accuracy on corrupted images is measured, and on how many."""
+    group.add_argument(
+        "--corruptions",
+        type=int,
+        nargs="?",
+        const=1000,
+        default=None,
+        metavar="N",
+        help="also measure N random images with blur, noise, JPEG, darkness, occlusion and other "
+        "corruptions, which costs 52 evaluations of N images (default N: 1000)",
+    )
+
+
 def add_data(group: argparse._ActionsContainer) -> None:
     """The dataset folder."""
     group.add_argument(

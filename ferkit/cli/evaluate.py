@@ -5,7 +5,7 @@ import dataclasses
 from pathlib import Path
 
 import generate_data
-from ferkit.cli.arguments import TTA, add_data, check_positive
+from ferkit.cli.arguments import TTA, add_corruptions, add_data, check_positive
 from ferkit.cli.which_model import ModelChoice, add_model_choice, resolve
 from ferkit.files import write_json
 from ferkit.models.shipped_weights import COMPILED_SUFFIXES
@@ -20,6 +20,8 @@ examples:
   python main.py evaluate -d data --run runs/mine --split test --tta --json test.json
   python main.py evaluate -d data --weights best.keras --report report
   python main.py evaluate -d data --weights deep_emotion-fer2013 --split test --tta flip
+  python main.py evaluate -d data --weights deep_emotion-fer2013 --corruptions --report report
+      also on blurred, noisy, dark, turned and partly covered faces
   python main.py evaluate -d data --split unlabelled --submission submission.csv
 """
 
@@ -36,6 +38,7 @@ class Options(ModelChoice):
         report: folder for the HTML report.
         submission: CSV file for the predictions.
         batch_size: images per batch; None: by the size of the images.
+        corruptions: images to measure with corruptions; None: none.
     """
 
     data: str
@@ -45,6 +48,7 @@ class Options(ModelChoice):
     report: str | None
     submission: str | None
     batch_size: int | None
+    corruptions: int | None
 
     @property
     def split_name(self) -> str:
@@ -92,21 +96,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="images per batch (default: 256, fewer for large images)",
     )
+    add_corruptions(parser)
 
 
 def run(options: Options) -> int:
     """Measure and write what was asked for; returns the exit code."""
     check_positive("--batch_size", options.batch_size)
+    check_positive("--corruptions", options.corruptions)
     manifest = generate_data.read_manifest(options.data)
     path = resolve(options, default="newest run")
     _check_outputs(options, path)
     import_tensorflow()
-    from ferkit.evaluation import evaluate, inputs  # late: TensorFlow
+    from ferkit.evaluation import evaluate, inputs, robustness  # late: TensorFlow
+    from ferkit.recognition import results, runtimes  # late: NumPy and OpenCV
 
     if path.suffix in COMPILED_SUFFIXES:
-        from ferkit.recognition.runtimes import load_runtime  # late: NumPy and OpenCV
-
-        runtime = load_runtime(path)
+        runtime = runtimes.load_runtime(path)
         model, split = inputs.compiled_model_and_split(path, runtime, manifest, options.split_name)
     else:
         model = inputs.load_model(path, options.model, manifest.class_names)
@@ -117,10 +122,15 @@ def run(options: Options) -> int:
         logits = evaluate.split_logits(model, split, options.tta, options.batch_size)
         evaluate.write_submission(options.submission, split, logits)
         print(f"{len(split):,} predictions: {options.submission}")
-        if (split.labels < 0).any() and not (options.json or options.report):
+        if (split.labels < 0).any() and not (options.json or options.report or options.corruptions):
             return 0
     figures, probabilities = evaluate.evaluate_split(model, split, options.tta, options.batch_size)
     print(evaluate.format_evaluation(figures))
+    if options.corruptions:
+        figures["robustness"] = robustness.measure_robustness(
+            model, split, results.UNSURE, options.corruptions, options.tta, options.batch_size
+        )
+        print(f"\n{robustness.format_robustness(figures['robustness'])}")
     if options.json:
         about = {"checkpoint": str(path), "data": options.data}
         write_json(options.json, {**about, **figures})

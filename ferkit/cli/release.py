@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import generate_data
-from ferkit.cli.arguments import add_boolean, add_data
+from ferkit.cli.arguments import add_boolean, add_corruptions, add_data, check_positive
 from ferkit.cli.which_model import ModelChoice, add_model_choice, resolve
 from ferkit.errors import UserError
 from ferkit.release.release_files import check_release_files, is_released
@@ -36,6 +36,7 @@ class Options(ModelChoice):
         compiled: also write the compiled file.
         compile_only: write only the compiled file of a release.
         force: replace files that are not part of an earlier release.
+        corruptions: images to measure with corruptions, for the card; None: none.
     """
 
     data: str
@@ -45,6 +46,7 @@ class Options(ModelChoice):
     compiled: bool
     compile_only: bool
     force: bool
+    corruptions: int | None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -75,17 +77,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_boolean(
         parser,
         "--compile-only",
-        help_text="write only the compiled file of a release, given with --weights",
+        help_text="write only the compiled file of a release, given with --weights; with "
+        "--corruptions, also the section Robustness of its card",
     )
     parser.add_argument(
         "--force",
         action="store_true",
         help="replace files of these names that are not part of an earlier release",
     )
+    add_corruptions(parser)
 
 
 def run(options: Options) -> int:
     """Calibrate, store and measure the model, and write its card; returns the exit code."""
+    check_positive("--corruptions", options.corruptions)
     if not options.compile_only:
         _check_name(options.name)
     manifest = generate_data.read_manifest(options.data)
@@ -95,7 +100,7 @@ def run(options: Options) -> int:
     from ferkit.release import release  # late: TensorFlow
 
     if options.compile_only:
-        figures = release.compile_release(path, options.data, manifest)
+        figures = release.compile_release(path, options.data, manifest, options.corruptions)
         print(_format_compiled(path, figures))
         return 0
     file, figures = release.release(
@@ -106,6 +111,7 @@ def run(options: Options) -> int:
         manifest,
         options.half,
         options.compiled,
+        options.corruptions,
     )
     print(release.format_evaluation(figures["flip"]))
     print(f"\n{_format_calibration(figures, release.MIN_IMAGES)}")

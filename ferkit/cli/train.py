@@ -92,6 +92,7 @@ def add_training_flags(parser: argparse.ArgumentParser) -> None:
         help_text="resume --run, or the newest run; if there is none, start a new one",
     )
     group.add_argument(
+        "--checkpoint_seconds",
         type=seconds,
         default=60.0,
         metavar="X",

@@ -13,6 +13,7 @@ from ferkit.evaluation.metrics import mean_probabilities, measure, softmax
 from ferkit.files import written_atomically
 from ferkit.input_pipeline.dataset import Split
 from ferkit.input_pipeline.learned import learned_note
+from generate_data.images.lazy_array import ImageFiles
 
 _TTA_TEXT = {"none": "", "flip": ", flip averaging", "ten-crop": ", ten-crop averaging"}
 _SIDE = 11 / 12
@@ -60,10 +61,20 @@ def logits_per_view(
         batch_size: images per batch.
     """
     function = BatchedLogits(model, split.images.shape[1:])
+    return views_of(function, split.images, tta, batch_size)
+
+
+def views_of(
+    function: BatchedLogits,
+    images: np.ndarray | ImageFiles,
+    tta: str = "none",
+    batch_size: int | None = None,
+) -> np.ndarray:
+    """``logits_per_view`` of images uint8 ``(rows, height, width, channels)``."""
     boxes = TEN_CROP_BOXES if tta == "ten-crop" else [WHOLE]
     mirrors = (False,) if tta == "none" else (False, True)
     return np.stack(
-        [function(split.images, batch_size, mirror, box) for box in boxes for mirror in mirrors]
+        [function(images, batch_size, mirror, box) for box in boxes for mirror in mirrors]
     )
 
 

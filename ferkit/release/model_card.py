@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from ferkit.evaluation.robustness import DEFINITION, robustness_means, summary
 from ferkit.input_pipeline.learned import learned_note
 from ferkit.release.calibration import MIN_IMAGES
 
@@ -45,7 +46,7 @@ USE = (
 LIMITS = (
     "The model was trained on frontal, cropped faces of {side}x{side} pixels, {colors}. Other "
     "crops, profiles, masks, poor light "
-    "and blur reduce its accuracy; by how much has not been measured.",
+    "and blur reduce its accuracy; {robustness}.",
     'It always predicts one of {classes}; it cannot answer "no face" or "none of these".',
     "Rare classes are recognized worst (see recall above). Web images over-represent some ages, "
     "skin colors and posed faces. "
@@ -97,6 +98,7 @@ def model_card(figures: Figures) -> str:
         _per_class(figures["plain"]["per_class"]),
         "## Calibration",
         _wrapped(_calibration(figures)),
+        *(_robustness(figures["robustness"]) if "robustness" in figures else ()),
         *(_compiled(figures) if "compiled" in figures else ()),
         "## Data",
         *_data(figures, {key for step in steps for key in step.get("How", {})}),
@@ -194,6 +196,51 @@ def _calibration(figures: Figures) -> str:
     return text
 
 
+def _robustness(robustness: Figures) -> Iterator[str]:
+    clean = robustness["clean"]
+    yield "## Robustness"
+    yield _wrapped(
+        f"One view of {robustness['images']:,} images of the same split, drawn at random (seed "
+        f"{robustness['seed']}) and corrupted in five severities (mirrored: in one), which "
+        f"`ferkit/evaluation/corruptions.py` describes: {summary(robustness)}. {DEFINITION} "
+        f"Confident: predictions with a probability of at least {robustness['threshold']:.0%}; "
+        f"`predict` marks the others as unsure."
+    )
+    heads = ["corruption", "accuracy, severity 1", "severity 3", "severity 5", "mean"]
+    heads += ["calibration error, mean", "confident, mean"]
+    clean_row = ["none", "", "", "", *_percents(clean)]
+    yield _table(heads, [clean_row, *_corruption_rows(robustness)])
+
+
+def _corruption_rows(robustness: Figures) -> Iterator[list[str]]:
+    for name, means in robustness_means(robustness).items():
+        levels = {
+            level["severity"]: f"{level['accuracy']:.1%}"
+            for level in robustness["corruptions"][name]
+        }
+        shown = [levels.get(severity, "") for severity in (1, 3, 5)]
+        yield [name.replace("_", " "), *shown, *_percents(means)]
+
+
+def _percents(row: dict[str, float]) -> list[str]:
+    keys = ("accuracy", "expected_calibration_error", "above_threshold")
+    return [f"{row[key]:.1%}" for key in keys]
+
+
+def _robustness_limit(figures: Figures) -> str:
+    """The largest falls of accuracy in a few words, for the sentence in ``LIMITS``."""
+    if "robustness" not in figures:
+        return "by how much has not been measured"
+    means = robustness_means(figures["robustness"])
+    worst = sorted(means, key=lambda name: means[name]["accuracy"])[:3]
+    falls = [f"{name.replace('_', ' ')} ({means[name]['accuracy']:.1%})" for name in worst]
+    clean = figures["robustness"]["clean"]["accuracy"]
+    return (
+        f"the largest falls, from {clean:.1%} to a mean over the severities, are those by "
+        f"{', '.join(falls[:-1])} and {falls[-1]}, see Robustness"
+    )
+
+
 def _compiled(figures: Figures) -> Iterator[str]:
     compiled = figures["compiled"]
     yield "## Compiled file"
@@ -252,7 +299,12 @@ def _limits(figures: Figures) -> Iterator[str]:
 def _about_input(figures: Figures) -> dict[str, Any]:
     side, _, channels = figures["model"]["input"]
     classes = ", ".join(figures["data"]["class_names"])
-    return {"side": side, "colors": "gray" if channels == 1 else "color", "classes": classes}
+    return {
+        "side": side,
+        "colors": "gray" if channels == 1 else "color",
+        "classes": classes,
+        "robustness": _robustness_limit(figures),
+    }
 
 
 def _trainings(steps: Sequence[dict[str, Any]]) -> Iterator[str]:

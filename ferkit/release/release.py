@@ -11,6 +11,7 @@ from ferkit.errors import UserError, foreign_format
 from ferkit.evaluation.evaluate import combine_views, format_evaluation, logits_per_view
 from ferkit.evaluation.inputs import load_fitting_split
 from ferkit.evaluation.metrics import measure
+from ferkit.evaluation.robustness import measure_robustness
 from ferkit.files import write_json, written_atomically
 from ferkit.input_pipeline.dataset import Split
 from ferkit.input_pipeline.fingerprint import fingerprint_of
@@ -21,6 +22,7 @@ from ferkit.models.saved_model import load_model
 from ferkit.models.shipped_weights import is_weights_folder, model_file
 from ferkit.models.trained_on import TrainedOn, add_trained_on, read_trained_on
 from ferkit.provenance import processor_name, provenance
+from ferkit.recognition.results import UNSURE
 from ferkit.release.calibration import (
     MIN_IMAGES,
     errors_if_perfect,
@@ -48,6 +50,7 @@ def release(
     manifest: Manifest,
     half: bool = True,
     compiled: bool = True,
+    corruptions: int | None = None,
 ) -> tuple[Path, dict[str, Any]]:
     """Write NAME.keras, its figures NAME.json and its model card NAME.md.
 
@@ -63,6 +66,7 @@ def release(
         manifest: the dataset.
         half: store kernels in float16.
         compiled: also write NAME.tflite, see ``compiled.add_compiled``.
+        corruptions: images to measure with corruptions, for the card; None: none.
 
     Returns:
         The path of NAME.keras, and all figures.
@@ -111,6 +115,7 @@ def release(
             "training": training,
             "training_before": training_before,
             "released": _made_here(),
+            **_robustness(stored, split, corruptions),
         }
         # The model is written last: where it exists, its card does too.
         write_json(folder / f"{name}.json", figures)
@@ -156,16 +161,20 @@ def _calibration(views: np.ndarray, split: Split) -> dict[str, Any]:
     }
 
 
-def compile_release(file: Path, data: str | Path, manifest: Manifest) -> dict[str, Any]:
+def compile_release(
+    file: Path, data: str | Path, manifest: Manifest, corruptions: int | None = None
+) -> dict[str, Any]:
     """Add the compiled file to a release that has none, or write it again.
 
     Args:
         file: NAME.keras of a release, next to NAME.json.
         data: the folder of the dataset that it was measured on.
         manifest: the dataset.
+        corruptions: images to measure with corruptions, for the card; None: the card keeps what it
+            says about them.
 
     Returns:
-        The figures of the release with "compiled" added.
+        The figures of the release with "compiled" added, and "robustness" if it was measured.
 
     Raises:
         UserError: the file is not part of a release, or cannot be compiled; see
@@ -177,7 +186,12 @@ def compile_release(file: Path, data: str | Path, manifest: Manifest) -> dict[st
         split_name = figures["split"]
     model = load_model(file, None, manifest.class_names)
     split = load_fitting_split(model, manifest, split_name, read_trained_on(file))
-    return add_compiled(file, figures, split)
+    return add_compiled(file, figures | _robustness(model, split, corruptions), split)
+
+
+def _robustness(model: keras.Model, split: Split, count: int | None) -> dict[str, Any]:
+    """The figures of one view under "robustness"; nothing if they are not wanted."""
+    return {"robustness": measure_robustness(model, split, UNSURE, count)} if count else {}
 
 
 def _made_here() -> dict[str, Any]:

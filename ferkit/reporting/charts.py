@@ -117,6 +117,41 @@ def draw_calibration(probabilities: np.ndarray, labels: np.ndarray) -> Figure:
     return figure
 
 
+def draw_robustness(robustness: dict[str, Any]) -> Figure:
+    """Accuracy, calibration error and confident predictions by corruption and severity, as maps.
+
+    Args:
+        robustness: figures of ``evaluation.robustness.measure_robustness``.
+    """
+    names = list(robustness["corruptions"])
+    titles = {
+        "accuracy": ("accuracy", "Blues"),
+        "expected_calibration_error": ("calibration error", "Oranges"),
+        "above_threshold": (f"confidence of {robustness['threshold']:.0%} or more", "Greens"),
+    }
+    figure = _figure(11, 1.4 + 0.36 * len(names))
+    for axes, (key, (title, colors)) in zip(
+        figure.subplots(1, 3, sharey=True), titles.items(), strict=True
+    ):
+        values = np.full((1 + len(names), 6), np.nan)
+        values[0, 0] = robustness["clean"][key]
+        for row, levels in enumerate(robustness["corruptions"].values(), start=1):
+            for level in levels:
+                values[row, level["severity"]] = level[key]
+        limit = 0.5 if key == "expected_calibration_error" else 1.0
+        axes.imshow(values, cmap=colors, vmin=0, vmax=limit, aspect="auto")
+        for row, column in np.argwhere(~np.isnan(values)):
+            color = "white" if values[row, column] > 0.65 * limit else "#222"
+            text = f"{values[row, column]:.0%}"
+            axes.text(column, row, text, ha="center", va="center", fontsize=8, color=color)
+        axes.set(title=title, xlabel="severity", xticks=range(6), yticks=range(len(values)))
+        axes.set_xticklabels(["none", *"12345"])
+        axes.spines[:].set_visible(False)
+        axes.tick_params(length=0)
+        axes.set_yticklabels(["no corruption", *(name.replace("_", " ") for name in names)])
+    return figure
+
+
 def _tidy(axes: Axes) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", color="#e5e5e5", linewidth=0.8)

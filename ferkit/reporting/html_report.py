@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from ferkit.evaluation.evaluate import clean_rows
+from ferkit.evaluation.robustness import DEFINITION, robustness_means, summary
 from ferkit.files import write_json, written_atomically
 from ferkit.input_pipeline.learned import learned_note
 from ferkit.recipes.recipe import Recipe
@@ -20,6 +21,7 @@ from ferkit.reporting.charts import (
     draw_confusion,
     draw_curves,
     draw_per_class,
+    draw_robustness,
     figure_png,
 )
 from ferkit.reporting.html import environment
@@ -35,6 +37,9 @@ _NOTES = {
     "their harmonic mean. The number of images is below the class.",
     "calibration.png": "Images are grouped by the confidence of the prediction. On the dashed "
     "line, accuracy equals confidence; below the line, the model is overconfident.",
+    "robustness.png": "The same images with each corruption in up to five severities. A model that "
+    "knows its limits loses confidence where it loses accuracy, and its calibration error stays "
+    "low.",
 }
 
 
@@ -110,6 +115,9 @@ def _charts(
     yield "per_class.png", "Per class", draw_per_class(figures)
     calibration = draw_calibration(probabilities, labels)
     yield "calibration.png", "Calibration: does accuracy equal confidence?", calibration
+    if "robustness" in figures:
+        chart = draw_robustness(figures["robustness"])
+        yield "robustness.png", "Robustness: how much do corruptions reduce the accuracy?", chart
 
 
 def _write_picture(folder: Path, stem: str, picture: str | Path | np.ndarray) -> str:
@@ -194,10 +202,21 @@ def _page(
         figures=figures,
         learned=learned_note(figures),
         measures=_measures(figures),
+        robustness=_robustness(figures["robustness"]) if "robustness" in figures else None,
         training=training,
         pictures=pictures,
         about=about,
     )
+
+
+def _robustness(robustness: dict[str, Any]) -> dict[str, Any]:
+    """What the template shows of ``evaluation.robustness.measure_robustness``."""
+    return {
+        "text": f"{robustness['images']:,} images, drawn at random: {summary(robustness)}. "
+        f"{DEFINITION}",
+        "threshold": robustness["threshold"],
+        "rows": {"none": robustness["clean"], **robustness_means(robustness)},
+    }
 
 
 def _measures(figures: dict[str, Any]) -> dict[str, str]:

@@ -114,9 +114,10 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     try:
         arrays = read_arrays(path)
     except DamagedFileError:
-        arrays = _of_version_0_2(path)
-        if arrays is None:
+        earlier = _of_version_0_2(path)
+        if earlier is None:
             raise
+        arrays = earlier
     try:
         return json.loads(str(arrays.pop("position"))), arrays
     except (KeyError, ValueError) as error:

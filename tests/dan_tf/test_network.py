@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from dan_tf import BACKBONES, DAN, ConvNeXtBlock, build_backbone
 from dan_tf.backbone import convnext, pretrained
-from dan_tf.backbone.convnext import keyed_uniform
+from dan_tf.backbone.stochastic_depth import keyed_uniform
 from dan_tf.normalization import BatchNormalization
 from dan_tf.recipes import BACKBONES as BACKBONE_FLAGS
 from dan_tf.recipes import OPTIONS, RECIPES
@@ -40,6 +40,9 @@ def test_every_backbone_gives_a_map_by_its_stride(name, size, stem_stride, side)
         "resnet18",
         "efficientnetv2-b0",
         "mobilenetv3-small",
+        "efficientnet_lite0",
+        "efficientnet_lite1",
+        "efficientnet_lite2",
     ):
         side = 2  # these pad, so they round up
     backbone = build_backbone(name, size, 1, stem_stride)

@@ -356,40 +356,6 @@ def test_a_test_split_is_measured_with_train_rows_beside_it_or_alone(
     assert "None of these images was in the training data" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("name", weights.shipped_weights())
-def test_the_readme_and_the_results_contain_the_shipped_figures(name):
-    figures = json.loads(weights.shipped_weights()[name].with_suffix(".json").read_text())
-    parameters = f"{figures['model']['parameters']:,}"
-    plain, flip, flip_clean = (
-        f"{100 * accuracy:.2f} %"
-        for accuracy in (
-            figures["plain"]["accuracy"],
-            figures["flip"]["accuracy"],
-            figures["flip"]["accuracy_clean"],
-        )
-    )
-    assert table_rows("README.md", f"| [`{name}`]") == [[parameters, flip, flip_clean]]
-    rows = table_rows("docs/results.md", f"| `{name}` |", under="## PublicTest")
-    (row,) = [[cell.split(" [")[0] for cell in row] for row in rows]
-    assert row[0] == parameters
-    assert row[3:6] == [plain, flip, flip_clean]
-
-
-def table_rows(file, start, under=""):
-    """Cells after the first of each row of a Markdown table that begins with `start`.
-
-    Args:
-        file: path in the repository.
-        start: start of the line.
-        under: only in the section with this heading.
-    """
-    text = (ROOT / file).read_text(encoding="utf-8")
-    if under:
-        text = text.partition(f"{under}\n")[2].partition("\n## ")[0]
-    lines = [line for line in text.splitlines() if line.startswith(start)]
-    return [[cell.strip() for cell in line.strip("| ").split("|")][1:] for line in lines]
-
-
 def compile_copy(here, tmp_path):
     """Compile a copy of the release again; returns the exit code and NAME.tflite."""
     for file in (here / "released").glob("mine.*"):
@@ -406,6 +372,40 @@ def test_a_compiled_file_contains_the_card_without_figures_of_an_earlier_one(her
     assert "## Calibration" in card
     assert "## Compiled file" not in card
     assert "## Compiled file" in file.with_suffix(".md").read_text()
+
+
+def test_robustness_is_in_the_card_if_it_was_measured(here):
+    words = ["release", "-d", "data", "--run", "runs/first", "--name", "robust"]
+    assert main([*words, "--corruptions", "30", "--compiled", "False"]) == 0
+    figures = json.loads((here / "released/robust.json").read_text())["robustness"]
+    words = ["--weights", "released/robust.keras", "--corruptions", "30", "--json", "robust.json"]
+    assert main(["evaluate", "-d", "data", *words]) == 0
+    assert json.loads((here / "robust.json").read_text())["robustness"] == figures
+    card = " ".join((here / "released/robust.md").read_text().split())
+    assert "## Robustness One view of 30 images of the same split" in card
+    assert f"{figures['relative_accuracy']:.1%} of the {figures['clean']['accuracy']:.1%}" in card
+    assert "arXiv 1903.12261" in card
+    levels = [f"{row['accuracy']:.1%}" for row in figures["corruptions"]["mouth_covered"]]
+    assert f"| mouth covered | {levels[0]} | {levels[2]} | {levels[4]} |" in card
+    assert "reduce its accuracy; the largest falls, from" in card
+    plain = " ".join((here / "released/mine.md").read_text().split())
+    assert "## Robustness" not in plain
+    assert "reduce its accuracy; by how much has not been measured" in plain
+
+
+@pytest.mark.slow
+def test_robustness_is_added_to_a_release_and_stays(here, tmp_path):
+    """Also in the card inside the compiled file; compiling again keeps it."""
+    for file in (here / "released").glob("mine.*"):
+        shutil.copy(file, tmp_path)
+    again = ["release", "--compile-only", "-d", "data", "--weights", str(tmp_path / "mine.keras")]
+    for words in (["--corruptions", "10"], []):
+        assert main([*again, *words]) == 0
+        figures = json.loads((tmp_path / "mine.json").read_text())
+        assert figures["robustness"]["images"] == 10
+        assert "## Robustness" in (tmp_path / "mine.md").read_text()
+        with zipfile.ZipFile(tmp_path / "mine.tflite") as archive:
+            assert "## Robustness" in archive.read("model_card.md").decode()
 
 
 def test_kernels_are_float32_where_8_bits_disagree(here, tmp_path, monkeypatch):

@@ -9,7 +9,7 @@ from PIL import Image
 
 from ferkit.evaluation.metrics import measure, softmax
 from ferkit.recipes.named import named_recipe
-from ferkit.reporting.charts import draw_confusion, draw_curves, figure_png
+from ferkit.reporting.charts import draw_confusion, draw_curves, draw_robustness, figure_png
 from ferkit.reporting.html_report import training_sections, write_report
 
 CHARTS = {"curves.png", "confusion.png", "per_class.png", "calibration.png"}
@@ -175,6 +175,54 @@ def test_without_train_rows_the_page_does_not_mention_duplicates(tmp_path, measu
     )
     text = Page(write_report(tmp_path, figures, probabilities, labels)).text
     assert "duplicate" not in text.split("Confusion")[0]
+
+
+def robustness_figures():
+    """Figures as ``measure_robustness`` returns them, of two corruptions."""
+    row = {"accuracy": 0.6, "expected_calibration_error": 0.05, "above_threshold": 0.9}
+    return {
+        "images": 1234,
+        "seed": 0,
+        "tta": "none",
+        "threshold": 0.4,
+        "clean": row,
+        "mean_accuracy": 0.45,
+        "relative_accuracy": 0.75,
+        "corruptions": {
+            "low_resolution": [
+                {**row, "severity": level, "accuracy": 0.5 - 0.1 * level} for level in range(1, 6)
+            ],
+            "mirrored": [{**row, "severity": 1, "accuracy": 0.7}],
+        },
+    }
+
+
+def test_robustness_is_a_section_and_a_chart(tmp_path, measured):
+    figures, probabilities, labels = measured
+    robust = {**figures, "robustness": robustness_figures()}
+    page = Page(write_report(tmp_path, robust, probabilities, labels))
+    assert set(page.images) == CHARTS - {"curves.png"} | {"robustness.png"}
+    assert "1,234 images" in page.text
+    assert "75.0% of the 60.0%" in page.text
+    rows = page.text.partition("mean over severities")[2]
+    assert "low resolution" in rows
+    assert "20.00%" in rows  # the mean of 40, 30, 20, 10 and 0 %
+
+
+def test_the_chart_shows_every_severity():
+    figure = draw_robustness(robustness_figures())
+    accuracy, calibration, confident = figure.axes
+    texts = {text.get_position(): text.get_text() for text in accuracy.texts}
+    expected = {(0, 0): "60%", (1, 2): "70%"}
+    expected |= {(level, 1): f"{50 - 10 * level}%" for level in range(1, 6)}
+    assert texts == expected
+    assert [label.get_text() for label in accuracy.get_yticklabels()] == [
+        "no corruption",
+        "low resolution",
+        "mirrored",
+    ]
+    assert calibration.get_title() == "calibration error"
+    assert confident.get_title() == "confidence of 40% or more"
 
 
 def test_averaging_over_views_is_shown(tmp_path, measured):
