@@ -186,6 +186,7 @@ def compile_release(
         split_name = figures["split"]
     model = load_model(file, None, manifest.class_names)
     split = load_fitting_split(model, manifest, split_name, read_trained_on(file))
+    figures |= {"measurements": _measurements(model, split)}
     return add_compiled(file, figures | _robustness(model, split, corruptions), split)
 
 

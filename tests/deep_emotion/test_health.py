@@ -12,11 +12,11 @@ from ferkit.recipes.recipe import Recipe
 from ferkit.training.optimizers import build_optimizer
 
 
-def with_moving_theta(model):
+def with_moving_theta(model, gain=8.0):
     """Theta then depends on the face: its shift along x, on the mean of the last feature map."""
     size = model.get_layer("localization_dense").kernel.shape
     hidden, free = np.zeros(size), np.zeros((32, 6))
-    hidden[:, 0], free[0, 2] = 8 / 640, 1.0
+    hidden[:, 0], free[0, 2] = gain / 640, 1.0
     model.get_layer("localization_dense").set_weights([hidden, np.zeros(32)])
     model.get_layer("localization_free").set_weights([free, np.zeros(6)])
     return model
@@ -53,7 +53,7 @@ def test_a_transformer_that_moves_is_measured(faces):
 
 def test_the_step_bounds_how_fast_theta_moves(faces):
     slow, fast = (
-        with_moving_theta(DeepEmotion("residual", theta_step=step)) for step in (0.1, 1.0)
+        with_moving_theta(DeepEmotion("residual", theta_step=step), 0.5) for step in (0.1, 1.0)
     )
     fast.set_weights(slow.get_weights())
     ratio = theta_spread(fast, faces) / theta_spread(slow, faces)
