@@ -111,19 +111,18 @@ class DeepEmotion(keras.Model):
             raise ValueError(
                 f"Expected `theta_step` to be above 0. Received: theta_step={theta_step!r}"
             )
-        build = {
+        build: Any = {
             "paper": _paper_graph,
             "input_warp": _input_warp_graph,
             "residual": _residual_graph,
         }[variant]
         inputs = keras.Input((image_size, image_size, channels), name="pixels")
         scaled = layers.Rescaling(1 / 127.5, offset=-1.0, name="scale")(inputs)
-        options: dict[str, Any] = {
+        options: dict[str, dict[str, Any]] = {
             "paper": {"branches": branches},
-            "input_warp": {},
             "residual": {"theta_step": theta_step},
-        }[variant]
-        features = build(scaled, dropout, sampler, **options)
+        }
+        features = build(scaled, dropout, sampler, **options.get(variant, {}))
         logits = _classifier(features, len(class_names), variant, fc_penalty, branches)
         super().__init__(inputs=inputs, outputs=logits, **kwargs)
         self.variant, self.class_names = variant, tuple(class_names)
