@@ -21,7 +21,8 @@ _SEARCHED_BYTES = 65_536  # at the start and the end of a file, where its tag is
 
 # The files of ``reporting.html_report``.
 _REPORT_FILE = re.compile(
-    r"(index\.html|figures\.json|(curves|confusion|per_class|calibration|robustness)\.png|picture\d+\.\w+)"
+    r"(index\.html|figures\.json|picture\d+\.\w+"
+    r"|(curves|confusion|per_class|calibration|risk_coverage|robustness)\.png)"
 )
 
 

@@ -107,7 +107,7 @@ def run(options: Options) -> int:
     path = resolve(options, default="newest run")
     _check_outputs(options, path)
     import_tensorflow()
-    from ferkit.evaluation import evaluate, inputs, robustness  # late: TensorFlow
+    from ferkit.evaluation import evaluate, inputs, robustness, selective  # late: TensorFlow
     from ferkit.recognition import results, runtimes  # late: NumPy and OpenCV
 
     if path.suffix in COMPILED_SUFFIXES:
@@ -126,6 +126,9 @@ def run(options: Options) -> int:
             return 0
     figures, probabilities = evaluate.evaluate_split(model, split, options.tta, options.batch_size)
     print(evaluate.format_evaluation(figures))
+    if len(split) > 1:
+        figures["selective"] = selective.measure_selective(probabilities, split.labels)
+        print(f"\n{selective.format_selective(figures['selective'])}")
     if options.corruptions:
         figures["robustness"] = robustness.measure_robustness(
             model, split, results.UNSURE, options.corruptions, options.tta, options.batch_size

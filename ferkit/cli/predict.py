@@ -24,6 +24,8 @@ examples:
       the same in a window, until q or Esc
   python main.py predict crops/ --detector none
       photos that are cropped faces already
+  python main.py predict holiday/ --csv faces.csv --max-error 0.2
+      less sure labels have the status "unsure", so that at most 20 % of the others are wrong
   python main.py predict photo.jpg --weights runs/mine/best.keras
 
 Exit code 0: all inputs were read; 1: some could not be read, the others are done; 2: an error that
@@ -46,6 +48,7 @@ class Options(ModelChoice):
         detector_size: longest side at which photos are searched; None: the detector chooses.
         margin: extra margin around a face, as a fraction of its size.
         align: rotate faces upright.
+        max_error: fraction of wrong labels; less confident labels are unsure; None: not asked for.
         smoothing: time constant for videos in seconds; None: the default.
         csv, json: files for the results.
         annotate: folder for annotated photos and videos.
@@ -63,6 +66,7 @@ class Options(ModelChoice):
     detector_size: int | None
     margin: float
     align: bool
+    max_error: float | None
     smoothing: float | None
     csv: str | None
     json: str | None
@@ -84,6 +88,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         const="flip",
         default="none",
         help="flip: average over the face and its mirror image",
+    )
+    model.add_argument(
+        "--max-error",
+        type=float,
+        default=None,
+        metavar="X",
+        help="mark less sure labels as unsure, so that at most the fraction X of the others is "
+        "wrong, on faces like those that the released weights were measured on",
     )
     faces = parser.add_argument_group("faces")
     add_detector(faces)
@@ -214,6 +226,7 @@ def _picture_files(
         *("predict", path.resolve(), options.runtime, options.tta),
         *(options.detector, options.detector_model, options.margin, options.align),
         *(options.smoothing, options.seconds),
+        *([options.max_error] if options.max_error is not None else []),
     ]
     reserved = [path, options.detector_model, options.csv, options.json]
     return OutputNames(options.annotate, wanted, reserved, settings)
@@ -229,4 +242,5 @@ def _recognizer(options: Options, path: Path) -> "ferkit.Recognizer":
         mirror=options.tta == "flip",
         runtime=options.runtime,
         detector_size=options.detector_size,
+        max_error=options.max_error,
     )

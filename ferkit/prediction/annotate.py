@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from ferkit.recognition.recognizer import UNSURE, Expression
+from ferkit.recognition.recognizer import Expression
 
 Color = tuple[int, int, int]
 
@@ -26,7 +26,7 @@ WHITE, DARK = (255, 255, 255), (24, 24, 24)
 def annotate(photo: np.ndarray, expressions: Sequence[Expression]) -> np.ndarray:
     """A copy of a photo with boxes, labels and bars.
 
-    A label with a probability below ``UNSURE`` (40 %) has a question mark.
+    An unsure label, see ``Expression.is_unsure``, has a question mark.
 
     Args:
         photo: uint8 ``(height, width, 3)``, RGB.
@@ -57,7 +57,7 @@ def _draw_face(
     draw.rectangle((left, top, right, bottom), outline=color, width=line_width)
     height = min(max(10, round((bottom - top) * 0.09)), 28 * line_width)
     font = _font(height)
-    doubt = "?" if expression.confidence < UNSURE else ""
+    doubt = "?" if expression.is_unsure else ""
     title = f"{expression.label}{doubt} {expression.confidence:.0%}"
     width, gap = draw.textlength(title, font=font), max(2, height // 4)
     # Above the box, or inside if there is no room above it.

@@ -20,9 +20,9 @@ def to_dataframe(results: Result | Iterable[Result]) -> Any:
     """Results as a pandas DataFrame: a row for each face, and for each photo or frame without one.
 
     The columns are those of ``predict --csv``: source, frame, time, face, left, top, right, bottom,
-    score, one for each class, label and status ("ok", "no_face" or "unreadable"). What a row does
-    not have is missing (``pandas.isna``). A photo without a path has the source "photo N", where N
-    is its position, from 0.
+    score, one for each class, label and status ("ok", "unsure", "no_face" or "unreadable"). What
+    a row does not have is missing (``pandas.isna``). A photo without a path has the source "photo
+    N", where N is its position, from 0.
 
     Args:
         results: what ``Recognizer.predict``, ``predict_many`` or ``stream`` returns, or any

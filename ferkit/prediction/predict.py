@@ -24,7 +24,7 @@ from ferkit.prediction.video import Frame, Video, VideoWriter
 from ferkit.prediction.window import Window
 from ferkit.process import imported
 from ferkit.recognition.photos import PhotoError
-from ferkit.recognition.recognizer import UNSURE, Expression, Recognizer
+from ferkit.recognition.recognizer import Expression, Recognizer
 
 MIN_SHOWN_PROBABILITY = 0.05  # of the classes that are printed after the label
 CAMERA_LINE_SECONDS = 1.0  # time between two lines for a camera
@@ -259,6 +259,6 @@ def described(expression: Expression, number: int | None = None) -> str:
     left, top, right, bottom = np.round(expression.box).astype(int)
     face = f"face {number}: " if number else ""
     label = f"{ranked[0][0]} {ranked[0][1]:.0%}"
-    unsure = " (unsure)" if expression.confidence < UNSURE else ""
+    unsure = " (unsure)" if expression.is_unsure else ""
     rest = f" ({others})" if others else ""
     return f"{face}{label}{unsure}{rest} at {left},{top} to {right},{bottom}"

@@ -13,7 +13,7 @@ from ferkit.recognition.recognizer import Expression
 
 Row = dict[str, Any]
 
-OK, NO_FACE, UNREADABLE = "ok", "no_face", "unreadable"
+OK, UNSURE, NO_FACE, UNREADABLE = "ok", "unsure", "no_face", "unreadable"
 BOX = ("left", "top", "right", "bottom")
 
 
@@ -33,6 +33,8 @@ def face_row(
         time: time of the frame in seconds.
         face: number of the face in the photo, or of the tracked face in a video, from 1.
     """
+    # Without a maximum error that the user asked for, each face is "ok".
+    is_doubted = expression.threshold is not None and expression.is_unsure
     return {
         "source": str(source),
         "frame": frame,
@@ -42,7 +44,7 @@ def face_row(
         "score": round(expression.score, 4),
         "probabilities": {name: round(p, 5) for name, p in expression.probabilities.items()},
         "label": expression.label,
-        "status": OK,
+        "status": UNSURE if is_doubted else OK,
     }
 
 

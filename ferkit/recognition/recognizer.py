@@ -19,6 +19,7 @@ from ferkit.recognition.alignment import cut_face
 from ferkit.recognition.detectors import Detector, DetectorName, Face, make_detector
 from ferkit.recognition.photos import Photo, PhotoError, kept_photo, photo_name, read_photo
 from ferkit.recognition.pipeline import in_order
+from ferkit.recognition.released_thresholds import threshold_for
 from ferkit.recognition.results import UNSURE, Expression, Faces
 from ferkit.recognition.runtimes import load_runtime
 
@@ -46,6 +47,8 @@ class Recognizer:
             shipped weights, and otherwise the runtime of the file's format.
         detector_size: longest side at which YuNet searches photos, in pixels. None: 640, and up to
             2560 where a large photo has hints of small faces.
+        max_error: fraction of wrong labels, between 0 and 1: less confident faces are unsure, by
+            the thresholds that were measured at the release of the weights. None: not asked for.
 
     Attributes:
         file: the model file.
@@ -54,8 +57,9 @@ class Recognizer:
         input_shape: height, width and channels of a crop.
 
     Raises:
-        UserError: the weights or the detector cannot be used, or an option is out of range. In
-            use: this process was forked after the model was loaded in Keras or ONNX.
+        UserError: the weights or the detector cannot be used, an option is out of range, or the
+            weights have no threshold for `max_error`. In use: this process was forked after the
+            model was loaded in Keras or ONNX.
 
     Example:
         >>> from ferkit import Recognizer
@@ -74,11 +78,13 @@ class Recognizer:
         mirror: bool = False,
         runtime: str = "auto",
         detector_size: int | None = None,
+        max_error: float | None = None,
     ) -> None:
         if not MIN_MARGIN <= margin <= MAX_MARGIN:  # nor nan
             advice = f"give a number from {MIN_MARGIN:g} to {MAX_MARGIN:g}"
             raise UserError(f"--margin {margin:g}", "out of range", advice)
         self.file = model_file(str(weights))
+        self._threshold = None if max_error is None else threshold_for(self.file, max_error, mirror)
         self.runtime = load_runtime(self.file, runtime)
         self.class_names, self.input_shape = self.runtime.class_names, self.runtime.input_shape
         self._detector, self.detector_size = (detector, detector_model), detector_size
@@ -249,7 +255,8 @@ class Recognizer:
     def _expression(self, face: Face, probabilities: np.ndarray) -> Expression:
         named = {name: float(p) for name, p in zip(self.class_names, probabilities, strict=True)}
         label = self.class_names[int(np.argmax(probabilities))]
-        return Expression(label, named, face.box, face.score, face.landmarks)
+        place = (face.box, face.score, face.landmarks)
+        return Expression(label, named, *place, threshold=self._threshold)
 
 
 def _check_several(photos: object) -> None:

@@ -23,6 +23,8 @@ class Expression:
         landmarks: ``(5, 2)``, or None.
         track: number of the face in a stream, from 1, which it keeps from frame to frame; None in a
             photo.
+        threshold: confidence below which the label is unsure, where a maximum error was asked for;
+            None: ``UNSURE``.
 
     Example:
         >>> face = Recognizer().predict("photo.jpg")[0]
@@ -36,11 +38,17 @@ class Expression:
     score: float
     landmarks: np.ndarray | None = None
     track: int | None = None
+    threshold: float | None = None
 
     @property
     def confidence(self) -> float:
         """Probability of the label."""
         return self.probabilities[self.label]
+
+    @property
+    def is_unsure(self) -> bool:
+        """Whether the confidence is below the threshold, so that the label is unreliable."""
+        return self.confidence < (UNSURE if self.threshold is None else self.threshold)
 
 
 class Faces(list[Expression]):

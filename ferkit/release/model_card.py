@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from ferkit.evaluation.robustness import DEFINITION, robustness_means, summary
+from ferkit.evaluation.selective import sets_text, thresholds_text
 from ferkit.input_pipeline.learned import learned_note
 from ferkit.release.calibration import MIN_IMAGES
 
@@ -98,6 +99,7 @@ def model_card(figures: Figures) -> str:
         _per_class(figures["plain"]["per_class"]),
         "## Calibration",
         _wrapped(_calibration(figures)),
+        *(_selective(figures["selective"]["plain"]) if "selective" in figures else ()),
         *(_robustness(figures["robustness"]) if "robustness" in figures else ()),
         *(_compiled(figures) if "compiled" in figures else ()),
         "## Data",
@@ -194,6 +196,24 @@ def _calibration(figures: Figures) -> str:
             f"{figures['plain']['accuracy']:.2%} after."
         )
     return text
+
+
+def _selective(selective: Figures) -> Iterator[str]:
+    points = ", ".join(
+        f"{row['error']:.1%} at {row['coverage']:.0%}" for row in selective["risk_coverage"]
+    )
+    yield "## When not to answer"
+    yield _wrapped(
+        f"One view of the {selective['images']:,} images of the same split that duplicate no "
+        "training image and that the model has not learned. Error among the most confident "
+        f"predictions, by the fraction that is answered: {points}; area under the curve "
+        f"{selective['area_under_risk_coverage']:.3f}. Confidence for a maximum error "
+        f"(`predict --max-error X`), each kept with {selective['certainty']:.0%} certainty "
+        f"(arXiv 1705.08500): {thresholds_text(selective['thresholds'])}. Split-conformal "
+        "prediction sets (arXiv 2107.07511), fitted on one half and measured on the other, mean "
+        f"over 20 random halvings: {sets_text(selective['conformal'])}. All of this holds for "
+        "faces like the measured images only."
+    )
 
 
 def _robustness(robustness: Figures) -> Iterator[str]:

@@ -10,8 +10,9 @@ import numpy as np
 from ferkit.errors import UserError, foreign_format
 from ferkit.evaluation.evaluate import combine_views, format_evaluation, logits_per_view
 from ferkit.evaluation.inputs import load_fitting_split
-from ferkit.evaluation.metrics import measure
+from ferkit.evaluation.metrics import mean_probabilities, measure
 from ferkit.evaluation.robustness import measure_robustness
+from ferkit.evaluation.selective import measure_selective
 from ferkit.files import write_json, written_atomically
 from ferkit.input_pipeline.dataset import Split
 from ferkit.input_pipeline.fingerprint import fingerprint_of
@@ -112,6 +113,7 @@ def release(
             "bytes": draft.stat().st_size,
             "model": _architecture(stored),
             "measurements": _measurements(stored, split),
+            **_selective(stored_views, split),
             "training": training,
             "training_before": training_before,
             "released": _made_here(),
@@ -174,7 +176,8 @@ def compile_release(
             says about them.
 
     Returns:
-        The figures of the release with "compiled" added, and "robustness" if it was measured.
+        The figures of the release with "compiled" and "selective" added, and "robustness" if it was
+        measured.
 
     Raises:
         UserError: the file is not part of a release, or cannot be compiled; see
@@ -186,8 +189,32 @@ def compile_release(
         split_name = figures["split"]
     model = load_model(file, None, manifest.class_names)
     split = load_fitting_split(model, manifest, split_name, read_trained_on(file))
+    figures = {key: value for key, value in figures.items() if key != "selective"}
     figures |= {"measurements": _measurements(model, split)}
+    figures |= _selective(logits_per_view(model, split, "flip"), split)
     return add_compiled(file, figures | _robustness(model, split, corruptions), split)
+
+
+def _selective(views: np.ndarray, split: Split) -> dict[str, Any]:
+    """When not to answer, under "selective", for one view and for the average of both.
+
+    It is measured on images that the model has not learned and that copy none of its training
+    images, because new photos do not either. Nothing is measured with fewer than ``MIN_IMAGES``.
+
+    Args:
+        views: logits ``(2, rows, classes)``, of the images and their mirror images.
+        split: the images.
+    """
+    new = ~unexpectedly_learned(split) & (split.copy_kind == "")
+    if new.sum() < MIN_IMAGES:
+        return {}
+    labels, views = split.labels[new], views[:, new]
+    return {
+        "selective": {
+            "plain": measure_selective(mean_probabilities(views[:1]), labels),
+            "flip": measure_selective(mean_probabilities(views), labels),
+        }
+    }
 
 
 def _robustness(model: keras.Model, split: Split, count: int | None) -> dict[str, Any]:

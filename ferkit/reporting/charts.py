@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ferkit.evaluation.metrics import calibration_bins
+from ferkit.evaluation.selective import risk_coverage
 from ferkit.training.run_folder import RunFolder
 
 _ACCENT = "#0c6b5e"  # as in theme.css
@@ -114,6 +115,26 @@ def draw_calibration(probabilities: np.ndarray, labels: np.ndarray) -> Figure:
     lower.set(xlabel="confidence", ylabel="images")
     for axes in (upper, lower):
         _tidy(axes)
+    return figure
+
+
+def draw_risk_coverage(probabilities: np.ndarray, labels: np.ndarray) -> Figure:
+    """The error among the most confident predictions, for each fraction of images answered.
+
+    Args:
+        probabilities: ``(rows, classes)``.
+        labels: ``(rows,)``.
+    """
+    coverage, error, area = risk_coverage(probabilities, labels)
+    figure = _figure(6, 4)
+    axes = figure.subplots()
+    axes.plot(coverage, error, color=_ACCENT, label=f"area under the curve: {area:.3f}")
+    axes.set(xlabel="fraction of images answered", ylabel="error among them", xlim=(0, 1))
+    axes.set_ylim(0, max(0.05, 1.1 * float(error.max())))
+    axes.xaxis.set_major_formatter("{x:.0%}")
+    axes.yaxis.set_major_formatter("{x:.0%}")
+    axes.legend(loc="upper left", frameon=False)
+    _tidy(axes)
     return figure
 
 

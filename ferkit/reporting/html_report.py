@@ -21,6 +21,7 @@ from ferkit.reporting.charts import (
     draw_confusion,
     draw_curves,
     draw_per_class,
+    draw_risk_coverage,
     draw_robustness,
     figure_png,
 )
@@ -37,6 +38,8 @@ _NOTES = {
     "their harmonic mean. The number of images is below the class.",
     "calibration.png": "Images are grouped by the confidence of the prediction. On the dashed "
     "line, accuracy equals confidence; below the line, the model is overconfident.",
+    "risk_coverage.png": "Faces are answered in the order of their confidence, the most confident "
+    "first. On the right, all are answered, and the error is that of all images.",
     "robustness.png": "The same images with each corruption in up to five severities. A model that "
     "knows its limits loses confidence where it loses accuracy, and its calibration error stays "
     "low.",
@@ -115,6 +118,8 @@ def _charts(
     yield "per_class.png", "Per class", draw_per_class(figures)
     calibration = draw_calibration(probabilities, labels)
     yield "calibration.png", "Calibration: does accuracy equal confidence?", calibration
+    chart = draw_risk_coverage(probabilities, labels)
+    yield "risk_coverage.png", "Risk and coverage: is a confident prediction right?", chart
     if "robustness" in figures:
         chart = draw_robustness(figures["robustness"])
         yield "robustness.png", "Robustness: how much do corruptions reduce the accuracy?", chart
