@@ -12,7 +12,7 @@ from ferkit.recipes.named import named_recipe
 from ferkit.reporting.charts import draw_confusion, draw_curves, draw_robustness, figure_png
 from ferkit.reporting.html_report import training_sections, write_report
 
-CHARTS = {"curves.png", "confusion.png", "per_class.png", "calibration.png"}
+CHARTS = {"curves.png", "confusion.png", "per_class.png", "calibration.png", "risk_coverage.png"}
 
 
 class Model:
