@@ -12,11 +12,15 @@ from ferkit.recipes.recipe import Recipe
 from ferkit.training.optimizers import build_optimizer
 
 
-def with_moving_theta(model, gain=8.0):
-    """Theta then depends on the face: its shift along x, on the mean of the last feature map."""
-    size = model.get_layer("localization_dense").kernel.shape
-    hidden, free = np.zeros(size), np.zeros((32, 6))
-    hidden[:, 0], free[0, 2] = gain / 640, 1.0
+def with_moving_theta(model, gain=1.0):
+    """Theta's shift along x is 0.3 * tanh(step * gain * (1 + mean pixel)), pixels in [-1, 1]."""
+    for index, inputs in ((1, 49), (2, 200)):
+        layer = model.get_layer(f"localization_conv{index}")
+        layer.set_weights(
+            [np.full(layer.kernel.shape, 1 / inputs), np.full(layer.bias.shape, 2.0 - index)]
+        )
+    hidden, free = np.zeros(model.get_layer("localization_dense").kernel.shape), np.zeros((32, 6))
+    hidden[:, 0], free[0, 2] = gain / len(hidden), 1.0
     model.get_layer("localization_dense").set_weights([hidden, np.zeros(32)])
     model.get_layer("localization_free").set_weights([free, np.zeros(6)])
     return model
@@ -53,11 +57,11 @@ def test_a_transformer_that_moves_is_measured(faces):
 
 def test_the_step_bounds_how_fast_theta_moves(faces):
     slow, fast = (
-        with_moving_theta(DeepEmotion("residual", theta_step=step), 0.5) for step in (0.1, 1.0)
+        with_moving_theta(DeepEmotion("residual", theta_step=step), 0.1) for step in (0.1, 1.0)
     )
     fast.set_weights(slow.get_weights())
     ratio = theta_spread(fast, faces) / theta_spread(slow, faces)
-    assert 5 < ratio < 10.5  # tanh is nearly linear here
+    assert 9 < ratio < 10.1  # tanh is nearly linear here
     assert DeepEmotion.from_config(fast.get_config()).theta_step == 1.0
     with pytest.raises(
         ValueError, match=r"Expected `theta_step` to be above 0\. Received: theta_step=0"
