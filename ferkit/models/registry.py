@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ferkit.errors import UserError
-from ferkit.models.interface import ModelPackage
+from ferkit.models.interface import HealthModule, ModelPackage
 
 if TYPE_CHECKING:
     import keras
@@ -36,6 +36,12 @@ def entry_of_model(model: keras.Model | Any) -> ModelPackage | None:
         if (module, name) == (package.package, package.class_name):
             return package
     return None
+
+
+def health_of_model(model: keras.Model | Any) -> HealthModule | None:
+    """The module ``health`` of the model's package, or None if it has none."""
+    entry = entry_of_model(model)
+    return entry.health if entry else None
 
 
 def import_custom_objects() -> None:

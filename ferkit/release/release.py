@@ -18,7 +18,7 @@ from ferkit.input_pipeline.dataset import Split
 from ferkit.input_pipeline.fingerprint import fingerprint_of
 from ferkit.input_pipeline.learned import unexpectedly_learned
 from ferkit.models.multiply_adds import multiply_adds
-from ferkit.models.registry import entry_of_model
+from ferkit.models.registry import entry_of_model, health_of_model
 from ferkit.models.saved_model import load_model
 from ferkit.models.shipped_weights import is_weights_folder, model_file
 from ferkit.models.trained_on import TrainedOn, add_trained_on, read_trained_on
@@ -130,8 +130,7 @@ def release(
 
 def _measurements(model: keras.Model, split: Split) -> dict[str, str]:
     """What the model's package reports about it: name -> value."""
-    entry = entry_of_model(model)
-    health = entry.health if entry else None
+    health = health_of_model(model)
     return health.measurements(model, split.images[:]) if health else {}
 
 

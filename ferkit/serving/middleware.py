@@ -84,7 +84,7 @@ class Guard:
             answer = self._refusal(scope) or self._application(scope)
             await answer(scope, receive, send_with_headers)
         except Exception as error:
-            if connection.is_closing:  # there is no one to answer
+            if connection.is_closing:  # the client has gone
                 status = CLIENT_GONE
                 return
             _log(error)

@@ -23,7 +23,7 @@ from ferkit.input_pipeline.batches import TrainingBatches
 from ferkit.input_pipeline.dataset import Split
 from ferkit.input_pipeline.learned import unexpectedly_learned, with_learned
 from ferkit.input_pipeline.training_record import training_record
-from ferkit.models.registry import entry_of_model
+from ferkit.models.registry import health_of_model
 from ferkit.recipes.recipe import Recipe
 from ferkit.training.devices import Devices, one_device
 from ferkit.training.failures import user_errors
@@ -205,8 +205,7 @@ class Trainer:
 
     def _model_warnings(self) -> list[str]:
         """What the model's package warns of, on some validation images."""
-        entry = entry_of_model(self.model)
-        health = entry.health if entry else None
+        health = health_of_model(self.model)
         return health.warnings(self.model, self.val.images[:CHECKED_IMAGES]) if health else []
 
     def _history_row(
