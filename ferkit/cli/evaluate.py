@@ -22,6 +22,8 @@ examples:
   python main.py evaluate -d data --weights deep_emotion-fer2013 --split test --tta flip
   python main.py evaluate -d data --weights deep_emotion-fer2013 --corruptions --report report
       also on blurred, noisy, dark, turned and partly covered faces
+  python main.py evaluate -d data --weights deep_emotion-fer2013 --groups people.csv
+      also for each group: a CSV file with the columns path and, say, age and camera
   python main.py evaluate -d data --split unlabelled --submission submission.csv
 """
 
@@ -39,6 +41,7 @@ class Options(ModelChoice):
         submission: CSV file for the predictions.
         batch_size: images per batch; None: by the size of the images.
         corruptions: images to measure with corruptions; None: none.
+        groups: CSV file with the groups of the images.
     """
 
     data: str
@@ -49,6 +52,7 @@ class Options(ModelChoice):
     submission: str | None
     batch_size: int | None
     corruptions: int | None
+    groups: str | None
 
     @property
     def split_name(self) -> str:
@@ -97,6 +101,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="images per batch (default: 256, fewer for large images)",
     )
     add_corruptions(parser)
+    parser.add_argument(
+        "--groups",
+        default=None,
+        metavar="FILE",
+        help="also measure each group of images: a CSV file with the column path and one column or "
+        "more of groups, such as age or camera",
+    )
 
 
 def run(options: Options) -> int:
@@ -107,9 +118,12 @@ def run(options: Options) -> int:
     path = resolve(options, default="newest run")
     _check_outputs(options, path)
     import_tensorflow()
-    from ferkit.evaluation import evaluate, inputs, robustness, selective  # late: TensorFlow
+    from ferkit.evaluation import evaluate, groups, inputs, robustness, selective  # late: Keras
     from ferkit.recognition import results, runtimes  # late: NumPy and OpenCV
 
+    columns = None
+    if options.groups:
+        columns = groups.read_groups(options.groups, manifest, options.split_name)
     if path.suffix in COMPILED_SUFFIXES:
         runtime = runtimes.load_runtime(path)
         model, split = inputs.compiled_model_and_split(path, runtime, manifest, options.split_name)
@@ -122,7 +136,8 @@ def run(options: Options) -> int:
         logits = evaluate.split_logits(model, split, options.tta, options.batch_size)
         evaluate.write_submission(options.submission, split, logits)
         print(f"{len(split):,} predictions: {options.submission}")
-        if (split.labels < 0).any() and not (options.json or options.report or options.corruptions):
+        wants_figures = options.json or options.report or options.corruptions or columns
+        if (split.labels < 0).any() and not wants_figures:
             return 0
     figures, probabilities = evaluate.evaluate_split(model, split, options.tta, options.batch_size)
     print(evaluate.format_evaluation(figures))
@@ -134,6 +149,9 @@ def run(options: Options) -> int:
             model, split, results.UNSURE, options.corruptions, options.tta, options.batch_size
         )
         print(f"\n{robustness.format_robustness(figures['robustness'])}")
+    if columns:
+        figures["groups"] = groups.measure_groups(probabilities, split.labels, columns)
+        print(f"\n{groups.format_groups(figures['groups'])}")
     if options.json:
         about = {"checkpoint": str(path), "data": options.data}
         write_json(options.json, {**about, **figures})
@@ -152,6 +170,7 @@ def _check_outputs(options: Options, path: Path) -> None:
     beside = [path.with_suffix(suffix) for suffix in (".json", ".md", ".tflite")]
     run = [path.with_name(name) for name in ("recipe.json", "history.csv")]
     read = [path, *beside, *run, data / generate_data.MANIFEST, data / DESCRIPTION]
+    read += [Path(options.groups)] if options.groups else []
     check_outputs({"--json": options.json, "--submission": options.submission}, read)
     if options.report:
         check_report_folder("--report", options.report)

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from ferkit.evaluation.evaluate import clean_rows
+from ferkit.evaluation.groups import gap_text
 from ferkit.evaluation.robustness import DEFINITION, robustness_means, summary
 from ferkit.files import write_json, written_atomically
 from ferkit.input_pipeline.learned import learned_note
@@ -208,6 +209,7 @@ def _page(
         learned=learned_note(figures),
         measures=_measures(figures),
         robustness=_robustness(figures["robustness"]) if "robustness" in figures else None,
+        groups=_groups(figures.get("groups", {})),
         training=training,
         pictures=pictures,
         about=about,
@@ -221,6 +223,14 @@ def _robustness(robustness: dict[str, Any]) -> dict[str, Any]:
         f"{DEFINITION}",
         "threshold": robustness["threshold"],
         "rows": {"none": robustness["clean"], **robustness_means(robustness)},
+    }
+
+
+def _groups(groups: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """What the template shows of ``evaluation.groups.measure_groups``."""
+    return {
+        column: {"rows": found["groups"], "text": gap_text(found, len(groups))}
+        for column, found in groups.items()
     }
 
 
