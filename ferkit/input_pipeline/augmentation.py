@@ -21,7 +21,7 @@ _GEOMETRIC = ("flip", "rotation", "shift", "zoom", "zoom_out", "shear", "crop")
 
 
 def augment(images: tf.Tensor, random: tf.Tensor, recipe: Recipe) -> tf.Tensor:
-    """Flip, warp, change the light and erase, as in the recipe.
+    """Flip, warp, change the light, add noise and erase, as in the recipe.
 
     Args:
         images: uint8 or float tensor ``(batch, height, width, channels)`` in [0, 255].
@@ -49,6 +49,8 @@ def _augment(images: np.ndarray, random: np.ndarray, recipe: Recipe) -> np.ndarr
         images = images.astype(np.float32)
     if recipe.contrast or recipe.brightness:
         _light(images, numbers, recipe)
+    if recipe.noise:
+        _add_noise(images, numbers, recipe)
     if recipe.erase:
         _erase(images, numbers, recipe)
     return images
@@ -146,6 +148,18 @@ def _light(images: np.ndarray, numbers: RandomNumbers, recipe: Recipe) -> None:
         np.multiply(image, factor, out=image)
         np.add(image, offset, out=image)
         np.clip(image, 0.0, 255.0, out=image)
+
+
+def _add_noise(images: np.ndarray, numbers: RandomNumbers, recipe: Recipe) -> None:
+    """Gaussian noise in place, the same in all channels; half of the images stay without."""
+    deviations = np.maximum(_signed(numbers, "noise"), 0.0) * (255.0 * recipe.noise)
+    seeds = (numbers["noise_seed"] * 2**24).astype(np.int64)  # a float32 below 1 has 24 bits
+    for row in np.flatnonzero(deviations):
+        noise = np.random.default_rng(seeds[row]).standard_normal(
+            (*images.shape[1:3], 1), dtype=np.float32
+        )
+        images[row] += deviations[row].astype(np.float32) * noise
+        np.clip(images[row], 0.0, 255.0, out=images[row])
 
 
 def _erase(images: np.ndarray, numbers: RandomNumbers, recipe: Recipe) -> None:

@@ -24,8 +24,9 @@ _FIRST_DRAWS = _LIGHT_AND_WARP + _ERASE
 _WARP_DRAWS = ("warp", "zoom_out")
 _CROP_DRAWS = ("crop_x", "crop_y")
 _MIX_DRAWS = ("mix", "mix_kind", "cut_x", "cut_y")
-DRAWS = _FIRST_DRAWS + _WARP_DRAWS + _CROP_DRAWS + _MIX_DRAWS
-_ORDER, _ROWS, _SAMPLE, _WARP, _CROP, _MIX, _MIXUP, _CUTMIX = range(8)
+_NOISE_DRAWS = ("noise", "noise_seed")
+DRAWS = _FIRST_DRAWS + _WARP_DRAWS + _CROP_DRAWS + _MIX_DRAWS + _NOISE_DRAWS
+_ORDER, _ROWS, _SAMPLE, _WARP, _CROP, _MIX, _MIXUP, _CUTMIX, _NOISE = range(9)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,7 +76,12 @@ def epoch_plan(
     )
     numbers = _generator(seed, epoch, _ROWS)
     groups = [numbers.random((len(rows), len(_FIRST_DRAWS)), dtype=np.float32)]
-    for stream, names in ((_WARP, _WARP_DRAWS), (_CROP, _CROP_DRAWS), (_MIX, _MIX_DRAWS)):
+    for stream, names in (
+        (_WARP, _WARP_DRAWS),
+        (_CROP, _CROP_DRAWS),
+        (_MIX, _MIX_DRAWS),
+        (_NOISE, _NOISE_DRAWS),
+    ):
         groups.append(
             _generator(seed, epoch, stream).random((len(rows), len(names)), dtype=np.float32)
         )

@@ -133,6 +133,11 @@ class Recipe:
     )
     teacher_weight: float = _field(0.5, "weight of the teachers in the target", low=0.0, high=1.0)
     init_from: str = _field("", "initial weights: a .keras file or shipped weights; empty: random")
+    freeze: str = _field(
+        "",
+        "layers that keep their initial weights: names or beginnings of names, separated by "
+        "commas, such as localization or backbone",
+    )
     sampling: str = _field(
         "shuffle",
         "each row once, all classes as often as the largest, or equal class probabilities",
@@ -164,6 +169,13 @@ class Recipe:
         0.0, "change brightness by up to this fraction of the range", low=0.0, high=1.0
     )
     contrast: float = _field(0.0, "change contrast by up to this fraction", low=0.0, high=1.0)
+    noise: float = _field(
+        0.0,
+        "Gaussian noise on half of the images, with a standard deviation of up to this fraction of "
+        "the range",
+        low=0.0,
+        high=1.0,
+    )
     erase: float = _field(0.0, "fraction of images with a random gray rectangle", low=0.0, high=1.0)
     erase_max_area: float = _field(
         0.25,

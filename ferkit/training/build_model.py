@@ -41,6 +41,8 @@ def new_model(
         model = build_model(recipe, shape, manifest.class_names, first_weights)
     if first_weights and recipe.init_from:
         load_initial_weights(model, recipe)
+    if recipe.freeze:
+        freeze_layers(model, recipe.freeze)
     return model
 
 
@@ -73,6 +75,30 @@ def load_initial_weights(model: keras.Model, recipe: Recipe) -> None:
     for weight, loaded in pairs:
         if id(weight) not in new:
             weight.assign(loaded)
+
+
+def freeze_layers(model: keras.Model, names: str) -> None:
+    """Make layers keep their weights in training; batch normalization then does not adapt either.
+
+    Args:
+        model: the model.
+        names: names or beginnings of names of layers, separated by commas.
+
+    Raises:
+        UserError: no layer's name starts so, or no layer is left to train.
+
+    Example:
+        >>> freeze_layers(model, "localization")
+    """
+    for name in (part.strip() for part in names.split(",")):
+        found = [layer for layer in model.layers if name and layer.name.startswith(name)]
+        if not found:
+            known = ", ".join(layer.name for layer in model.layers if layer.weights)
+            raise UserError(f"--freeze {names}", f"no layer {name!r}", f"there are: {known}")
+        for layer in found:
+            layer.trainable = False
+    if not model.trainable_variables:
+        raise UserError(f"--freeze {names}", "no layer is left to train", "freeze fewer layers")
 
 
 @contextlib.contextmanager

@@ -129,6 +129,22 @@ def test_brightness_contrast_and_erasing_do_what_they_say(rng):
     assert 0.02 < (erased[0] == 127.5).mean() < 0.3
 
 
+def test_noise_has_the_deviation_of_its_number_and_spares_half_of_the_images(rng):
+    images = np.full((4, 96, 96, 3), 128, np.uint8)
+    draws = rng.random((4, len(DRAWS)), dtype=np.float32)
+    draws[:, DRAWS.index("noise")] = [0.4, 0.5, 0.75, 0.999]
+    noisy = augment(images, draws, Recipe(noise=0.1)).numpy()
+    np.testing.assert_array_equal(noisy[:2], images[:2])
+    assert noisy[2].std() == pytest.approx(12.75, rel=0.05)
+    assert noisy[3].std() == pytest.approx(25.5, rel=0.05)
+    np.testing.assert_array_equal(noisy[..., 0], noisy[..., 1])
+    other = draws.copy()
+    other[:, DRAWS.index("noise_seed")] = 0.5
+    assert not np.array_equal(augment(images, other, Recipe(noise=0.1)).numpy()[3], noisy[3])
+    strong = augment(images, draws, Recipe(noise=1.0)).numpy()
+    assert (strong.min(), strong.max()) == (0, 255)
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 def test_flip_and_crop_copy_pixels_exactly(channels, rng):
     images = rng.integers(0, 256, (3, 20, 20, channels)).astype("uint8")
@@ -172,6 +188,7 @@ FULL = Recipe(
     zoom=0.1,
     shear=0.1,
     brightness=0.1,
+    noise=0.1,
     contrast=0.1,
     erase=0.5,
 )

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from ferkit.errors import UserError
 from ferkit.evaluation.inference import BatchedLogits
 from ferkit.input_pipeline.sharding import slice_of
 from ferkit.models.saved_model import load_model
 from ferkit.recipes.named import named_recipe
-from ferkit.training.build_model import build_model, precision, seed_everything
+from ferkit.training.build_model import build_model, freeze_layers, precision, seed_everything
 from ferkit.training.devices import one_device
 from ferkit.training.step import TrainingStep
 
@@ -45,6 +46,8 @@ def step_of(**changes):
     # digit of its place.
     bias = model.get_layer("localization_theta").bias
     bias.assign(bias.numpy() + np.array([-0.11, 0.013, 0.023, 0.017, -0.13, 0.031], np.float32))
+    if recipe.freeze:
+        freeze_layers(model, recipe.freeze)
     return TrainingStep(model, recipe, one_device())
 
 
@@ -169,6 +172,33 @@ def test_weight_decay_spares_biases():
         moved[decay] = layer.kernel.numpy() - before, layer.bias.numpy()
     np.testing.assert_array_equal(moved[0.0][1], moved[0.5][1])
     np.testing.assert_allclose(moved[0.5][0] - moved[0.0][0], -0.5 * 0.01 * before, atol=1e-6)
+
+
+def test_frozen_layers_keep_their_weights_and_statistics():
+    step = step_of(
+        variant="input_warp", freeze="localization, normalization", weight_decay=0.1,
+        optimizer="adamw",
+    )  # fmt: skip
+    before = {layer.name: layer.get_weights() for layer in step.model.layers}
+    run(step, times=2)
+    for layer in step.model.layers:
+        frozen = layer.name.startswith(("localization", "normalization"))
+        for new, old in zip(layer.get_weights(), before[layer.name], strict=True):
+            assert np.array_equal(new, old) == frozen, layer.name
+
+
+@pytest.mark.parametrize(
+    ("names", "line"),
+    [
+        ("backbone", "--freeze backbone: no layer 'backbone'; there are: conv1, conv2"),
+        ("conv1,", "--freeze conv1,: no layer ''; there are"),
+        ("conv,localization,dense,logits", "no layer is left to train; freeze fewer layers"),
+    ],
+)
+def test_layers_that_cannot_be_frozen_are_one_line(names, line):
+    with pytest.raises(UserError) as caught:
+        step_of(freeze=names)
+    assert line in str(caught.value)
 
 
 def test_soft_targets_and_smoothing_are_what_the_loss_sees():
