@@ -172,6 +172,18 @@ def add_corruptions(group: argparse._ActionsContainer) -> None:
     )
 
 
+def add_max_error(group: argparse._ActionsContainer) -> None:
+    """The wanted fraction of wrong labels."""
+    group.add_argument(
+        "--max-error",
+        type=float,
+        default=None,
+        metavar="X",
+        help="mark less sure labels as unsure, so that at most the fraction X of the others is "
+        "wrong, on faces like those that the released weights were measured on",
+    )
+
+
 def add_data(group: argparse._ActionsContainer) -> None:
     """The dataset folder."""
     group.add_argument(

@@ -6,7 +6,15 @@ import dataclasses
 from pathlib import Path
 
 import ferkit
-from ferkit.cli.arguments import TTA, add_detector, add_files, add_runtime, boolean, seconds
+from ferkit.cli.arguments import (
+    TTA,
+    add_detector,
+    add_files,
+    add_max_error,
+    add_runtime,
+    boolean,
+    seconds,
+)
 from ferkit.cli.which_model import ModelChoice, add_model_choice, resolve
 from ferkit.errors import UserError
 from ferkit.outputs import OutputNames, check_outputs
@@ -89,14 +97,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="none",
         help="flip: average over the face and its mirror image",
     )
-    model.add_argument(
-        "--max-error",
-        type=float,
-        default=None,
-        metavar="X",
-        help="mark less sure labels as unsure, so that at most the fraction X of the others is "
-        "wrong, on faces like those that the released weights were measured on",
-    )
+    add_max_error(model)
     faces = parser.add_argument_group("faces")
     add_detector(faces)
     _add_faces(faces)

@@ -3,7 +3,7 @@
 import argparse
 import dataclasses
 
-from ferkit.cli.arguments import add_detector, add_runtime
+from ferkit.cli.arguments import add_detector, add_max_error, add_runtime
 from ferkit.cli.which_model import ModelChoice, add_model_choice, resolve
 
 EXAMPLES = """\
@@ -32,6 +32,7 @@ class Options(ModelChoice):
         runtime: "auto", or the name of a runtime.
         detector: name of a face detector.
         detector_model: another model file for the detector.
+        max_error: fraction of wrong labels; less confident labels are unsure; None: not asked for.
         detector_size: longest side at which photos are searched; None: the detector chooses.
     """
 
@@ -39,6 +40,7 @@ class Options(ModelChoice):
     port: int
     allow_host: list[str]
     runtime: str
+    max_error: float | None
     detector: str
     detector_model: str | None
     detector_size: int | None
@@ -71,6 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_model_choice(parser, default="shipped weights")
     add_runtime(parser)
+    add_max_error(parser)
     add_detector(parser)
 
 
@@ -88,5 +91,6 @@ def run(options: Options) -> int:
         options.detector_model,
         options.allow_host,
         options.detector_size,
+        options.max_error,
     )
     return 0

@@ -104,6 +104,11 @@ class Recognizer:
         return self._make_detector()
 
     @property
+    def unsure_below(self) -> float:
+        """The confidence below which a label is unsure."""
+        return UNSURE if self._threshold is None else self._threshold
+
+    @property
     def model(self) -> Any:
         """The Keras model.
 

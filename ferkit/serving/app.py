@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ferkit.recognition.recognizer import UNSURE, Recognizer
+from ferkit.recognition.recognizer import Recognizer
 from ferkit.serving.api_page import api_page
 from ferkit.serving.middleware import FAILED, Guard
 from ferkit.serving.photo_endpoint import PhotoEndpoint, detector_choices
@@ -200,7 +200,7 @@ def _describe_model(recognizer: Recognizer, detector: str) -> dict[str, Any]:
         "parameters": recognizer.runtime.parameters,
         "runtime": recognizer.runtime.name,
         "detector": detector,
-        "unsure_below": UNSURE,
+        "unsure_below": recognizer.unsure_below,
         "measured": _measured_figures(recognizer.file.with_suffix(".json")),
     }
 

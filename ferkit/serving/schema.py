@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import BaseModel, Field
 
 from ferkit.recognition import Face as DetectedFace
-from ferkit.recognition.recognizer import UNSURE, Recognizer
+from ferkit.recognition.recognizer import Recognizer
 
 
 class Face(BaseModel):
@@ -15,7 +15,8 @@ class Face(BaseModel):
     label: str = Field(description="The most likely class.", examples=["happy"])
     confidence: float = Field(description="The label's probability, calibrated.", examples=[0.94])
     unsure: bool = Field(
-        description=f"Whether the confidence is below {UNSURE}, so that the label is unreliable."
+        description="Whether the confidence is below the model's unsure_below, so that the label "
+        "is unreliable."
     )
     probabilities: dict[str, float] = Field(description="Probability of each class; they sum to 1.")
     box: list[float] = Field(
@@ -71,7 +72,9 @@ class ServedModel(BaseModel):
     parameters: int | None = Field(description="Null if the model file does not say.")
     runtime: str = Field(description="What runs the model: litert, onnx or keras.")
     detector: str = Field(description="The face detector, unless a request names another one.")
-    unsure_below: float
+    unsure_below: float = Field(
+        description="The confidence below which a label is unsure: 0.4, or by --max-error."
+    )
     measured: dict | None = Field(
         description="Accuracy and per-class recall on the validation images; null if unknown."
     )
@@ -104,7 +107,7 @@ def face_answer(
     return {
         "label": names[best],
         "confidence": round(float(probabilities[best]), 5),
-        "unsure": bool(probabilities[best] < UNSURE),
+        "unsure": bool(probabilities[best] < recognizer.unsure_below),
         "probabilities": {
             name: round(float(p), 5) for name, p in zip(names, probabilities, strict=True)
         },

@@ -115,6 +115,7 @@ def serve(
     detector_model: str | None = None,
     host_names: Iterable[str] = (),
     detector_size: int | None = None,
+    max_error: float | None = None,
 ) -> None:
     """Serve until Ctrl-C or SIGTERM; requests in progress are answered first.
 
@@ -126,7 +127,7 @@ def serve(
         detector: see ``make_server``.
         detector_model: see ``make_server``.
         host_names: see ``make_server``.
-        detector_size: see ``Recognizer``.
+        detector_size, max_error: see ``Recognizer``.
 
     Raises:
         UserError: the address or the model cannot be used.
@@ -137,7 +138,12 @@ def serve(
         if choose_runtime(weights, runtime)[0] == "keras":
             _use_one_core_per_call()
         recognizer = Recognizer(
-            weights, detector, detector_model, runtime=runtime, detector_size=detector_size
+            weights,
+            detector,
+            detector_model,
+            runtime=runtime,
+            detector_size=detector_size,
+            max_error=max_error,
         )
         names = [*host_names, host] if host else host_names
         server = make_server(recognizer, detector, detector_model, names)

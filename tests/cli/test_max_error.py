@@ -10,7 +10,10 @@ from ferkit import Recognizer, UserError
 from ferkit.cli import main
 from ferkit.models.shipped_weights import model_file
 from ferkit.release import release
+from ferkit.serving import server
+from ferkit.serving.limits import Limits
 from tests.support.command_line import ROOT, fails
+from tests.support.serving_client import ask, post, served
 
 PHOTO = str(ROOT / "ferkit/demo/astronaut.jpg")
 SURE = 0.9999  # no face is that sure
@@ -79,6 +82,23 @@ def test_what_cannot_be_kept_is_one_line(released, tmp_path, capsys):
         file.write(b"x")
     with pytest.raises(UserError, match="has no measured thresholds"):
         Recognizer(released, max_error=0.2)
+
+
+def test_the_server_uses_the_threshold_too(released, monkeypatch, capsys):
+    words = ["serve", "--port", "0", "--weights", str(released), "--detector", "none"]
+    servers = []
+    monkeypatch.setattr(server, "run_until_stopped", lambda made, _: servers.append(made))
+    assert main([*words, "--max-error", "0.1"]) == 0
+    assert "is ready" in capsys.readouterr().out
+    assert servers
+    recognizer = Recognizer(released, "none", max_error=0.1)
+    with served(recognizer, Limits(), detector="none", warm_up=()) as (port, _):
+        (face,) = post(port, (ROOT / PHOTO).read_bytes())[1]["faces"]
+        assert face["unsure"] is True
+        (model,) = ask(port, "GET", "/v1/models")[1]["models"]
+        assert model["unsure_below"] == SURE
+    line = fails([*words, "--max-error", "0.05"], capsys)
+    assert "has no threshold for so small an error; give at least 0.1" in line
 
 
 def test_evaluate_measures_when_not_to_answer(here, capsys):
