@@ -9,6 +9,7 @@ from generate_data.copies.find import Copies
 from generate_data.copies.find_in_files import MOST, find_image_copies
 from generate_data.errors import DataError
 from generate_data.folder_contents import state_of
+from generate_data.images.face_box import box_text
 from generate_data.images.output_folder import remove_leftovers
 from generate_data.images.scan import Scan, scan_images
 from generate_data.labels import CLASS_COUNTS, IMAGE_DATASETS
@@ -160,7 +161,10 @@ def _scan(
         (number, image) for number, image in enumerate(listing.images) if image.name is not None
     ]
     paths = [str(listing.root / image.path) for _, image in used]
-    scan = scan_images(paths, len(paths) <= MOST, lambda share: bar.add(share * SCANNING))
+    boxes = [image.box for _, image in used]
+    scan = scan_images(
+        paths, len(paths) <= MOST, lambda share: bar.add(share * SCANNING), boxes=boxes
+    )
     errors = listing.bad_rows() + [fault for fault in scan.faults if fault]
     good = [index for index, fault in enumerate(scan.faults) if not fault]
     return scan.select(good), [used[index] for index in good], errors
@@ -224,4 +228,7 @@ def _table(
         *copies.columns(splits, source_rows, val_from),
         [image.source_label for _, image in used],
     ]
-    return manifest_text(zip(*columns, strict=True), ("source_label",))
+    if not any(image.box for _, image in used):
+        return manifest_text(zip(*columns, strict=True), ("source_label",))
+    columns.append([box_text(image.box) for _, image in used])
+    return manifest_text(zip(*columns, strict=True), ("source_label", "box"))

@@ -1,4 +1,4 @@
-"""The reader of AffectNet: images with annotation files, or class folders.
+"""The reader of AffectNet: finds which layout a folder has, and reads images with annotations.
 
 Its labels are 0..7 = neutral, happy, sad, surprise, fear, disgust, anger, contempt. Labels 8, 9 and
 10 (none, uncertain, no face) are skipped. Its val is the published test set: it becomes split test.
@@ -12,35 +12,26 @@ from pathlib import Path
 import numpy as np
 
 from generate_data.errors import DataError, foreign_format
-from generate_data.labels import (
-    AFFECTNET,
-    AFFECTNET_SKIPPED,
-    CLASS_ORDER,
-    SPLIT_FOLDERS,
-    affectnet_class,
-    expression_of,
+from generate_data.labels import CLASS_ORDER, SPLIT_FOLDERS, affectnet_class
+from generate_data.readers.affectnet_csv import csv_lists, read_csv_lists
+from generate_data.readers.affectnet_folders import (
+    has_class_folders,
+    has_split_folders,
+    read_direct_folders,
+    read_split_folders,
 )
+from generate_data.readers.affectnet_labels import LAST, LabelledImage, label_of_text
+from generate_data.readers.affectnet_yolo import read_yolo, yolo_folders
 from generate_data.readers.listing import (
     ListedImage,
     Listing,
     existing_root,
     file_names,
     image_names,
-    list_class_folders,
     subfolders,
 )
 
 SETS = {"train_set": "train", "val_set": "test"}
-FOLDERS = {
-    "train": "train",
-    "training": "train",
-    "val": "test",
-    "valid": "test",
-    "validation": "test",
-}
-# For redistributed copies with new splits.
-RESPLIT = {name: SPLIT_FOLDERS[name] for name in (*FOLDERS, "test", "testing")}
-LAST = len(AFFECTNET) + len(AFFECTNET_SKIPPED) - 1
 PIECE = 256
 
 
@@ -50,8 +41,10 @@ def list_affectnet(
     """Lists AffectNet's images.
 
     Args:
-        source: the folder with train_set and val_set (images and annotations in each), or with
-            train and val (class folders 0 to 7, or named).
+        source: the folder with train_set and val_set (images and annotations in each), with train
+            and val (class folders 0 to 7, or named), with class folders alone, with training.csv
+            and validation.csv, or in YOLO form (train/images with train/labels); or the folder of
+            such a folder.
         classes: 8, or 7 without contempt.
         progress: called with the share of the work done since the last call.
 
@@ -63,37 +56,66 @@ def list_affectnet(
     listing = Listing(
         root, "affectnet", "AffectNet with annotations", class_names=CLASS_ORDER[:classes]
     )
-    for path, split, label, text in _labelled_images(listing, progress):
-        name, is_expression = affectnet_class(label)
+    for image in _labelled_images(listing, progress):
+        name, is_expression = affectnet_class(image.label)
         used = is_expression and name in listing.class_names
-        listing.images.append(ListedImage(path, split, name if used else None, text))
+        listing.images.append(
+            ListedImage(image.path, image.split, name if used else None, image.text, image.box)
+        )
         if not used:
             listing.skipped[name] += 1
-    if "test" not in {image.split for image in listing.images}:
-        listing.warnings.append(
-            "no val folder, which is AffectNet's published test set: the dataset has no split test."
-        )
+    listing.warnings += _split_warnings({image.split for image in listing.images})
     listing.images.sort(key=lambda image: image.path)
     return listing
 
 
-def _labelled_images(
-    listing: Listing, progress: Callable[[float], None]
-) -> list[tuple[str, str, int, str]]:
-    """Lists (path, split, label, label as text) of each image, in the layout of the folder."""
+def _split_warnings(splits: set[str]) -> list[str]:
+    if splits == {""}:
+        return [
+            "this copy has no splits, so val and test are drawn: "
+            "do not compare results with published figures."
+        ]
+    if "test" not in splits:
+        return [
+            "no val folder, which is AffectNet's published test set: the dataset has no split test."
+        ]
+    return []
+
+
+def _labelled_images(listing: Listing, progress: Callable[[float], None]) -> list[LabelledImage]:
+    """Lists the images in the layout of the folder, or of a folder in it."""
     folders = subfolders(listing.root)
-    sets = {name: folders[name] for name in SETS if name in folders}
-    if sets:
-        return _annotated(listing, sets, progress)
-    if any(name in FOLDERS and _has_class_folder(path) for name, path in folders.items()):
-        listing.form = "AffectNet as class folders"
-        return _class_folders(listing, folders)
+    inner = [path for name, path in folders.items() if name not in SPLIT_FOLDERS]
+    for folder in (listing.root, *inner):
+        read = _layout(listing, folder, progress)
+        if read is not None:
+            return read()
     raise DataError(
         listing.root,
         "not AffectNet: neither train_set/images with train_set/annotations (and val_set), "
-        f"nor class folders train/0 to train/7 (and val). It holds {_list_names(folders)}",
+        "nor class folders train/0 to train/7 (and val), nor training.csv, nor train/images with "
+        f"train/labels. It holds {_list_names(folders)}",
         "give the folder that contains these",
     )
+
+
+def _layout(
+    listing: Listing, folder: Path, progress: Callable[[float], None]
+) -> Callable[[], list[LabelledImage]] | None:
+    """Returns what reads the layout of a folder, or None if it has none."""
+    folders = subfolders(folder)
+    sets = {name: folders[name] for name in SETS if name in folders}
+    if sets:
+        return lambda: _annotated(listing, sets, progress)
+    if has_split_folders(folder):
+        return lambda: read_split_folders(listing, folder)
+    if lists := csv_lists(folder):
+        return lambda: read_csv_lists(listing, folder, lists)
+    if parts := yolo_folders(folder):
+        return lambda: read_yolo(listing, folder, parts)
+    if has_class_folders(folder):
+        return lambda: read_direct_folders(listing, folder)
+    return None
 
 
 def _list_names(folders: dict[str, Path]) -> str:
@@ -107,20 +129,22 @@ def _list_names(folders: dict[str, Path]) -> str:
 
 def _annotated(
     listing: Listing, sets: dict[str, Path], progress: Callable[[float], None]
-) -> list[tuple[str, str, int, str]]:
-    """Lists (path, split, label, label as text) of each image with an annotation."""
+) -> list[LabelledImage]:
+    """Lists the images with an annotation."""
     labelled = []
     for name, folder in sets.items():
+        base = folder.relative_to(listing.root).as_posix()
         images = _images_with_annotation(listing, name, folder)
         annotations = [folder / "annotations" / _annotation(image) for image in images]
         texts = _read_labels(annotations, progress, 1 / len(sets))
         for image, annotation, text in zip(images, annotations, texts, strict=True):
-            label = _label(text)
+            label = label_of_text(text)
             if label is None:
                 kind = f"annotations that are not a label, expected a number from 0 to {LAST}"
                 listing.add_problem(kind, f"{annotation} holds {text!r}")
             else:
-                labelled.append((f"{folder.name}/images/{image}", SETS[name], label, text))
+                path = f"{base}/images/{image}"
+                labelled.append(LabelledImage(path, SETS[name], label, text))
     return labelled
 
 
@@ -174,42 +198,3 @@ def _read_label(path: Path) -> str:
             return value.decode("latin-1") if isinstance(value, bytes) else str(value)
     except DataError as error:
         return error.problem[:80]
-
-
-def _label(text: str) -> int | None:
-    """Returns the label 0 to 10 of a text such as "6" or "6.0", or None."""
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return int(value) if value.is_integer() and 0 <= value <= LAST else None
-
-
-def _class_label(folder_name: str) -> int | None:
-    """Returns AffectNet's label for a class folder named by number or by expression."""
-    name = folder_name.strip().lower()
-    if name.isdecimal():
-        return _label(name)
-    if name in AFFECTNET_SKIPPED or name.replace("_", " ") in AFFECTNET_SKIPPED:
-        return len(AFFECTNET) + AFFECTNET_SKIPPED.index(name.replace("_", " "))
-    expression = expression_of(name)
-    return None if expression is None else AFFECTNET.index(expression)
-
-
-def _has_class_folder(folder: Path) -> bool:
-    return any(_class_label(name) is not None for name in subfolders(folder))
-
-
-def _class_folders(listing: Listing, folders: dict[str, Path]) -> list[tuple[str, str, int, str]]:
-    """Lists (path, split, label, name of the class folder) of each image."""
-    splits = FOLDERS
-    if {"test", "testing"} & set(folders):
-        splits = RESPLIT
-        listing.warnings.append(
-            "this copy has a test folder next to val, so its splits were changed: "
-            "do not compare results with published figures."
-        )
-    expected = (
-        f"not a class of AffectNet, expected a folder 0 to {LAST} or a name such as {AFFECTNET[1]}"
-    )
-    return list_class_folders(listing, listing.root, splits, _class_label, expected)
