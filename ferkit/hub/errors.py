@@ -79,7 +79,7 @@ def _explanation(error: Exception, hub: Hub) -> tuple[str, str]:
         advice = f"check its owner and name; if it is private, {hub.log_in}"
         return f"not found on {hub.title}", advice
     if status in (401, 403):
-        advice = f"check its owner and name, accept the terms on its page, and {hub.log_in}"
+        advice = f"check its owner and name, accept the rules on its page, and {hub.log_in}"
         return f"{hub.title} refused access ({status})", advice
     if status == 429:
         return f"{hub.title} refused too many requests (429)", "try again in some minutes"

@@ -12,6 +12,8 @@ def hub(tmp_path, monkeypatch):
         for name, value in hub_environment(running.url, str(tmp_path)).items():
             monkeypatch.setenv(name, value)
         # It reads these variables when it is imported.
+        template = constants.HUGGINGFACE_CO_URL_TEMPLATE.removeprefix(constants.ENDPOINT)
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", running.url + template)
         monkeypatch.setattr(constants, "ENDPOINT", running.url)
         monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "huggingface"))
         yield running

@@ -61,7 +61,7 @@ def test_what_the_hugging_face_hub_refuses(hub, status, headers, expected):
 @pytest.mark.parametrize(
     ("status", "expected"),
     [
-        (401, "Kaggle refused access (401); check its owner and name, accept the terms"),
+        (401, "Kaggle refused access (401); check its owner and name, accept the rules"),
         (403, "Kaggle refused access (403)"),
         (404, "not found on Kaggle"),
         (429, "Kaggle refused too many requests (429)"),

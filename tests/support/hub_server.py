@@ -19,13 +19,13 @@ class HubServer:
     Attributes:
         files: name and content of each file of the one dataset that it has.
         refusal: the HTTP status of every answer, and its headers; None to answer.
-        authorizations: the Authorization header of each request.
+        requests: path and Authorization header of each request.
     """
 
     def __init__(self, files: dict[str, bytes], url: str) -> None:
         self.files, self.url = files, url
         self.refusal: tuple[int, dict[str, str]] | None = None
-        self.authorizations: list[str | None] = []
+        self.requests: list[tuple[str, str | None]] = []
 
     def answer(self, path: str) -> tuple[int, dict[str, str], bytes] | None:
         """Status, headers and body for a path without the host; None if there is no such thing."""
@@ -71,8 +71,8 @@ def _handler(hub: HubServer) -> type[http.server.BaseHTTPRequestHandler]:
     class Handler(http.server.BaseHTTPRequestHandler):
         def _respond(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            hub.authorizations.append(self.headers.get("Authorization"))
             path = urllib.parse.unquote(urllib.parse.urlsplit(self.path).path)
+            hub.requests.append((path, self.headers.get("Authorization")))
             status, headers, body = hub.answer(path) or (404, {}, b"")
             self.send_response(status)
             for name, value in headers.items():
