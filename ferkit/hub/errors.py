@@ -101,10 +101,12 @@ def _other(error: Exception, hub: Hub) -> tuple[str, str]:
     if isinstance(error, OSError) and error.errno is not None:  # the disk's
         file = f" ({error.filename})" if error.filename else ""
         return f"cannot save it: {error.strerror}{file}", "free space or check the permissions"
-    if isinstance(error, ValueError):  # a malformed name, also HFValidationError
-        return f"{hub.title} cannot use it ({first_line(error)})", "check its owner and name"
-    problem = f"{hub.title} did not deliver it ({type(error).__name__}: {first_line(error)})"
-    return problem, "try again"
+    line = first_line(error)
+    if "credentials file" in line:
+        return line, hub.log_in
+    if type(error).__name__ == "HFValidationError" or line.startswith("Invalid "):
+        return f"{hub.title} has no such name ({line})", "check its owner and name"
+    return f"{hub.title} failed ({type(error).__name__}: {line})", "try again"
 
 
 def _causes(error: BaseException) -> list[BaseException]:

@@ -1,8 +1,9 @@
 """AffectNet as class folders, below split folders or directly in one folder.
 
 The folders are named by number or by expression. A file classes.txt beside them says what their
-numbers mean. A file labels.csv beside them (columns pth, label and relFCs) has labels that a model
-predicted: they are compared with the folders and not used.
+numbers mean. A file labels.csv beside them (columns pth, label and relFCs) has other labels for
+many images. Its author's description speaks of pseudo labels, so they probably come from a model:
+they are compared with the folders and not used.
 """
 
 import csv
@@ -149,8 +150,8 @@ def _compare(listing: Listing, file: Path, images: list[LabelledImage]) -> None:
     listing.warnings.append(
         f"{file} gives another class than the folder for {len(others):,} of {len(listed):,} images "
         f"({100 * len(others) / len(listed):.0f} %), the first: {image.path}, {name} instead of "
-        f"{affectnet_class(image.label)[0]}. The folders are used: they are AffectNet's own "
-        "labels, and a model predicted those of the file."
+        f"{affectnet_class(image.label)[0]}. The folders are used: the labels of the file probably "
+        "come from a model (pseudo labels)."
     )
 
 

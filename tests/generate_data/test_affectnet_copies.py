@@ -51,8 +51,8 @@ def test_labels_csv_that_disagrees_with_the_folders(source, data, faces, place):
     (line,) = [line for line in summary["warnings"] if "labels.csv" in line]
     assert (
         "gives another class than the folder for 2 of 40 images (5 %), the first: "
-        f"{place}anger/image0000003.jpg, surprise instead of angry. The folders are used: they are "
-        "AffectNet's own labels, and a model predicted those of the file."
+        f"{place}anger/image0000003.jpg, surprise instead of angry. The folders are used: the "
+        "labels of the file probably come from a model (pseudo labels)."
     ) in line
     assert manifest.class_names == (*CLASS_NAMES, "contempt")
     assert file_states(source) == before

@@ -97,8 +97,24 @@ def test_a_competition_needs_a_log_in(hub, monkeypatch):
 def test_malformed_names(hub):
     kagglehub = pytest.importorskip("kagglehub")
     line = line_of(KAGGLE, lambda: kagglehub.dataset_download("faces"))
-    assert "Kaggle cannot use it (Invalid dataset handle: faces)" in line
-    assert "the Hugging Face Hub cannot use it (" in hugging_face_line("a/b/c")
+    assert "Kaggle has no such name (Invalid dataset handle: faces)" in line
+    assert "the Hugging Face Hub has no such name (" in hugging_face_line("a/b/c")
+
+
+def test_a_damaged_credentials_file(hub, tmp_path, monkeypatch):
+    monkeypatch.delenv("KAGGLE_API_TOKEN")
+    (tmp_path / "kaggle").mkdir()
+    (tmp_path / "kaggle/kaggle.json").write_text("{")
+    line = kaggle_line()
+    assert "Invalid Kaggle credentials file at " in line
+    assert "; set KAGGLE_API_TOKEN to a token from kaggle.com/settings" in line
+
+
+def test_a_download_that_breaks_off_or_is_damaged(hub):
+    hub.archive = b"no archive" * 100
+    assert "Kaggle failed (ValueError: Unsupported archive type.); try again." in kaggle_line()
+    hub.cut = True
+    assert "no connection to Kaggle; check the network and try again" in kaggle_line()
 
 
 def test_the_disk_and_the_unforeseen():
@@ -110,7 +126,7 @@ def test_the_disk_and_the_unforeseen():
         KAGGLE, lambda: fail(full)
     )
     line = line_of(KAGGLE, lambda: fail(RuntimeError("first\nsecond")))
-    assert "Kaggle did not deliver it (RuntimeError: first); try again." in line
+    assert "Kaggle failed (RuntimeError: first); try again." in line
 
 
 def test_own_errors_pass_unchanged():

@@ -19,12 +19,16 @@ class HubServer:
     Attributes:
         files: name and content of each file of the one dataset that it has.
         refusal: the HTTP status of every answer, and its headers; None to answer.
+        archive: what Kaggle sends instead of a zip of the files.
+        cut: whether the connection ends halfway through each body.
         requests: path and Authorization header of each request.
     """
 
     def __init__(self, files: dict[str, bytes], url: str) -> None:
         self.files, self.url = files, url
         self.refusal: tuple[int, dict[str, str]] | None = None
+        self.archive: bytes | None = None
+        self.cut = False
         self.requests: list[tuple[str, str | None]] = []
 
     def answer(self, path: str) -> tuple[int, dict[str, str], bytes] | None:
@@ -44,7 +48,8 @@ class HubServer:
             with zipfile.ZipFile(memory, "w") as archive:
                 for name, content in self.files.items():
                     archive.writestr(name, content)
-            return 200, {"Content-Type": "application/zip"}, memory.getvalue()
+            body = memory.getvalue() if self.archive is None else self.archive
+            return 200, {"Content-Type": "application/zip"}, body
         return None
 
     def _hugging_face(self, parts: list[str]) -> tuple[int, dict[str, str], bytes] | None:
@@ -80,7 +85,7 @@ def _handler(hub: HubServer) -> type[http.server.BaseHTTPRequestHandler]:
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             if self.command != "HEAD":
-                self.wfile.write(body)
+                self.wfile.write(body[: len(body) // 2] if hub.cut else body)
 
         do_GET = do_HEAD = do_POST = _respond  # noqa: N815 - what http.server calls
 
