@@ -39,16 +39,18 @@ class FolderNames:
     """The label of each class folder.
 
     Args:
-        base: the folder that may hold classes.txt.
+        folder: the folder of the class folders or of their split folders; it or one of these may
+            hold classes.txt.
     """
 
-    def __init__(self, base: Path) -> None:
-        file = base / CLASSES
-        self.names = read_classes_txt(file) if file.is_file() else None
-        for number, name in (self.names or {}).items():
-            if label_of_name(name) is None:
-                problem = f"class {number}, {name!r}, is not one of AffectNet"
-                raise DataError(file, problem, f"name it as {', '.join(AFFECTNET)}")
+    def __init__(self, folder: Path) -> None:
+        self.names: dict[int, str] | None = None
+        for file in _files_beside(folder, CLASSES)[:1]:
+            self.names = read_classes_txt(file)
+            for number, name in self.names.items():
+                if label_of_name(name) is None:
+                    problem = f"class {number}, {name!r}, is not one of AffectNet"
+                    raise DataError(file, problem, f"name it as {', '.join(AFFECTNET)}")
 
     def label(self, folder_name: str) -> int | None:
         """Returns AffectNet's label for a folder named by number or by expression, or None."""
@@ -58,6 +60,12 @@ class FolderNames:
         if self.names is None:
             return label_of_text(name)
         return label_of_name(self.names[int(name)]) if int(name) in self.names else None
+
+
+def _files_beside(folder: Path, name: str) -> list[Path]:
+    """Returns the files of this name in a folder and in its split folders."""
+    parts = [path for part, path in subfolders(folder).items() if part in SPLIT_FOLDERS]
+    return [file for file in (folder / name, *(path / name for path in parts)) if file.is_file()]
 
 
 def has_split_folders(folder: Path) -> bool:
@@ -133,10 +141,11 @@ def _finish(
     """Reports what classes.txt and labels.csv say."""
     if names.names is not None:
         listing.form += ", numbered as in classes.txt"
-    files = [folder / CSV_LABELS, *(path / CSV_LABELS for path in subfolders(folder).values())]
-    for file in files:
-        if file.is_file():
-            _compare(listing, file, images)
+    for file in _files_beside(folder, CLASSES):
+        listing.passed_over.remove(file)
+    for file in _files_beside(folder, CSV_LABELS):
+        listing.passed_over.remove(file)
+        _compare(listing, file, images)
 
 
 def _compare(listing: Listing, file: Path, images: list[LabelledImage]) -> None:

@@ -33,6 +33,7 @@ def add_csv_images(listing: Listing, files: dict[Path, str]) -> None:
         places.setdefault(path.rpartition("/")[2], []).append(path)
     used: set[str] = set()
     for file, split in files.items():
+        listing.passed_over.remove(file)
         for number, name, label in _rows(file):
             image = _place(places.get(name.rpartition("/")[2], []), split)
             fault = _fault(label, image in used)

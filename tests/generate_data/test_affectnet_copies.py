@@ -84,19 +84,22 @@ def test_photo_folders_without_their_lists_are_not_classes(source, data, faces):
 @pytest.mark.parametrize(
     "line", ["{name}", "{number} {name}", "{number}: {name}", "{name},{number}"]
 )
-@pytest.mark.parametrize("splits", [("train", "val"), ("",)])
-def test_numbers_in_the_order_of_classes_txt(source, data, faces, line, splits):
+@pytest.mark.parametrize(
+    ("splits", "place"), [(("train", "val"), ""), (("train", "val"), "train"), (("",), "")]
+)
+def test_numbers_in_the_order_of_classes_txt(source, data, faces, line, splits, place):
     parts = [f"{split}/" if split else "" for split in splits]
     names = [f"{part}{number}/{number}.jpg" for part in parts for number in range(8)]
     write_tree(source, names, faces)
     lines = [line.format(number=number, name=name) for number, name in enumerate(ALPHABETICAL)]
-    (source / "classes.txt").write_text("\n".join(lines) + "\n")
+    (source / place / "classes.txt").write_text("\n".join(lines) + "\n")
     summary, manifest, found = set_up_and_read(data, "affectnet", source)
     assert {path: name for path, (_, name) in found.items()} == {
         path: NAMES[int(path.split("/")[-2])] for path in names
     }
     assert manifest.class_names == (*CLASS_NAMES, "contempt")
     assert summary["taken"][0].endswith(", numbered as in classes.txt")
+    assert not any("not read" in line for line in summary["warnings"])
 
 
 def test_numbers_without_classes_txt(source, data, faces):

@@ -182,6 +182,7 @@ def test_rafdb_flat_images_with_csv(source, data, faces, place):
     assert manifest.class_names == CLASS_NAMES
     assert set(manifest.table["source_label"]) == set("1234567")
     assert summary["taken"] == ["RAF-DB with test_labels.csv and train_labels.csv"]
+    assert not any("not read" in line for line in summary["warnings"])
 
 
 def test_rafdb_class_folders_beside_csv(source, data, faces):
