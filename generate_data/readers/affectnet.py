@@ -49,8 +49,8 @@ def list_affectnet(
         progress: called with the share of the work done since the last call.
 
     Raises:
-        DataError: the folder is missing or has neither layout, or one of its folders is missing or
-            unknown.
+        DataError: the folder is missing or has none of these layouts, or one of its folders is
+            missing or unknown.
     """
     root = existing_root(source)
     listing = Listing(
@@ -75,6 +75,8 @@ def _split_warnings(splits: set[str]) -> list[str]:
             "this copy has no splits, so val and test are drawn: "
             "do not compare results with published figures."
         ]
+    if "test" not in splits and "val" in splits:
+        return ["no test folder: the dataset has no split test."]
     if "test" not in splits:
         return [
             "no val folder, which is AffectNet's published test set: the dataset has no split test."

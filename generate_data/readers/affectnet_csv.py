@@ -5,6 +5,7 @@ and `face_height`. The landmarks, valence and arousal are not used.
 """
 
 import csv
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,6 +35,7 @@ IMAGE_FOLDERS = (
     "",
 )
 NO_BOX = "no face box"
+SAMPLE = 100  # rows whose photos are looked for
 
 
 def csv_lists(folder: Path) -> dict[Path, str]:
@@ -56,7 +58,7 @@ def read_csv_lists(listing: Listing, folder: Path, lists: dict[Path, str]) -> li
         base, on_disk = _image_folder(folder, file), _Files()
         for number, row in _rows(file):
             label, box = label_of_text(row["expression"]), _box(row)
-            if label is None or box == ():
+            if label is None or box == () or not _is_below(row["subDirectory_filePath"]):
                 listing.add_problem(f"bad lines in {file.name}", f"line {number}: {_fault(row)}")
                 continue
             path = base / row["subDirectory_filePath"]
@@ -118,21 +120,29 @@ def _box(row: dict[str, str]) -> Box | tuple[()] | None:
     return (left, top, width, height) if width > 0 and height > 0 else ()
 
 
+def _is_below(path: str) -> bool:
+    """Whether a path leads to a file below the folder of the photos."""
+    return bool(path) and not path.startswith("/") and ".." not in path.split("/")
+
+
 def _fault(row: dict[str, str]) -> str:
     """Says what is wrong with a row."""
     if label_of_text(row["expression"]) is None:
         return f"expression {row['expression'][:20]!r}, expected a number from 0 to {LAST}"
+    if not _is_below(row["subDirectory_filePath"]):
+        return f"path {row['subDirectory_filePath'][:60]!r}, expected one such as 1/0a1b.jpg"
     box = ", ".join(row[name][:20] for name in COLUMNS[1:5])
     return f"face box {box!r}, expected left, top, width and height in pixels"
 
 
 def _image_folder(folder: Path, file: Path) -> Path:
     """Finds the folder that the paths of a list are relative to."""
-    _, row = next(_rows(file), (0, {"subDirectory_filePath": ""}))
-    part = row["subDirectory_filePath"].split("/")[0]
+    paths = (row["subDirectory_filePath"] for _, row in itertools.islice(_rows(file), SAMPLE))
+    parts = sorted({path.split("/")[0] for path in paths if _is_below(path)})
     for name in IMAGE_FOLDERS:
-        if part and (folder / name / part).exists():
+        if any((folder / name / part).exists() for part in parts):
             return folder / name
-    problem = f"{file.name} exists without its photos, {part or 'none'} was looked for in "
+    looked_for = f"{parts[0] if parts else 'none'} was looked for"
     places = ", ".join(name for name in IMAGE_FOLDERS if name)
-    raise DataError(folder, f"{problem}{places}", "unpack the photos into one of them")
+    problem = f"{file.name} exists without its photos, {looked_for} in {places}"
+    raise DataError(folder, problem, "unpack the photos into one of them")

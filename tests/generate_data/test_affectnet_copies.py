@@ -204,6 +204,7 @@ def test_yolo_faces_are_read_from_their_boxes(source, data, faces):
     assert list(rows["box"]) == ["0 0 48 96", "48 0 48 48", "36 24 24 48"]
     assert [manifest.class_names[label] for label in rows["label"]] == ["happy", "sad", "angry"]
     assert summary["skipped_labels"] == {"no face": 1}
+    assert "no test folder: the dataset has no split test." in summary["warnings"]
     whole = read_image(source / "train/images/two.png")
     split = load_split(data, "train", size=48, channels=3)
     assert np.array_equal(split.images[1], whole[:48, 48:])
@@ -323,6 +324,9 @@ PHOTO = f"1/{0:032x}.jpg"
         (f"{PHOTO},1,x,9,9,,0,0,0", r"line 2: face box '1, x, 9, 9', expected left, top, width"),
         (f"{PHOTO},1,1,0,9,,0,0,0", r"line 2: face box '1, 1, 0, 9'"),
         (f"{PHOTO}", r"line 2: expression ''"),
+        ("../../etc/x.jpg,1,1,9,9,,0,0,0", r"line 2: path '../../etc/x.jpg', expected one such as"),
+        ("/etc/x.jpg,1,1,9,9,,0,0,0", r"1 bad lines .* line 2: path '/etc/x.jpg'"),
+        (",1,1,9,9,,0,0,0", r"1 bad lines .* line 2: path ''"),
         ("1/gone.jpg,1,1,9,9,,0,0,0", r"1 images of training.csv that do not exist, .*1/gone.jpg"),
         (f"{PHOTO},900,1,9,9,,0,0,0", r"the face box 900 1 9 9 .* has no pixel of the image"),
     ],
