@@ -15,10 +15,10 @@ from generate_data.images.scan import Scan, scan_images
 from generate_data.labels import CLASS_COUNTS, IMAGE_DATASETS
 from generate_data.manifest import MANIFEST, manifest_text, refuse_other_dataset, write_manifest
 from generate_data.progress import ProgressBar
-from generate_data.readers.affectnet import list_affectnet
+from generate_data.readers.affectnet.layouts import list_affectnet
 from generate_data.readers.any_folders import list_folder_tree
 from generate_data.readers.listing import ListedImage, Listing, existing_root
-from generate_data.readers.rafdb import list_rafdb
+from generate_data.readers.rafdb.layouts import list_rafdb
 from generate_data.rows import SHOWN, Rows, raise_on_errors
 from generate_data.splits import PARTS, choose_val
 from generate_data.summary import (
@@ -226,9 +226,8 @@ def _table(
         rows.sources.tolist(),
         source_rows,
         *copies.columns(splits, source_rows, val_from),
-        [image.source_label for _, image in used],
     ]
-    if not any(image.box for _, image in used):
-        return manifest_text(zip(*columns, strict=True), ("source_label",))
-    columns.append([box_text(image.box) for _, image in used])
-    return manifest_text(zip(*columns, strict=True), ("source_label", "box"))
+    extra = {"source_label": [image.source_label for _, image in used]}
+    if any(image.box for _, image in used):
+        extra["box"] = [box_text(image.box) for _, image in used]
+    return manifest_text(zip(*columns, *extra.values(), strict=True), tuple(extra))

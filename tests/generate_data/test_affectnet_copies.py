@@ -9,7 +9,7 @@ import pytest
 from generate_data.images.png import read_image
 from generate_data.labels import CLASS_NAMES
 from generate_data.manifest import read_manifest
-from generate_data.readers.class_lists import read_classes_txt, read_yolo_names
+from generate_data.readers.affectnet.class_names import read_classes_txt, read_yolo_names
 from tests.support.image_datasets import (
     AFFECTNET,
     assert_refused,

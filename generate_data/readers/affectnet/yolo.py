@@ -13,8 +13,8 @@ from PIL import Image
 from generate_data.errors import DataError, foreign_format
 from generate_data.images.face_box import Box
 from generate_data.labels import AFFECTNET, SPLIT_FOLDERS
-from generate_data.readers.affectnet_labels import LabelledImage, label_of_name
-from generate_data.readers.class_lists import read_yolo_names
+from generate_data.readers.affectnet.class_names import read_yolo_names
+from generate_data.readers.affectnet.labels import LabelledImage, label_of_name
 from generate_data.readers.listing import Listing, file_names, image_names, subfolders
 
 NAMES = "data.yaml"

@@ -11,13 +11,13 @@ from pathlib import Path
 
 from generate_data.errors import DataError, foreign_format
 from generate_data.labels import AFFECTNET, SPLIT_FOLDERS, affectnet_class
-from generate_data.readers.affectnet_labels import (
+from generate_data.readers.affectnet.class_names import read_classes_txt
+from generate_data.readers.affectnet.labels import (
     LAST,
     LabelledImage,
     label_of_name,
     label_of_text,
 )
-from generate_data.readers.class_lists import read_classes_txt
 from generate_data.readers.listing import Listing, image_names, list_class_folders, subfolders
 
 FOLDERS = {

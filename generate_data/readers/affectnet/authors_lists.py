@@ -12,7 +12,7 @@ from pathlib import Path
 from generate_data.errors import DataError, foreign_format
 from generate_data.images.face_box import Box
 from generate_data.labels import AFFECTNET
-from generate_data.readers.affectnet_labels import LAST, LabelledImage, label_of_text
+from generate_data.readers.affectnet.labels import LAST, LabelledImage, label_of_text
 from generate_data.readers.listing import Listing, file_names
 
 COLUMNS = (
