@@ -29,6 +29,12 @@ class PassedOver:
         """Records one file or folder."""
         self.paths.setdefault(kind, []).append(escaped(path))
 
+    def remove(self, path: str | Path) -> None:
+        """Takes out a file that is read after all."""
+        text = escaped(path)
+        kept = {kind: [one for one in paths if one != text] for kind, paths in self.paths.items()}
+        self.paths = {kind: paths for kind, paths in kept.items() if paths}
+
     def warnings(self) -> list[str]:
         """Returns one line for each kind, with its first path."""
         return [

@@ -40,7 +40,9 @@ class Manifest:
             file it came from), source_row (Int64, counted from 0 in that file), copy_of (Int64,
             source_row of the train row that it copies, or <NA>; see `copies.Copies.columns`),
             copy_kind ("exact", "near" or ""), votes (str, FER+) if set-up received them, and
-            source_label (str, the label in the source) if the images are in place.
+            source_label (str, the label in the source) if the images are in place, and box (str,
+            left, top, width and height of the face in pixels, separated by spaces; empty for the
+            whole image) if the source gives faces.
         description: the content of dataset.json: class_names, image_size (height, width; None if
             sizes differ), channels, seed, ...
     """

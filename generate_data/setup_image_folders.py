@@ -9,15 +9,16 @@ from generate_data.copies.find import Copies
 from generate_data.copies.find_in_files import MOST, find_image_copies
 from generate_data.errors import DataError
 from generate_data.folder_contents import state_of
+from generate_data.images.face_box import box_text
 from generate_data.images.output_folder import remove_leftovers
 from generate_data.images.scan import Scan, scan_images
 from generate_data.labels import CLASS_COUNTS, IMAGE_DATASETS
 from generate_data.manifest import MANIFEST, manifest_text, refuse_other_dataset, write_manifest
 from generate_data.progress import ProgressBar
-from generate_data.readers.affectnet import list_affectnet
+from generate_data.readers.affectnet.layouts import list_affectnet
 from generate_data.readers.any_folders import list_folder_tree
 from generate_data.readers.listing import ListedImage, Listing, existing_root
-from generate_data.readers.rafdb import list_rafdb
+from generate_data.readers.rafdb.layouts import list_rafdb
 from generate_data.rows import SHOWN, Rows, raise_on_errors
 from generate_data.splits import PARTS, choose_val
 from generate_data.summary import (
@@ -160,7 +161,10 @@ def _scan(
         (number, image) for number, image in enumerate(listing.images) if image.name is not None
     ]
     paths = [str(listing.root / image.path) for _, image in used]
-    scan = scan_images(paths, len(paths) <= MOST, lambda share: bar.add(share * SCANNING))
+    boxes = [image.box for _, image in used]
+    scan = scan_images(
+        paths, len(paths) <= MOST, lambda share: bar.add(share * SCANNING), boxes=boxes
+    )
     errors = listing.bad_rows() + [fault for fault in scan.faults if fault]
     good = [index for index, fault in enumerate(scan.faults) if not fault]
     return scan.select(good), [used[index] for index in good], errors
@@ -222,6 +226,8 @@ def _table(
         rows.sources.tolist(),
         source_rows,
         *copies.columns(splits, source_rows, val_from),
-        [image.source_label for _, image in used],
     ]
-    return manifest_text(zip(*columns, strict=True), ("source_label",))
+    extra = {"source_label": [image.source_label for _, image in used]}
+    if any(image.box for _, image in used):
+        extra["box"] = [box_text(image.box) for _, image in used]
+    return manifest_text(zip(*columns, *extra.values(), strict=True), tuple(extra))

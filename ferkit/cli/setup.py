@@ -6,6 +6,7 @@ from pathlib import Path
 
 import generate_data
 from ferkit.errors import UserError
+from ferkit.hub.datasets import download_dataset
 from generate_data.labels import DATASETS
 
 EXAMPLES = """\
@@ -22,6 +23,9 @@ examples:
   python main.py setup --dataset affectnet --aff_path datasets/AffectNet --classes 7
   python main.py setup --dataset rafdb --raf_path datasets/RAF-DB -d data/rafdb
   python main.py setup --dataset folders --source datasets/CK+ -d data/ck
+  python main.py setup -d data --from kaggle:msambare/fer2013
+      download first, with your Kaggle token
+  python main.py setup --dataset affectnet --from hf:OWNER/NAME
 """
 
 # Flags for the source folder of these datasets, besides --source, which works for every dataset.
@@ -84,12 +88,14 @@ class Options(DatasetFlags):
     """What the user gave to `setup`.
 
     Attributes:
+        download: address of a dataset on Kaggle or the Hugging Face Hub.
         ferplus: file with the FER+ votes.
         sample: draw sample faces.
         sample_count: how many.
         seed: decides the split and the drawn faces.
     """
 
+    download: str | None
     ferplus: str | None
     sample: bool
     sample_count: int
@@ -159,6 +165,12 @@ def add_setup_flags(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     """Add the flags that only `setup` has, except --seed; returns their group."""
     group = parser.add_argument_group("setup")
     group.add_argument(
+        "--from",
+        dest="download",
+        metavar="ADDRESS",
+        help="download the source: kaggle:OWNER/NAME, kaggle-competition:NAME or hf:OWNER/NAME",
+    )
+    group.add_argument(
         "--ferplus", metavar="FILE", help="fer2013new.csv: add the ten FER+ votes to every row"
     )
     group.add_argument(
@@ -177,6 +189,8 @@ def add_setup_flags(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
 def run(options: Options) -> int:
     """Write the dataset and print a summary; returns the exit code."""
     seed = options.seed or 0
+    if options.download:
+        options = dataclasses.replace(options, source=_download(options.download, options))
     if options.sample:
         _draw_sample(options, seed)
     if not options.is_fer2013:
@@ -195,6 +209,22 @@ def run(options: Options) -> int:
     )
     print(generate_data.format_summary(summary))
     return 0
+
+
+def _download(address: str, options: Options) -> str:
+    """Download a dataset; returns its folder."""
+    sources = {
+        "--source": options.source,
+        "--aff_path": options.aff_path,
+        "--raf_path": options.raf_path,
+        "--sample": options.sample,
+    }
+    other = next((flag for flag, given in sources.items() if given), None)
+    if other:
+        raise UserError(f"--from {address}", f"{other} gives another source", "drop one of the two")
+    folder = download_dataset(address)
+    print(f"Downloaded {address}: {folder}")
+    return str(folder)
 
 
 def _draw_sample(options: Options, seed: int) -> None:

@@ -3,15 +3,19 @@
 import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from generate_data.errors import SET_UP_AGAIN, DataError, foreign_format
+from generate_data.images.face_box import Box, parse_box
 from generate_data.images.lazy_array import ImageFiles
 from generate_data.images.png import load_images
 from generate_data.manifest import MANIFEST, Manifest, read_manifest
 from generate_data.readers.ferplus import VOTE_NAMES
+
+if TYPE_CHECKING:
+    import pandas
 
 # (dataset, split) -> possible numbers of images of the split that papers report.
 _PUBLISHED = {
@@ -86,7 +90,8 @@ def load_split(
     paths = [manifest.folder / path for path in rows["path"]]
     images: np.ndarray | ImageFiles
     if manifest.in_place:
-        images = ImageFiles(paths, *input_shape(manifest, size, channels)[1:])
+        shape = input_shape(manifest, size, channels)
+        images = ImageFiles(paths, *shape[1:], boxes=_boxes(rows, manifest))
     else:
         images = load_images(paths, progress=len(rows) > 5000)
     labels = rows["label"].fillna(-1).to_numpy().astype(np.int32)
@@ -102,6 +107,15 @@ def load_split(
         dataset=manifest.description.get("dataset", "fer2013"),
         published=_is_published(manifest.description, name, len(rows)),
     )
+
+
+def _boxes(rows: "pandas.DataFrame", manifest: Manifest) -> list[Box | None] | None:
+    """The face boxes of rows; None if the dataset has no column for them."""
+    if "box" not in rows:
+        return None
+    path = manifest.folder / MANIFEST
+    with foreign_format(DataError, path, "column box is not all face boxes", SET_UP_AGAIN):
+        return [parse_box(text) for text in rows["box"]]
 
 
 def _is_published(description: dict[str, Any], split: str, count: int) -> bool:

@@ -10,8 +10,8 @@ import numpy as np
 
 from ferkit.input_pipeline.dataset import Split
 from ferkit.models.trained_on import HASH_BYTES, TrainedOn
+from generate_data.images.face_box import Box, read_face
 from generate_data.images.lazy_array import ImageFiles
-from generate_data.images.png import read_image
 from generate_data.images.scan import merge_equal_channels, pixel_digest
 
 
@@ -32,10 +32,14 @@ def image_hashes(images: np.ndarray | ImageFiles) -> np.ndarray:
     """
     if isinstance(images, ImageFiles):
         with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-            hashes = list(pool.map(lambda path: _image_hash(read_image(path)), images.paths))
+            hashes = list(pool.map(_file_hash, images.paths, images.boxes))
     else:
         hashes = [_image_hash(image) for image in images]
     return np.array(hashes, np.uint64)
+
+
+def _file_hash(path: str, box: Box | None) -> int:
+    return _image_hash(read_face(path, box))
 
 
 def _image_hash(image: np.ndarray) -> int:

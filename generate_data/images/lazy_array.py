@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from generate_data.images.png import read_image
+from generate_data.images.face_box import Box, read_face
 
 Key = int | slice | Sequence[int] | np.ndarray
 
@@ -28,6 +28,7 @@ class ImageFiles:
         size: height and width to resize to, in pixels.
         channels: 1 (gray) or 3 (red, green, blue); other images are converted.
         workers: threads; None is one for each processor, at most 8.
+        boxes: the face in each image, or None where it is the whole image; None: in all of them.
 
     Raises:
         ValueError: channels is neither 1 nor 3, or size is below 1.
@@ -42,13 +43,19 @@ class ImageFiles:
     ndim = 4
 
     def __init__(
-        self, paths: Sequence[str | Path], size: int, channels: int, workers: int | None = None
+        self,
+        paths: Sequence[str | Path],
+        size: int,
+        channels: int,
+        workers: int | None = None,
+        boxes: Sequence[Box | None] | None = None,
     ) -> None:
         if channels not in (1, 3):
             raise ValueError(f"Expected channels 1 or 3. Received: channels={channels}")
         if size < 1:
             raise ValueError(f"Expected a size of 1 or more pixels. Received: size={size}")
         self.paths = [os.fspath(path) for path in paths]
+        self.boxes = list(boxes) if boxes is not None else [None] * len(self.paths)
         self.size, self.channels = size, channels
         self.workers = workers or min(8, os.cpu_count() or 1)
         # The pool starts its threads with its first job.
@@ -80,8 +87,10 @@ class ImageFiles:
         images = np.empty((len(indices), *self.shape[1:]), np.uint8)
 
         def load(position: int) -> None:
-            path = self.paths[indices[position]]
-            images[position] = read_square(path, self.size, self.channels)
+            index = indices[position]
+            images[position] = read_square(
+                self.paths[index], self.size, self.channels, self.boxes[index]
+            )
 
         if len(indices) == 1:
             load(0)
@@ -111,9 +120,9 @@ def _indices(key: Key, count: int) -> list[int]:
     return np.arange(count)[selected].tolist()
 
 
-def read_square(path: str | Path, size: int, channels: int) -> np.ndarray:
+def read_square(path: str | Path, size: int, channels: int, box: Box | None = None) -> np.ndarray:
     """Reads one image as uint8 (size, size, channels); its aspect ratio is not kept."""
-    image = resize_to_square(convert_channels(read_image(path), channels), size)
+    image = resize_to_square(convert_channels(read_face(path, box), channels), size)
     return image[:, :, None] if image.ndim == 2 else image
 
 

@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from generate_data.errors import DataError
+from generate_data.images.face_box import Box, read_face
 from generate_data.images.lazy_array import convert_channels, resize_to_square
-from generate_data.images.png import read_image
 
 THUMBNAIL = 48  # pixels: the input size of the search for near-duplicates
 PIECE = 64  # images in one job of a thread
@@ -50,6 +50,7 @@ def scan_images(
     thumbnails: bool,
     progress: Callable[[float], None] = lambda share: None,
     workers: int | None = None,
+    boxes: Sequence[Box | None] | None = None,
 ) -> Scan:
     """Decodes every image once; each thread keeps one decoded image at a time.
 
@@ -59,8 +60,10 @@ def scan_images(
         progress: called with the share of the work done since the last call.
         workers: threads; None is one for each processor, at most 8. OpenCV releases the GIL while
             it decodes.
+        boxes: the face in each image, as for `ImageFiles`; size and pixels are those of the face.
     """
     count = len(paths)
+    boxes = boxes or [None] * count
     small = np.zeros((count if thumbnails else 0, THUMBNAIL, THUMBNAIL), np.uint8)
     scan = Scan(
         [""] * count, np.zeros((count, 2), int), np.zeros(count, bool), [b""] * count, small
@@ -70,7 +73,7 @@ def scan_images(
         stop = min(start + PIECE, count)
         for index in range(start, stop):
             try:
-                _record(scan, index, read_image(paths[index]))
+                _record(scan, index, read_face(paths[index], boxes[index]))
             except DataError as error:
                 scan.faults[index] = f"{error.where}: {error.problem}"
         return stop - start

@@ -10,6 +10,7 @@ from typing import TypeVar
 from generate_data.errors import DataError, escaped
 from generate_data.folder_contents import PassedOver, contents_of
 from generate_data.image_types import DATASET_TYPES
+from generate_data.images.face_box import Box
 
 Class = TypeVar("Class")
 
@@ -23,12 +24,14 @@ class ListedImage:
         split: train, val or test; "" where the source has no splits.
         name: its class name; None for a label that is skipped.
         source_label: the label in the source.
+        box: the face in the image; None: the whole image.
     """
 
     path: str
     split: str
     name: str | None
     source_label: str
+    box: Box | None = None
 
 
 @dataclasses.dataclass

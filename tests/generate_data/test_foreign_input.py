@@ -14,7 +14,7 @@ from generate_data.folder_contents import PassedOver, contents_of
 from generate_data.image_types import MAX_BYTES
 from generate_data.images.png import read_image
 from generate_data.manifest import read_manifest, source_change
-from generate_data.readers.affectnet import _read_label
+from generate_data.readers.affectnet.annotations import _read_label
 from generate_data.setup_fer2013 import set_up
 from generate_data.setup_image_folders import format_image_summary
 from tests.support.image_datasets import assert_refused, rafdb_list, set_up_and_read, write_tree

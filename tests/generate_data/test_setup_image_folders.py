@@ -212,7 +212,7 @@ def test_another_dataset_is_not_replaced(rafdb, data, tmp_path):
 
 
 def test_killed_before_the_end_leaves_the_earlier_dataset(rafdb, data, monkeypatch):
-    def fail(*arguments):
+    def fail(*arguments, **options):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:

@@ -1,0 +1,1 @@
+"""The reader of AffectNet: one module for each layout, and `layouts`, which finds it."""
