@@ -16,10 +16,11 @@ from generate_data.manifest import MANIFEST, manifest_text, refuse_other_dataset
 from generate_data.progress import ProgressBar
 from generate_data.readers.affectnet import list_affectnet
 from generate_data.readers.any_folders import list_folder_tree
+from generate_data.readers.ferplus_folders import find_ferplus_folders, list_ferplus_folders
 from generate_data.readers.listing import ListedImage, Listing, existing_root
 from generate_data.readers.rafdb import list_rafdb
 from generate_data.rows import SHOWN, Rows, raise_on_errors
-from generate_data.splits import PARTS, choose_val
+from generate_data.splits import PARTS, choose_val, join_persons, persons_in_several
 from generate_data.summary import (
     count_copies,
     count_splits,
@@ -103,7 +104,9 @@ def _check_arguments(folder: Path, dataset: str, root: Path, classes: int | None
 def _list(dataset: str, root: Path, classes: int | None, bar: ProgressBar) -> Listing:
     if dataset == "affectnet":
         return list_affectnet(root, classes or 8, lambda share: bar.add(share * LISTING))
-    return list_rafdb(root) if dataset == "rafdb" else list_folder_tree(root)
+    if dataset == "rafdb":
+        return list_rafdb(root)
+    return list_ferplus_folders(root) if find_ferplus_folders(root) else list_folder_tree(root)
 
 
 def _scan_and_split(
@@ -118,7 +121,14 @@ def _scan_and_split(
     rows = _rows(listing, used, scan, errors)
     raise_on_errors(rows, str(listing.root), skip)
     copies, no_near = find_image_copies(scan, seed, lambda share: bar.add(share * SEARCHING))
-    splits, val_from = _draw_splits(rows, copies, seed, listing)
+    persons = [image.person for _, image in used]
+    splits, val_from = _draw_splits(rows, join_persons(copies.groups(), persons), seed, listing)
+    shared = persons_in_several(splits, persons)
+    if shared:
+        listing.warnings.append(
+            f"{len(shared)} persons are in more than one split, the first: {shared[0]}. "
+            "Without the split folders, set-up splits by person."
+        )
     sizes = np.unique(scan.sizes, axis=0).tolist()
     description = {
         "class_names": list(listing.class_names),
@@ -136,7 +146,7 @@ def _scan_and_split(
         "splits": count_splits(rows, splits, listing.class_names),
         "copies": count_copies(rows, splits, copies),
         "near_copies": no_near,
-        "votes": False,
+        "votes": any(image.votes for _, image in used),
     }
     warnings = [
         *listing.warnings,
@@ -144,6 +154,7 @@ def _scan_and_split(
         *untrained_classes(rows.labels, splits, listing.class_names),
     ]
     facts = {"rows": len(rows), "ignored": [], "warnings": warnings, "skipped": errors[:SHOWN]}
+    facts["persons"] = len(set(persons) - {""})
     return _table(listing, used, rows, splits, val_from, copies), description, facts
 
 
@@ -181,12 +192,14 @@ def _rows(
     )
 
 
-def _draw_splits(rows: Rows, copies: Copies, seed: int, listing: Listing) -> tuple[np.ndarray, str]:
-    """Returns the split of each row, and the origin of val.
+def _draw_splits(
+    rows: Rows, groups: np.ndarray, seed: int, listing: Listing
+) -> tuple[np.ndarray, str]:
+    """Returns the split of each row, and the origin of val; images of one group stay together.
 
     The origin is "source", "train", or "all" if test is drawn, too.
     """
-    splits, groups = rows.splits.copy(), copies.groups()
+    splits = rows.splits.copy()
     draws = [("val", "train", PARTS)]
     if (splits == "").all():
         splits[:] = "train"
@@ -222,6 +235,8 @@ def _table(
         rows.sources.tolist(),
         source_rows,
         *copies.columns(splits, source_rows, val_from),
-        [image.source_label for _, image in used],
     ]
-    return manifest_text(zip(*columns, strict=True), ("source_label",))
+    extra = {"source_label": [image.source_label for _, image in used]}
+    if any(image.votes for _, image in used):
+        extra["votes"] = [image.votes for _, image in used]
+    return manifest_text(zip(*columns, *extra.values(), strict=True), tuple(extra))

@@ -109,6 +109,8 @@ def format_image_summary(summary: dict) -> str:
     ]
     if summary["near_copies"]:
         lines.append(f"Near-duplicates were not searched: {summary['near_copies']}.")
+    if summary["votes"]:
+        lines.append("FER+ votes are in the column votes of the manifest.")
     size = summary["image_size"]
     sizes = f"of {size[1]}x{size[0]} pixels" if size else "of several sizes"
     kind = "gray" if summary["channels"] == 1 else "color"
@@ -121,7 +123,11 @@ def format_image_summary(summary: dict) -> str:
 
 
 def _drawn_splits(summary: dict) -> list[str]:
-    suffix = f"(seed {summary['seed']}), with duplicates kept in one split."
+    together = f"duplicates and each of the {summary['persons']} persons"
+    suffix = (
+        f"(seed {summary['seed']}), with {together if summary['persons'] else 'duplicates'} "
+        "kept in one split."
+    )
     if summary["val_from"] == "all":
         return [f"val and test are each a random eighth of all images {suffix}"]
     return (

@@ -1,8 +1,8 @@
 """The reader of Kaggle's CSV files: any order of columns, quoted or not, with every row checked.
 
 Fields contain digits, words and spaces, never line ends: a line is a row, and a comma ends a field.
-Only in a file that was saved again, see `resaved_csv`, may a quoted field contain commas. One thread
-reads: a second thread would mostly wait for the GIL.
+Only in a file that was saved again (see `resaved_csv`) may a quoted field contain commas.
+One thread reads: a second thread would mostly wait for the GIL.
 """
 
 import contextlib

@@ -23,12 +23,16 @@ class ListedImage:
         split: train, val or test; "" where the source has no splits.
         name: its class name; None for a label that is skipped.
         source_label: the label in the source.
+        votes: FER+ votes such as "4;0;0;1;3;2;0;0;0;0"; "" without.
+        person: who is in the image; "" if unknown.
     """
 
     path: str
     split: str
     name: str | None
     source_label: str
+    votes: str = ""
+    person: str = ""
 
 
 @dataclasses.dataclass
@@ -45,6 +49,7 @@ class Listing:
         problems: the affected files for each kind of problem; they are not in `images`.
         warnings: facts that the user should know; no action is required.
         passed_over: files and folders that are not read.
+        unpacked_from: the user's files, if the images are copies out of them.
     """
 
     root: Path
@@ -56,6 +61,7 @@ class Listing:
     problems: dict[str, list[str]] = dataclasses.field(default_factory=dict)
     warnings: list[str] = dataclasses.field(default_factory=list)
     passed_over: PassedOver = dataclasses.field(default_factory=PassedOver)
+    unpacked_from: Path | None = None
 
     def add_problem(self, kind: str, about: str) -> None:
         """Records a problem with one file; `kind` follows a count: "images without a label"."""

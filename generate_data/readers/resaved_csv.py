@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from typing import IO, cast
 
-from generate_data.labels import CLASS_NAMES, CONTEMPT, EXPRESSIONS, SPLIT_FOLDERS, USAGES
+from generate_data.labels import CKEXTENDED, CLASS_NAMES, EXPRESSIONS, SPLIT_FOLDERS, USAGES
 
 TEXT_TYPES = (".csv", ".tsv", ".tab", ".txt")
 SEPARATORS = (",", ";", "\t")
@@ -86,4 +86,4 @@ def csv_classes(stem: str) -> tuple[str, ...]:
     Args:
         stem: the name of the file, without its ending.
     """
-    return (*CLASS_NAMES, CONTEMPT) if stem.lower().startswith("ck") else CLASS_NAMES
+    return CKEXTENDED if stem.lower().startswith("ck") else CLASS_NAMES
