@@ -9,7 +9,7 @@ from generate_data.copies.find import Copies
 from generate_data.copies.find_in_files import MOST, find_image_copies
 from generate_data.errors import DataError
 from generate_data.folder_contents import state_of
-from generate_data.images.output_folder import remove_leftovers
+from generate_data.images.output_folder import move_into_place, remove_leftovers
 from generate_data.images.scan import Scan, scan_images
 from generate_data.labels import CLASS_COUNTS, IMAGE_DATASETS
 from generate_data.manifest import MANIFEST, manifest_text, refuse_other_dataset, write_manifest
@@ -18,6 +18,7 @@ from generate_data.readers.affectnet import list_affectnet
 from generate_data.readers.any_folders import list_folder_tree
 from generate_data.readers.ferplus_folders import find_ferplus_folders, list_ferplus_folders
 from generate_data.readers.listing import ListedImage, Listing, existing_root
+from generate_data.readers.parquet_files import find_parquet_files
 from generate_data.readers.rafdb import list_rafdb
 from generate_data.rows import SHOWN, Rows, raise_on_errors
 from generate_data.splits import PARTS, choose_val, join_persons, persons_in_several
@@ -67,18 +68,28 @@ def set_up_image_dataset(
         >>> print(format_image_summary(set_up_image_dataset("data/rafdb", "rafdb", "~/RAF-DB")))
     """
     folder = Path(folder)
-    root = existing_root(os.path.expanduser(source))
+    given = Path(os.path.expanduser(source))
+    parquet = find_parquet_files(given) if dataset == "folders" and given.exists() else []
+    root = given.absolute() if parquet else existing_root(given)
     _check_arguments(folder, dataset, root, classes)
     with work_folder(folder) as work:
         with ProgressBar(progress) as bar:
-            listing = _list(dataset, root, classes, bar)
+            if parquet:
+                listing = _unpack(parquet, root, folder, work, bar)
+            else:
+                listing = _list(dataset, root, classes, bar)
             listing.check(skip_bad_rows)
             # Before the slow part, so that an error shows early.
             folder.mkdir(parents=True, exist_ok=True)
-            remove_leftovers(folder)
-            work.mkdir()
+            if not parquet:
+                remove_leftovers(folder)
+                work.mkdir()
             table, description, facts = _scan_and_split(listing, dataset, seed, skip_bad_rows, bar)
+        if listing.unpacked_to:
+            move_into_place(listing.root, folder / listing.unpacked_to)
         write_manifest(folder, table, description, work)
+    if listing.unpacked_to:
+        remove_leftovers(folder, keep=listing.unpacked_to)
     return {**description, **facts, "folder": str(folder), "manifest": str(folder / MANIFEST)}
 
 
@@ -109,6 +120,17 @@ def _list(dataset: str, root: Path, classes: int | None, bar: ProgressBar) -> Li
     return list_ferplus_folders(root) if find_ferplus_folders(root) else list_folder_tree(root)
 
 
+def _unpack(files: list[Path], source: Path, folder: Path, work: Path, bar: ProgressBar) -> Listing:
+    """Unpacks the images of parquet files into the dataset's folder."""
+    # Here: pyarrow is optional and loads slowly.
+    from generate_data.readers.parquet import unpack_parquet
+
+    folder.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(folder)
+    work.mkdir()
+    return unpack_parquet(files, source, work, lambda share: bar.add(share * LISTING))
+
+
 def _scan_and_split(
     listing: Listing, dataset: str, seed: int, skip: bool, bar: ProgressBar
 ) -> tuple[str, dict, dict]:
@@ -119,7 +141,7 @@ def _scan_and_split(
     """
     scan, used, errors = _scan(listing, bar)
     rows = _rows(listing, used, scan, errors)
-    raise_on_errors(rows, str(listing.root), skip)
+    raise_on_errors(rows, str(listing.source_path), skip)
     copies, no_near = find_image_copies(scan, seed, lambda share: bar.add(share * SEARCHING))
     persons = [image.person for _, image in used]
     splits, val_from = _draw_splits(rows, join_persons(copies.groups(), persons), seed, listing)
@@ -136,8 +158,8 @@ def _scan_and_split(
         "channels": 1 if scan.gray.all() else 3,
         "seed": seed,
         "dataset": dataset,
-        "source": listing.root.as_posix(),
-        "source_state": state_of(listing.root),
+        "source": listing.source_path.as_posix(),
+        "source_state": None if listing.unpacked_from else state_of(listing.root),
         "in_place": True,
         "taken": [listing.form],
         "val_from": val_from,
@@ -155,6 +177,7 @@ def _scan_and_split(
     ]
     facts = {"rows": len(rows), "ignored": [], "warnings": warnings, "skipped": errors[:SHOWN]}
     facts["persons"] = len(set(persons) - {""})
+    facts["unpacked"] = listing.unpacked_to
     return _table(listing, used, rows, splits, val_from, copies), description, facts
 
 
@@ -228,8 +251,10 @@ def _table(
     copies: Copies,
 ) -> str:
     source_rows = rows.source_rows.tolist()
+    # Images in the dataset's folder move with it.
+    base = Path(listing.unpacked_to) if listing.unpacked_to else listing.root
     columns = [
-        [(listing.root / image.path).as_posix() for _, image in used],
+        [(base / image.path).as_posix() for _, image in used],
         rows.labels.tolist(),
         splits.tolist(),
         rows.sources.tolist(),

@@ -1,5 +1,7 @@
 """The results of set-up: counts as dictionaries, and the text that set-up prints."""
 
+from pathlib import Path
+
 import numpy as np
 
 from generate_data.copies.find import Copies
@@ -114,9 +116,11 @@ def format_image_summary(summary: dict) -> str:
     size = summary["image_size"]
     sizes = f"of {size[1]}x{size[0]} pixels" if size else "of several sizes"
     kind = "gray" if summary["channels"] == 1 else "color"
+    unpacked = Path(summary["folder"]) / summary["unpacked"]
+    place = f"are in {unpacked}" if summary["unpacked"] else "stay where they are"
     lines += [
         "",
-        f"The {summary['rows']:,} {kind} images {sizes} stay where they are.",
+        f"The {summary['rows']:,} {kind} images {sizes} {place}.",
         f"Wrote {summary['manifest']}.",
     ]
     return "\n".join(lines)

@@ -26,6 +26,7 @@ def test_requirements_repeat_pyproject():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
     declared = {*project["dependencies"], *extras["train"], *extras["serve"], *extras["export"]}
+    declared |= {*extras["parquet"]}
     lines = (ROOT / "requirements.txt").read_text().splitlines()
     assert {requirement(line) for line in lines} - {""} == declared
 

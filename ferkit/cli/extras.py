@@ -21,6 +21,7 @@ EXTRAS = {
         ),
         "serve",
     ),
+    "pyarrow": "parquet",
     **dict.fromkeys(("tf2onnx", "onnx", "onnxruntime"), "export"),
 }
 

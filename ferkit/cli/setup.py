@@ -22,6 +22,8 @@ examples:
   python main.py setup --dataset affectnet --aff_path datasets/AffectNet --classes 7
   python main.py setup --dataset rafdb --raf_path datasets/RAF-DB -d data/rafdb
   python main.py setup --dataset folders --source datasets/CK+ -d data/ck
+  python main.py setup --source datasets/affectnethq -d data/affectnethq
+      read the parquet files of a dataset of the Hugging Face Hub
 """
 
 # Flags for the source folder of these datasets, besides --source, which works for every dataset.
@@ -179,6 +181,8 @@ def run(options: Options) -> int:
     seed = options.seed or 0
     if options.sample:
         _draw_sample(options, seed)
+    if options.kind is None and options.source and generate_data.is_image_source(options.source):
+        options = dataclasses.replace(options, dataset="folders")
     if not options.is_fer2013:
         if options.sample or options.ferplus:
             raise UserError(

@@ -53,7 +53,7 @@ def list_folder_tree(source: str | Path) -> Listing:
         if name.isdecimal():
             raise _ambiguous(root, path, folder)
         listing.images.append(_image(path, split, name, folder))
-    _name_classes(listing)
+    name_classes(listing)
     return listing
 
 
@@ -93,12 +93,17 @@ def _ambiguous(root: Path, path: str, folder: str) -> DataError:
     )
 
 
-def _name_classes(listing: Listing) -> None:
+def name_classes(listing: Listing) -> None:
+    """Sets the classes of a listing: the names of its images, in the usual order.
+
+    Raises:
+        DataError: it has only one class.
+    """
     names = {image.name for image in listing.images if image.name is not None}
     listing.class_names = sort_classes(names)
     if len(names) == 1:
         raise DataError(
-            listing.root,
+            listing.source_path,
             " ".join(
                 [
                     f"one class only, {listing.class_names[0]}, expected at least two class "
