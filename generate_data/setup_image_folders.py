@@ -1,4 +1,4 @@
-"""Set-up of datasets with images in place: AffectNet, RAF-DB and trees of class folders."""
+"""Set-up of datasets of image files: AffectNet, RAF-DB, class folders, FER+ and parquet files."""
 
 import os
 from pathlib import Path
@@ -8,7 +8,7 @@ import numpy as np
 from generate_data.copies.find import Copies
 from generate_data.copies.find_in_files import MOST, find_image_copies
 from generate_data.errors import DataError
-from generate_data.folder_contents import state_of
+from generate_data.folder_contents import PassedOver, images_below, state_of
 from generate_data.images.output_folder import move_into_place, remove_leftovers
 from generate_data.images.scan import Scan, scan_images
 from generate_data.labels import CLASS_COUNTS, IMAGE_DATASETS
@@ -46,13 +46,14 @@ def set_up_image_dataset(
 ) -> dict:
     """Writes dataset.json and manifest.csv for images that stay where they are.
 
-    The source is never changed. If set-up is killed, the earlier dataset stays, or an unfinished
+    Only images inside parquet files are unpacked, into the dataset's folder. The source is never changed. If set-up is killed, the earlier dataset stays, or an unfinished
     one. The same input and seed give the same bytes.
 
     Args:
         folder: the folder of the dataset, outside the source.
         dataset: affectnet, rafdb or folders.
-        source: the folder of the images; see `list_affectnet`, `list_rafdb` and `list_folder_tree`.
+        source: the folder of the images; see `list_affectnet`, `list_rafdb`, `list_folder_tree` and
+            `list_ferplus_folders`. For folders also a parquet file, or a folder with such files.
         classes: for AffectNet: 8 (or None), or 7 without contempt.
         seed: seed of the duplicate search and of the draw of missing splits.
         skip_bad_rows: drop invalid images instead of raising an error.
@@ -68,9 +69,9 @@ def set_up_image_dataset(
         >>> print(format_image_summary(set_up_image_dataset("data/rafdb", "rafdb", "~/RAF-DB")))
     """
     folder = Path(folder)
-    given = Path(os.path.expanduser(source))
-    parquet = find_parquet_files(given) if dataset == "folders" and given.exists() else []
-    root = given.absolute() if parquet else existing_root(given)
+    given = Path(os.path.abspath(os.path.expanduser(source)))
+    parquet = _parquet_files(given) if dataset == "folders" and given.exists() else []
+    root = given if parquet else existing_root(given)
     _check_arguments(folder, dataset, root, classes)
     with work_folder(folder) as work:
         with ProgressBar(progress) as bar:
@@ -91,6 +92,12 @@ def set_up_image_dataset(
     if listing.unpacked_to:
         remove_leftovers(folder, keep=listing.unpacked_to)
     return {**description, **facts, "folder": str(folder), "manifest": str(folder / MANIFEST)}
+
+
+def _parquet_files(source: Path) -> list[Path]:
+    """Returns the parquet files to read; none beside images in class folders."""
+    files = find_parquet_files(source)
+    return files if files and (source.is_file() or not images_below(source, PassedOver())) else []
 
 
 def _check_arguments(folder: Path, dataset: str, root: Path, classes: int | None) -> None:

@@ -8,7 +8,7 @@ from generate_data.images.png import read_image
 from generate_data.manifest import read_manifest
 from generate_data.readers.parquet_files import split_of
 from generate_data.setup_image_folders import format_image_summary, set_up_image_dataset
-from tests.support.image_datasets import assert_refused, file_states
+from tests.support.image_datasets import assert_refused, file_states, write_tree
 from tests.support.kaggle_files import smooth_images
 from tests.support.parquet_files import encoded, write_parquet
 
@@ -125,6 +125,12 @@ def test_files_without_a_split_beside_others_are_reported(source, data):
     summary, _, found = set_up_and_read(data, source)
     assert len(found) == 21
     assert any("1 parquet files are not read" in line for line in summary["warnings"])
+
+
+def test_class_folders_come_before_a_parquet_file_beside_them(source, data, faces):
+    write_tree(source, ["happy/1.png", "sad/1.png"], faces)
+    shard(source / "train.parquet", range(14), FER2013)
+    assert set_up_and_read(data, source)[1].class_names == ("happy", "sad")
 
 
 def test_labels_that_are_texts_need_no_metadata(source, data):
