@@ -46,8 +46,9 @@ def set_up_image_dataset(
 ) -> dict:
     """Writes dataset.json and manifest.csv for images that stay where they are.
 
-    Only images inside parquet files are unpacked, into the dataset's folder. The source is never changed. If set-up is killed, the earlier dataset stays, or an unfinished
-    one. The same input and seed give the same bytes.
+    Only images inside parquet files are unpacked, into the dataset's folder. The source is never
+    changed. If set-up is killed, the earlier dataset stays, or an unfinished one. The same input
+    and seed give the same bytes.
 
     Args:
         folder: the folder of the dataset, outside the source.

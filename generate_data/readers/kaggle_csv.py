@@ -15,7 +15,7 @@ from typing import IO
 import numpy as np
 
 from generate_data.errors import DataError, escaped, foreign_format
-from generate_data.labels import USAGES
+from generate_data.labels import CLASS_NAMES, USAGES
 from generate_data.readers.pixel_text import PIXELS, SIZE, parse_lines, parse_row
 from generate_data.readers.resaved_csv import (
     csv_classes,
@@ -210,6 +210,7 @@ def _gather(file: CsvFile, split: str | None, images: np.ndarray, packets: list[
     labels, rows = np.concatenate(label_parts), np.concatenate(row_parts)
     usages = [usage for part in usage_parts for usage in part]
     splits = [split or USAGES[usages[row]] for row in rows]
+    has_contempt = bool((labels >= len(CLASS_NAMES)).any())
     return Rows(
         images,
         labels,
@@ -218,7 +219,7 @@ def _gather(file: CsvFile, split: str | None, images: np.ndarray, packets: list[
         rows,
         errors=[line for part in error_parts for line in part],
         usages={file.name: usages},
-        class_names=file.class_names,
+        class_names=file.class_names if has_contempt else CLASS_NAMES,
     )
 
 

@@ -81,7 +81,7 @@ def usage_of(text: bytes) -> bytes | None:
 
 
 def csv_classes(stem: str) -> tuple[str, ...]:
-    """Returns the classes of a CSV file by its name: those of CK+ have contempt as label 7.
+    """Returns the classes that a CSV file may have by its name: CK+ has contempt as label 7.
 
     Args:
         stem: the name of the file, without its ending.

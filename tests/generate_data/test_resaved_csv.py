@@ -347,6 +347,12 @@ def test_ckextended_has_contempt_as_label_7(tmp_path, archive):
     np.testing.assert_array_equal(images[..., 0], IMAGES[:40])
 
 
+def test_a_file_of_that_name_without_contempt_has_seven_classes(tmp_path):
+    write_fer2013_csv(tmp_path / "ck48.csv", IMAGES, USAGES)
+    set_up(tmp_path, progress=False)
+    check(tmp_path)
+
+
 def test_label_8_of_ckextended_is_refused(tmp_path):
     rows = rows_of(IMAGES[:8], [0, 1, 2, 3, 4, 5, 7, 8], usages_for(8))
     (tmp_path / "ckextended.csv").write_text(csv_text(rows, COLUMNS))
