@@ -9,6 +9,7 @@ import csv
 from pathlib import Path
 
 from generate_data.errors import DataError, foreign_format
+from generate_data.folder_contents import PassedOver
 from generate_data.labels import CLASS_ORDER, FERPLUS, FERPLUS_FOLDERS, FERPLUS_SKIPPED
 from generate_data.readers.ferplus import VOTE_NAMES
 from generate_data.readers.listing import (
@@ -55,7 +56,12 @@ def list_ferplus_folders(source: str | Path) -> Listing:
 
 
 def _add_folder(listing: Listing, split: str, folder: Path) -> None:
-    names = set(image_names(folder, listing.passed_over))
+    passed_over = PassedOver()
+    names = set(image_names(folder, passed_over))
+    for kind, paths in passed_over.paths.items():
+        for path in paths:
+            if Path(path).name != LABELS:
+                listing.passed_over.add(kind, path)
     if not names:
         advice = "write them with FERPlus' src/generate_training_data.py"
         raise DataError(folder, f"{LABELS}, but no images", advice)
@@ -71,9 +77,9 @@ def _add_folder(listing: Listing, split: str, folder: Path) -> None:
         name, voted = _most_votes(votes)
         if name is None:
             listing.skipped[voted] += 1
-        path = (folder / fields[0]).relative_to(listing.root).as_posix()
+        image = (folder / fields[0]).relative_to(listing.root).as_posix()
         text = ";".join(map(str, votes))
-        listing.images.append(ListedImage(path, split, name, voted, votes=text))
+        listing.images.append(ListedImage(image, split, name, voted, votes=text))
     if len(names) > len(seen):
         listing.warnings.append(f"{len(names - seen)} images in {folder} are not in {LABELS}.")
 

@@ -7,7 +7,7 @@ import pytest
 from ferkit.cli import main
 from generate_data.manifest import read_manifest
 from tests.support.command_line import fails
-from tests.support.image_datasets import Faces, write_tree
+from tests.support.image_datasets import Faces, write_ferplus_folders, write_tree
 from tests.support.kaggle_files import smooth_images, usages_for, write_fer2013_csv
 from tests.support.parquet_files import encoded, write_parquet
 
@@ -44,6 +44,16 @@ def test_class_folders_of_ck48_need_no_flag(here, capsys):
     assert main(["setup", "--source", "ck"]) == 0
     assert "each of the 16 persons kept in one split" in capsys.readouterr().out
     assert read_manifest("data/folders").class_names == ("angry", "contempt")
+
+
+@pytest.mark.slow
+def test_ferplus_trains_eight_classes_with_votes(here, capsys):
+    source = write_ferplus_folders(here / "FERPlus/data", Faces())
+    assert main(["setup", "--source", str(source), "-d", "data"]) == 0
+    assert "FER+ votes are in the column votes" in capsys.readouterr().out
+    quick = ["--epochs", "1", "--batch_size", "8", "--vote_weight", "1"]
+    assert main(["train", "-d", "data", "--run", "runs/a", *quick]) == 0
+    assert "contempt" in capsys.readouterr().out
 
 
 def test_fer2013_is_still_the_default(here, capsys):

@@ -8,33 +8,19 @@ from ferkit.input_pipeline.dataset import load_split
 from generate_data.labels import CLASS_ORDER, FERPLUS, expression_of
 from generate_data.readers.ferplus import VOTE_NAMES
 from generate_data.setup_image_folders import format_image_summary
-from tests.support.image_datasets import assert_refused, set_up_and_read, write_tree
-
-PARTS = {"FER2013Train": "train", "FER2013Valid": "val", "FER2013Test": "test"}
-
-
-def votes_for(number):
-    """Eight votes for the class of that number, one for the next and one for unknown."""
-    votes = [0] * 10
-    votes[number % 8] += 8
-    votes[(number + 1) % 8] += 1
-    votes[8] += 1
-    return votes
+from tests.support.image_datasets import (
+    assert_refused,
+    set_up_and_read,
+    votes_for,
+    write_ferplus_folders,
+    write_tree,
+)
 
 
 @pytest.fixture
 def ferplus(source, faces):
     """16 train, 8 val and 8 test images, each class in turn."""
-    number = 0
-    for part, count in zip(PARTS, (16, 8, 8), strict=True):
-        lines = []
-        for _ in range(count):
-            name = f"fer{number:07d}.png"
-            faces.write(source / part / name, color=False)
-            lines.append(f'{name},"(0, 0, 48, 48)",{",".join(map(str, votes_for(number)))}')
-            number += 1
-        (source / part / "label.csv").write_text("\n".join(lines) + "\n")
-    return source
+    return write_ferplus_folders(source, faces)
 
 
 def change(source, line, text):
@@ -59,6 +45,7 @@ def test_own_output(ferplus, data):
     row = rows.loc[(ferplus / "FER2013Train/fer0000003.png").as_posix()]
     assert (row["votes"], row["source_label"]) == ("0;0;0;8;1;0;0;0;1;0", "sadness")
     assert summary["val_from"] == "source"
+    assert summary["warnings"] == []
     text = format_image_summary(summary)
     assert text.startswith("Read FER+ by label.csv, in ")
     assert "FER+ votes are in the column votes of the manifest." in text
@@ -115,8 +102,10 @@ def test_the_repository_without_images(ferplus, data):
 
 def test_images_that_are_not_listed_are_reported(ferplus, data, faces):
     faces.write(ferplus / "FER2013Test/fer0000099.png")
+    (ferplus / "FER2013Test/notes.txt").write_text("ours")
     summary = set_up_and_read(data, "folders", ferplus)[0]
     assert f"1 images in {ferplus / 'FER2013Test'} are not in label.csv." in summary["warnings"]
+    assert any("files that are not images" in warning for warning in summary["warnings"])
 
 
 def test_eight_class_folders(source, data, faces):
