@@ -126,8 +126,8 @@ def select_files(inventory: CsvInventory, where: Path) -> list[tuple[CsvFile, st
         raise DataError(
             where,
             f"no Kaggle CSV in it, looked for {KNOWN_LAYOUTS}",
-            "download FER2013 from Kaggle, use --sample to draw faces, or give the files of another "
-            "dataset with --source and another folder with -d",
+            "download FER2013 from Kaggle, use --sample to draw faces, or give the files of "
+            "another dataset with --source",
         )
     chosen: list[tuple[CsvFile, str | None]] = [(_named(inventory.with_labels, "train"), "train")]
     for name, problem in inventory.problems.items():
