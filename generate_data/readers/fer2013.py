@@ -83,7 +83,12 @@ def _read_class_zip(
         if tree is None:
             advice = "unpack it, and give the folder that contains train"
             raise DataError(archive, "no folder train in it, or in a folder in it", advice)
-        return _read_tree(tree, archive.name, progress, take)
+        try:
+            return _read_tree(tree, archive.name, progress, take)
+        except DataError as error:
+            inside = error.where.removeprefix(unpacked).strip("/\\")
+            advice = "unpack it, and give its folder with --source"
+            raise DataError(f"{archive.name}: {inside}", error.problem, advice) from None
 
 
 def _read_tree(tree: Path, name: str, progress: Callable[[float], None], take: Take) -> Source:

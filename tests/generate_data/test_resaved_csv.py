@@ -318,6 +318,16 @@ def test_a_zip_of_class_folders_is_read_as_the_folders_are(tmp_path, root):
     )
 
 
+def test_a_zip_with_other_class_folders_gets_one_line(tmp_path):
+    names = ["train/happy/1.png", "train/contempt/2.png"]
+    folder = write_class_folders(tmp_path / "unpacked", IMAGES[:2], names)
+    archive = class_zip(tmp_path / "ferplus.zip", folder)
+    match = r"^ferplus.zip: train/contempt: unknown class folder 'contempt'.*; unpack it, and give"
+    with pytest.raises(DataError, match=match):
+        set_up(tmp_path / "data", source=archive, progress=False)
+    assert list((tmp_path / "data").iterdir()) == []
+
+
 def test_a_zip_of_class_folders_may_be_the_source(tmp_path):
     names = [f"train/happy/{index}.jpg" for index in range(8)]
     folder = write_class_folders(tmp_path / "unpacked", IMAGES[:8], names)
