@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from generate_data.images.lazy_array import ImageFiles
     from generate_data.images.png import load_images
     from generate_data.manifest import MANIFEST, Manifest, read_manifest, source_change
+    from generate_data.readers.image_sources import is_image_source
     from generate_data.samples.sample_csv import write_sample
     from generate_data.setup_fer2013 import set_up
     from generate_data.setup_image_folders import set_up_image_dataset
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "DataError": "errors",
     "MANIFEST": "manifest",
+    "is_image_source": "readers.image_sources",
     "write_sample": "samples.sample_csv",
     "ImageFiles": "images.lazy_array",
     "Manifest": "manifest",
@@ -39,6 +41,7 @@ __all__ = [
     "Manifest",
     "format_image_summary",
     "format_summary",
+    "is_image_source",
     "load_images",
     "read_manifest",
     "set_up",

@@ -12,6 +12,11 @@ CLASS_NAMES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"
 CONTEMPT = "contempt"
 CLASS_ORDER = (*CLASS_NAMES, CONTEMPT)
 
+CKEXTENDED = CLASS_ORDER  # labels 0 to 7 of ckextended.csv: those of FER2013, then contempt
+# The classes of FER+ votes, in the order of their columns; the last two are not expressions.
+FERPLUS = ("neutral", "happy", "surprise", "sad", "angry", "disgust", "fear", CONTEMPT)
+FERPLUS_SKIPPED = ("unknown", "no face")
+
 # Labels 0 to 7.
 AFFECTNET = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "angry", CONTEMPT)
 AFFECTNET_SKIPPED = ("none", "uncertain", "no face")  # labels 8 to 10: no expression was annotated
@@ -19,6 +24,7 @@ RAFDB = ("surprise", "fear", "disgust", "happy", "sad", "angry", "neutral")  # l
 
 CLASS_COUNTS = {"affectnet": (7, 8), "rafdb": (7,), "folders": ()}  # choices of --classes
 
+FERPLUS_FOLDERS = {"fer2013train": "train", "fer2013valid": "val", "fer2013test": "test"}
 SPLIT_FOLDERS = {
     "train": "train",
     "training": "train",
@@ -45,6 +51,7 @@ FER_FOLDERS = {name: index for index, name in enumerate(CLASS_NAMES)} | {
 _MORE_SYNONYMS = {
     "fear": "afraid scared",
     "happy": "joy joyful",
+    "surprise": "suprise",
     "neutral": "neutrality",
     CONTEMPT: "contempt contemptuous",
 }

@@ -6,8 +6,11 @@ from collections import Counter
 import numpy as np
 
 from generate_data.errors import DataError
+from generate_data.labels import CLASS_NAMES
 
 SHOWN = 20  # rejected rows that a message lists
+EXCEL_CELL = 32_767  # characters that a cell holds at most
+CUT_OFF = f"was cut off at {EXCEL_CELL:,} characters, the most that Excel keeps in a cell"
 
 
 @dataclasses.dataclass
@@ -24,6 +27,7 @@ class Rows:
         usages: for FER+, the Usage of every row of each file, valid or not, in order; None where
             it is unknown.
         warnings: messages that set-up shows.
+        class_names: in the order of the labels.
     """
 
     images: np.ndarray
@@ -34,6 +38,7 @@ class Rows:
     errors: list[str] = dataclasses.field(default_factory=list)
     usages: dict[str, list[str | None]] = dataclasses.field(default_factory=dict)
     warnings: list[str] = dataclasses.field(default_factory=list)
+    class_names: tuple[str, ...] = CLASS_NAMES
 
     def __len__(self) -> int:
         """Returns the number of images."""
@@ -53,6 +58,7 @@ def join_rows(parts: list[Rows]) -> Rows:
         errors=[line for part in parts for line in part.errors],
         usages={name: usages for part in parts for name, usages in part.usages.items()},
         warnings=[line for part in parts for line in part.warnings],
+        class_names=max((part.class_names for part in parts), key=len),
     )
 
 
@@ -75,6 +81,12 @@ def raise_on_errors(rows: Rows, where: str, skip: bool) -> None:
     if skip:
         problem = f"all {count} rows are bad, the first: {rows.errors[0]}"
         raise DataError(where, problem, "download the file again")
+    cut = [line for line in rows.errors if CUT_OFF in line]
+    if cut:
+        first = cut[0].removesuffix(f": the cell {CUT_OFF}")
+        problem = f"{len(cut)} of its cells: each {CUT_OFF}, the first in {first}"
+        advice = "download the file again and do not save it with Excel, or drop these rows with "
+        raise DataError(where, problem, f"{advice}--skip-bad-rows")
     if count == 1:
         problem = f"1 bad row: {rows.errors[0]}"
         raise DataError(where, problem, "fix the row, or drop it with --skip-bad-rows")

@@ -8,10 +8,9 @@ import numpy as np
 from generate_data.copies.find import Copies, find_copies
 from generate_data.errors import DataError
 from generate_data.images.output_folder import ImageFolder, folder_name, remove_leftovers
-from generate_data.labels import CLASS_NAMES
 from generate_data.manifest import MANIFEST, manifest_text, refuse_other_dataset, write_manifest
 from generate_data.progress import ProgressBar
-from generate_data.readers.fer2013 import read_source
+from generate_data.readers.fer2013 import Source, read_source
 from generate_data.readers.ferplus import join_votes
 from generate_data.rows import SHOWN, Rows, raise_on_errors
 from generate_data.splits import choose_val
@@ -74,7 +73,10 @@ def set_up(
         with ProgressBar(progress) as bar:
             images = ImageFolder(folder, work, lambda count: bar.add(count / ROWS * WRITING))
             try:
-                made = _read_and_split(source_path, votes_path, images, seed, skip_bad_rows, bar)
+                found = read_source(
+                    source_path, lambda share: bar.add(share * READING), images.add, work
+                )
+                made = _split(found, votes_path, images, seed, skip_bad_rows, bar)
                 images.finish(made.image_folder)
             finally:
                 images.stop()
@@ -106,16 +108,15 @@ class _Dataset:
     facts: dict
 
 
-def _read_and_split(
-    source: Path,
+def _split(
+    found: Source,
     ferplus: Path | None,
     images: ImageFolder,
     seed: int,
     skip_bad_rows: bool,
     bar: ProgressBar,
 ) -> _Dataset:
-    """Reads the source, passes its images to `images`, finds duplicates and draws val."""
-    found = read_source(source, lambda share: bar.add(share * READING), images.add)
+    """Joins votes, finds duplicates and draws val."""
     images.check()
     rows = found.rows
     raise_on_errors(rows, ", ".join(found.files), skip_bad_rows)
@@ -125,21 +126,21 @@ def _read_and_split(
     splits, val_from = _splits(rows, copies, seed)
     paths = [f"{image_folder}/{name}" for name in found.image_names]
     description = {
-        "class_names": list(CLASS_NAMES),
+        "class_names": list(rows.class_names),
         "image_size": list(rows.images.shape[1:3]),
         "channels": 1,
         "seed": seed,
         "taken": found.files,
         "val_from": val_from,
         "skipped_rows": len(rows.errors),
-        "splits": count_splits(rows, splits, CLASS_NAMES),
+        "splits": count_splits(rows, splits, rows.class_names),
         "copies": count_copies(rows, splits, copies),
         "votes": votes is not None,
     }
     facts = {
         "rows": len(rows),
         "ignored": found.ignored,
-        "warnings": rows.warnings + untrained_classes(rows.labels, splits, CLASS_NAMES),
+        "warnings": rows.warnings + untrained_classes(rows.labels, splits, rows.class_names),
         "skipped": rows.errors[:SHOWN],
     }
     manifest = _table(rows, splits, val_from, copies, paths, votes)

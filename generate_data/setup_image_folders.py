@@ -1,4 +1,4 @@
-"""Set-up of datasets with images in place: AffectNet, RAF-DB and trees of class folders."""
+"""Set-up of datasets of image files: AffectNet, RAF-DB, class folders, FER+ and parquet files."""
 
 import os
 from pathlib import Path
@@ -8,19 +8,21 @@ import numpy as np
 from generate_data.copies.find import Copies
 from generate_data.copies.find_in_files import MOST, find_image_copies
 from generate_data.errors import DataError
-from generate_data.folder_contents import state_of
+from generate_data.folder_contents import PassedOver, images_below, state_of
 from generate_data.images.face_box import box_text
-from generate_data.images.output_folder import remove_leftovers
+from generate_data.images.output_folder import move_into_place, remove_leftovers
 from generate_data.images.scan import Scan, scan_images
 from generate_data.labels import CLASS_COUNTS, IMAGE_DATASETS
 from generate_data.manifest import MANIFEST, manifest_text, refuse_other_dataset, write_manifest
 from generate_data.progress import ProgressBar
 from generate_data.readers.affectnet.layouts import list_affectnet
 from generate_data.readers.any_folders import list_folder_tree
+from generate_data.readers.ferplus_folders import find_ferplus_folders, list_ferplus_folders
 from generate_data.readers.listing import ListedImage, Listing, existing_root
+from generate_data.readers.parquet_files import find_parquet_files
 from generate_data.readers.rafdb.layouts import list_rafdb
 from generate_data.rows import SHOWN, Rows, raise_on_errors
-from generate_data.splits import PARTS, choose_val
+from generate_data.splits import PARTS, choose_val, join_persons, persons_in_several
 from generate_data.summary import (
     count_copies,
     count_splits,
@@ -45,13 +47,15 @@ def set_up_image_dataset(
 ) -> dict:
     """Writes dataset.json and manifest.csv for images that stay where they are.
 
-    The source is never changed. If set-up is killed, the earlier dataset stays, or an unfinished
-    one. The same input and seed give the same bytes.
+    Only images inside parquet files are unpacked, into the dataset's folder. The source is never
+    changed. If set-up is killed, the earlier dataset stays, or an unfinished one. The same input
+    and seed give the same bytes.
 
     Args:
         folder: the folder of the dataset, outside the source.
         dataset: affectnet, rafdb or folders.
-        source: the folder of the images; see `list_affectnet`, `list_rafdb` and `list_folder_tree`.
+        source: the folder of the images; see `list_affectnet`, `list_rafdb`, `list_folder_tree` and
+            `list_ferplus_folders`. For folders also a parquet file, or a folder with such files.
         classes: for AffectNet: 8 (or None), or 7 without contempt.
         seed: seed of the duplicate search and of the draw of missing splits.
         skip_bad_rows: drop invalid images instead of raising an error.
@@ -67,19 +71,35 @@ def set_up_image_dataset(
         >>> print(format_image_summary(set_up_image_dataset("data/rafdb", "rafdb", "~/RAF-DB")))
     """
     folder = Path(folder)
-    root = existing_root(os.path.expanduser(source))
+    given = Path(os.path.abspath(os.path.expanduser(source)))
+    parquet = _parquet_files(given) if dataset == "folders" and given.exists() else []
+    root = given if parquet else existing_root(given)
     _check_arguments(folder, dataset, root, classes)
     with work_folder(folder) as work:
         with ProgressBar(progress) as bar:
-            listing = _list(dataset, root, classes, bar)
+            if parquet:
+                listing = _unpack(parquet, root, folder, work, bar)
+            else:
+                listing = _list(dataset, root, classes, bar)
             listing.check(skip_bad_rows)
             # Before the slow part, so that an error shows early.
             folder.mkdir(parents=True, exist_ok=True)
-            remove_leftovers(folder)
-            work.mkdir()
+            if not parquet:
+                remove_leftovers(folder)
+                work.mkdir()
             table, description, facts = _scan_and_split(listing, dataset, seed, skip_bad_rows, bar)
+        if listing.unpacked_to:
+            move_into_place(listing.root, folder / listing.unpacked_to)
         write_manifest(folder, table, description, work)
+    if listing.unpacked_to:
+        remove_leftovers(folder, keep=listing.unpacked_to)
     return {**description, **facts, "folder": str(folder), "manifest": str(folder / MANIFEST)}
+
+
+def _parquet_files(source: Path) -> list[Path]:
+    """Returns the parquet files to read; none beside images in class folders."""
+    files = find_parquet_files(source)
+    return files if files and (source.is_file() or not images_below(source, PassedOver())) else []
 
 
 def _check_arguments(folder: Path, dataset: str, root: Path, classes: int | None) -> None:
@@ -104,7 +124,20 @@ def _check_arguments(folder: Path, dataset: str, root: Path, classes: int | None
 def _list(dataset: str, root: Path, classes: int | None, bar: ProgressBar) -> Listing:
     if dataset == "affectnet":
         return list_affectnet(root, classes or 8, lambda share: bar.add(share * LISTING))
-    return list_rafdb(root) if dataset == "rafdb" else list_folder_tree(root)
+    if dataset == "rafdb":
+        return list_rafdb(root)
+    return list_ferplus_folders(root) if find_ferplus_folders(root) else list_folder_tree(root)
+
+
+def _unpack(files: list[Path], source: Path, folder: Path, work: Path, bar: ProgressBar) -> Listing:
+    """Unpacks the images of parquet files into the dataset's folder."""
+    # Here: pyarrow is optional and loads slowly.
+    from generate_data.readers.parquet import unpack_parquet
+
+    folder.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(folder)
+    work.mkdir()
+    return unpack_parquet(files, source, work, lambda share: bar.add(share * LISTING))
 
 
 def _scan_and_split(
@@ -117,9 +150,16 @@ def _scan_and_split(
     """
     scan, used, errors = _scan(listing, bar)
     rows = _rows(listing, used, scan, errors)
-    raise_on_errors(rows, str(listing.root), skip)
+    raise_on_errors(rows, str(listing.source_path), skip)
     copies, no_near = find_image_copies(scan, seed, lambda share: bar.add(share * SEARCHING))
-    splits, val_from = _draw_splits(rows, copies, seed, listing)
+    persons = [image.person for _, image in used]
+    splits, val_from = _draw_splits(rows, join_persons(copies.groups(), persons), seed, listing)
+    shared = persons_in_several(splits, persons)
+    if shared:
+        listing.warnings.append(
+            f"{len(shared)} persons are in more than one split, the first: {shared[0]}. "
+            "Without the split folders, set-up splits by person."
+        )
     sizes = np.unique(scan.sizes, axis=0).tolist()
     description = {
         "class_names": list(listing.class_names),
@@ -127,8 +167,8 @@ def _scan_and_split(
         "channels": 1 if scan.gray.all() else 3,
         "seed": seed,
         "dataset": dataset,
-        "source": listing.root.as_posix(),
-        "source_state": state_of(listing.root),
+        "source": listing.source_path.as_posix(),
+        "source_state": None if listing.unpacked_from else state_of(listing.root),
         "in_place": True,
         "taken": [listing.form],
         "val_from": val_from,
@@ -137,7 +177,7 @@ def _scan_and_split(
         "splits": count_splits(rows, splits, listing.class_names),
         "copies": count_copies(rows, splits, copies),
         "near_copies": no_near,
-        "votes": False,
+        "votes": any(image.votes for _, image in used),
     }
     warnings = [
         *listing.warnings,
@@ -145,6 +185,8 @@ def _scan_and_split(
         *untrained_classes(rows.labels, splits, listing.class_names),
     ]
     facts = {"rows": len(rows), "ignored": [], "warnings": warnings, "skipped": errors[:SHOWN]}
+    facts["persons"] = len(set(persons) - {""})
+    facts["unpacked"] = listing.unpacked_to
     return _table(listing, used, rows, splits, val_from, copies), description, facts
 
 
@@ -185,12 +227,14 @@ def _rows(
     )
 
 
-def _draw_splits(rows: Rows, copies: Copies, seed: int, listing: Listing) -> tuple[np.ndarray, str]:
-    """Returns the split of each row, and the origin of val.
+def _draw_splits(
+    rows: Rows, groups: np.ndarray, seed: int, listing: Listing
+) -> tuple[np.ndarray, str]:
+    """Returns the split of each row, and the origin of val; images of one group stay together.
 
     The origin is "source", "train", or "all" if test is drawn, too.
     """
-    splits, groups = rows.splits.copy(), copies.groups()
+    splits = rows.splits.copy()
     draws = [("val", "train", PARTS)]
     if (splits == "").all():
         splits[:] = "train"
@@ -219,8 +263,10 @@ def _table(
     copies: Copies,
 ) -> str:
     source_rows = rows.source_rows.tolist()
+    # Images in the dataset's folder move with it.
+    base = Path(listing.unpacked_to) if listing.unpacked_to else listing.root
     columns = [
-        [(listing.root / image.path).as_posix() for _, image in used],
+        [(base / image.path).as_posix() for _, image in used],
         rows.labels.tolist(),
         splits.tolist(),
         rows.sources.tolist(),
@@ -228,6 +274,8 @@ def _table(
         *copies.columns(splits, source_rows, val_from),
     ]
     extra = {"source_label": [image.source_label for _, image in used]}
+    if any(image.votes for _, image in used):
+        extra["votes"] = [image.votes for _, image in used]
     if any(image.box for _, image in used):
         extra["box"] = [box_text(image.box) for _, image in used]
     return manifest_text(zip(*columns, *extra.values(), strict=True), tuple(extra))

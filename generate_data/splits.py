@@ -43,6 +43,37 @@ def choose_val(labels: np.ndarray, groups: np.ndarray, seed: int, parts: int = P
     return chosen
 
 
+def join_persons(groups: np.ndarray, persons: list[str]) -> np.ndarray:
+    """Joins the groups of all images of one person.
+
+    Args:
+        groups: int (n,), the same number for images that must stay together.
+        persons: n names, "" if unknown.
+    """
+    if not any(persons):
+        return groups
+    above = {group: group for group in groups.tolist()}
+
+    def top(group: int) -> int:
+        while above[group] != group:
+            group = above[group]
+        return group
+
+    first: dict[str, int] = {}
+    for group, person in zip(groups.tolist(), persons, strict=True):
+        if person:
+            above[top(group)] = top(first.setdefault(person, group))
+    return np.array([top(group) for group in groups.tolist()], groups.dtype)
+
+
+def persons_in_several(splits: np.ndarray, persons: list[str]) -> list[str]:
+    """Returns the persons that are in more than one split, sorted."""
+    seen: dict[str, set[str]] = {}
+    for split, person in zip(splits.tolist(), persons, strict=True):
+        seen.setdefault(person, set()).add(split)
+    return sorted(person for person, found in seen.items() if person and len(found) > 1)
+
+
 def _shares(counts: np.ndarray, parts: int) -> np.ndarray:
     """Returns the rows of each class for val, rounded so that they sum to the rounded total."""
     exact = counts / parts

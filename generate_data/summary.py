@@ -1,5 +1,7 @@
 """The results of set-up: counts as dictionaries, and the text that set-up prints."""
 
+from pathlib import Path
+
 import numpy as np
 
 from generate_data.copies.find import Copies
@@ -109,19 +111,27 @@ def format_image_summary(summary: dict) -> str:
     ]
     if summary["near_copies"]:
         lines.append(f"Near-duplicates were not searched: {summary['near_copies']}.")
+    if summary["votes"]:
+        lines.append("FER+ votes are in the column votes of the manifest.")
     size = summary["image_size"]
     sizes = f"of {size[1]}x{size[0]} pixels" if size else "of several sizes"
     kind = "gray" if summary["channels"] == 1 else "color"
+    unpacked = Path(summary["folder"]) / summary["unpacked"]
+    place = f"are in {unpacked}" if summary["unpacked"] else "stay where they are"
     lines += [
         "",
-        f"The {summary['rows']:,} {kind} images {sizes} stay where they are.",
+        f"The {summary['rows']:,} {kind} images {sizes} {place}.",
         f"Wrote {summary['manifest']}.",
     ]
     return "\n".join(lines)
 
 
 def _drawn_splits(summary: dict) -> list[str]:
-    suffix = f"(seed {summary['seed']}), with duplicates kept in one split."
+    together = f"duplicates and each of the {summary['persons']} persons"
+    suffix = (
+        f"(seed {summary['seed']}), with {together if summary['persons'] else 'duplicates'} "
+        "kept in one split."
+    )
     if summary["val_from"] == "all":
         return [f"val and test are each a random eighth of all images {suffix}"]
     return (

@@ -25,7 +25,7 @@ def requirement(line):
 def test_requirements_repeat_pyproject():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    installed = ("train", "serve", "export", "hub")
+    installed = ("train", "serve", "export", "hub", "parquet")
     declared = {*project["dependencies"], *(line for name in installed for line in extras[name])}
     lines = (ROOT / "requirements.txt").read_text().splitlines()
     assert {requirement(line) for line in lines} - {""} == declared

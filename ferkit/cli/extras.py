@@ -21,6 +21,7 @@ EXTRAS = {
         ),
         "serve",
     ),
+    "pyarrow": "parquet",
     **dict.fromkeys(("tf2onnx", "onnx", "onnxruntime"), "export"),
     **dict.fromkeys(("kagglehub", "huggingface_hub"), "hub"),
 }

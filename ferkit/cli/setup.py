@@ -23,6 +23,8 @@ examples:
   python main.py setup --dataset affectnet --aff_path datasets/AffectNet --classes 7
   python main.py setup --dataset rafdb --raf_path datasets/RAF-DB -d data/rafdb
   python main.py setup --dataset folders --source datasets/CK+ -d data/ck
+  python main.py setup --source datasets/affectnethq -d data/affectnethq
+      read the parquet files of a dataset of the Hugging Face Hub
   python main.py setup -d data --from kaggle:msambare/fer2013
       download first, with your Kaggle token
   python main.py setup --dataset affectnet --from hf:OWNER/NAME
@@ -193,6 +195,8 @@ def run(options: Options) -> int:
         options = dataclasses.replace(options, source=_download(options.download, options))
     if options.sample:
         _draw_sample(options, seed)
+    if options.kind is None and options.source and generate_data.is_image_source(options.source):
+        options = dataclasses.replace(options, dataset="folders")
     if not options.is_fer2013:
         if options.sample or options.ferplus:
             raise UserError(

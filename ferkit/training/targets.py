@@ -43,7 +43,7 @@ def row_targets(split: Split, vote_weight: float = 0.0, vote_kind: str = "shares
         split: rows; with votes if vote_weight is above 0.
         vote_weight: in [0, 1].
         vote_kind: "shares": the fraction of votes for each class (arXiv 1608.01041, section 3.4, at
-            vote_weight 1). Votes for contempt, unknown, no face (NF) and classes that the dataset
+            vote_weight 1). Votes for unknown, no face (NF) and classes that the dataset
             lacks are left out. "translated": the probability of each label given all ten kinds of
             votes, see ``translated_votes``. FER+ votes and FER2013's labels agree on only two of
             three images: a third of the votes are neutral, a sixth of the labels.

@@ -5,18 +5,7 @@ import numpy as np
 from ferkit.errors import UserError
 from ferkit.evaluation.metrics import softmax
 from ferkit.input_pipeline.dataset import Split
-from generate_data.readers.ferplus import VOTE_NAMES
-
-# FER+ name -> our class. Contempt, unknown and NF (no face) are not classes of FER2013.
-VOTED_CLASSES = {
-    "neutral": "neutral",
-    "happiness": "happy",
-    "surprise": "surprise",
-    "sadness": "sad",
-    "anger": "angry",
-    "disgust": "disgust",
-    "fear": "fear",
-}
+from generate_data.labels import FERPLUS
 
 
 def translated_votes(
@@ -74,9 +63,7 @@ def class_votes(split: Split) -> np.ndarray:
             "--vote_weight 0 --label_smoothing 0.1"
         )
         raise UserError("--vote_weight", "the dataset has no FER+ votes", advice)
-    columns = {
-        VOTED_CLASSES[name]: index for index, name in enumerate(VOTE_NAMES) if name in VOTED_CLASSES
-    }
+    columns = {name: index for index, name in enumerate(FERPLUS)}
     if not set(columns) & set(split.class_names):
         voted, names = ", ".join(columns), ", ".join(split.class_names)
         problem = f"FER+ votes are for {voted}; the dataset's classes are {names}"

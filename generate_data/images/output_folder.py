@@ -75,9 +75,7 @@ class ImageFolder:
                 self.add(names, images)
         for job in self.jobs:
             job.result()
-        if target.exists():  # the same images, some lost or changed
-            target.rename(self.work.with_name("old"))
-        self.work.rename(target)
+        move_into_place(self.work, target)
 
     def _batches_in(self, target: Path) -> list[tuple[list[Path], np.ndarray]]:
         return [([target / name for name in names], images) for names, images in self.batches]
@@ -95,6 +93,13 @@ class ImageFolder:
     def stop(self) -> None:
         """Ends the threads; writes that have not started are dropped."""
         self.pool.shutdown(cancel_futures=True)
+
+
+def move_into_place(images: Path, target: Path) -> None:
+    """Renames a folder of images to its final name, in place of an earlier one of that name."""
+    if target.exists():  # the same images, some perhaps lost or changed
+        target.rename(images.with_name("old"))
+    images.rename(target)
 
 
 def folder_name(names: list[str], images: np.ndarray) -> str:

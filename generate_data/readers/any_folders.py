@@ -3,6 +3,7 @@
 The tree may have split folders.
 """
 
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -11,13 +12,17 @@ from generate_data.folder_contents import images_below
 from generate_data.labels import CLASS_ORDER, SPLIT_FOLDERS, expression_of, sort_classes
 from generate_data.readers.listing import ListedImage, Listing, existing_root
 
+# A file of CK+: subject, sequence and frame, such as S010_004_00000017.png.
+_CK_NAME = re.compile(r"(S\d{3})_\d{3}_\d{8}\.\w+")
+
 
 def list_folder_tree(source: str | Path) -> Listing:
     """Lists the images of a tree whose folder names give the class.
 
     All images below an outer folder train, val or test (or a synonym) belong to that split. Without
     such a folder, images have no split. The innermost folder whose name is an expression gives the
-    class. A folder at the same depth with another name is a separate class.
+    class. A folder at the same depth with another name is a separate class. Files
+    that are named as in CK+ have a person.
 
     Raises:
         DataError: the folder is missing, has no class folders, only one class, or class folders
@@ -47,9 +52,14 @@ def list_folder_tree(source: str | Path) -> Listing:
         name = expression_of(folder) or folder.strip().lower()
         if name.isdecimal():
             raise _ambiguous(root, path, folder)
-        listing.images.append(ListedImage(path, split, name, folder))
-    _name_classes(listing)
+        listing.images.append(_image(path, split, name, folder))
+    name_classes(listing)
     return listing
+
+
+def _image(path: str, split: str, name: str, folder: str) -> ListedImage:
+    subject = _CK_NAME.fullmatch(path.rsplit("/", 1)[-1])
+    return ListedImage(path, split, name, folder, person=subject[1] if subject else "")
 
 
 def _split_of(path: str) -> tuple[str, list[str]]:
@@ -83,12 +93,17 @@ def _ambiguous(root: Path, path: str, folder: str) -> DataError:
     )
 
 
-def _name_classes(listing: Listing) -> None:
+def name_classes(listing: Listing) -> None:
+    """Sets the classes of a listing: the names of its images, in the usual order.
+
+    Raises:
+        DataError: it has only one class.
+    """
     names = {image.name for image in listing.images if image.name is not None}
     listing.class_names = sort_classes(names)
     if len(names) == 1:
         raise DataError(
-            listing.root,
+            listing.source_path,
             " ".join(
                 [
                     f"one class only, {listing.class_names[0]}, expected at least two class "

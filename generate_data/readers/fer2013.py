@@ -1,6 +1,7 @@
 """The reader of FER2013 in every layout: finds the files and reads them into rows."""
 
 import dataclasses
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import numpy as np
 
 from generate_data.errors import DataError
 from generate_data.readers.class_folders import find_tree, read_fer_tree
+from generate_data.readers.class_zip import find_class_zip, unpack_images
 from generate_data.readers.kaggle_csv import read_csv
 from generate_data.readers.kaggle_layouts import CsvInventory, find_csv_files, select_files
 from generate_data.rows import Rows, join_rows
@@ -37,13 +39,18 @@ def read_source(
     source: Path,
     progress: Callable[[float], None] = lambda share: None,
     take: Take = lambda names, images: None,
+    work: Path | None = None,
 ) -> Source:
     """Reads FER2013 from a CSV file, an archive, or a folder with such files or with class folders.
+
+    What Kaggle ships comes first. Only if there is none of it, files that another program has saved
+    again are looked for, and then a zip of class folders.
 
     Args:
         source: the file or folder.
         progress: called with the share of the work done since the last call.
         take: called with names for image files and the images, (n, 48, 48), as they are read.
+        work: an existing folder for unpacked images; None is the system's temporary folder.
 
     Raises:
         DataError: there is no readable dataset.
@@ -52,19 +59,44 @@ def read_source(
         advice = "create it, put Kaggle's FER2013 files there, or use --sample"
         raise DataError(source, "no such file or folder", advice)
     inventory = find_csv_files(source)
-    has_csv = inventory.with_usage or inventory.with_labels or inventory.problems
+    has_csv = inventory.has_labels or inventory.problems
     tree = find_tree(source) if source.is_dir() and not has_csv else None
     if tree is not None:
-        return _read_tree(tree, progress, take)
+        return _read_tree(tree, str(tree), progress, take)
+    if not inventory.has_labels:
+        resaved = find_csv_files(source, resaved=True)
+        archive = None if resaved.has_labels else find_class_zip(source)
+        if archive is not None:
+            return _read_class_zip(archive, work, progress, take)
+        if resaved.has_labels or not inventory.problems:
+            inventory = resaved
     return _read_csv_files(inventory, source, progress, take)
 
 
-def _read_tree(tree: Path, progress: Callable[[float], None], take: Take) -> Source:
+def _read_class_zip(
+    archive: Path, work: Path | None, progress: Callable[[float], None], take: Take
+) -> Source:
+    """Reads class folders in a zip, which are unpacked for as long as they are read."""
+    with tempfile.TemporaryDirectory(dir=work) as unpacked:
+        unpack_images(archive, Path(unpacked))
+        tree = find_tree(Path(unpacked))
+        if tree is None:
+            advice = "unpack it, and give the folder that contains train"
+            raise DataError(archive, "no folder train in it, or in a folder in it", advice)
+        try:
+            return _read_tree(tree, archive.name, progress, take)
+        except DataError as error:
+            inside = error.where.removeprefix(unpacked).strip("/\\")
+            advice = "unpack it, and give its folder with --source"
+            raise DataError(f"{archive.name}: {inside}", error.problem, advice) from None
+
+
+def _read_tree(tree: Path, name: str, progress: Callable[[float], None], take: Take) -> Source:
     """Reads class folders."""
     rows = read_fer_tree(tree, lambda count: progress(count / 35887))
     names = [f"image-{row:05d}.png" for row in rows.source_rows]
     take(names, rows.images)
-    return Source(rows, [f"{tree} (class folders)"], [], names)
+    return Source(rows, [f"{name} (class folders)"], [], names)
 
 
 def _read_csv_files(

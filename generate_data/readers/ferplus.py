@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from generate_data.errors import DataError, foreign_format
-from generate_data.labels import CLASS_NAMES, USAGES
+from generate_data.labels import CLASS_NAMES, CONTEMPT, FERPLUS, USAGES
 from generate_data.rows import Rows
 
 VOTE_NAMES = (
@@ -29,10 +29,7 @@ VOTE_NAMES = (
 )
 MATCHING_FILE = "use the fer2013new.csv that belongs to this download"
 # The label that each kind of votes stands for; contempt, unknown and NF (no face) have none.
-_VOTED_LABELS = [
-    CLASS_NAMES.index(name)
-    for name in ("neutral", "happy", "surprise", "sad", "angry", "disgust", "fear")
-]
+_VOTED_LABELS = [CLASS_NAMES.index(name) for name in FERPLUS if name != CONTEMPT]
 # The label with most votes is the label of 63 % of FER2013's rows, and of 57 % or more of any 500
 # rows in order; of 18 % once the rows are in another order.
 LOWEST_AGREEMENT = 0.4

@@ -6,29 +6,31 @@ train.csv with test.csv. Plain files come before archives.
 
 import dataclasses
 import functools
-import io
-import tarfile
-import zipfile
-from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO
 
 from generate_data.errors import DataError
+from generate_data.readers.archives import files_inside, is_archive, is_packed
 from generate_data.readers.kaggle_csv import CsvFile, read_header, reading_archive, unreadable
+from generate_data.readers.resaved_csv import TEXT_TYPES, known_columns
 
 KNOWN_LAYOUTS = (
     "train.csv, icml_face_data.csv or fer2013.csv (plain, .zip or .tar.gz), "
     "or class folders such as train/angry"
 )
 KAGGLE_NAMES = ("train.csv", "test.csv", "icml_face_data.csv", "fer2013.csv")
-ARCHIVES = (".zip", ".tar.gz", ".tgz", ".tar")
 _WRITTEN_BY_SETUP = ("manifest.csv",)
 
 
 @dataclasses.dataclass
 class CsvInventory:
-    """The CSV files of a folder by their columns, preferred files first, and the unusable files."""
+    """The CSV files of a folder by their columns, preferred files first, and the unusable files.
 
+    Args:
+        resaved: files that another program has saved again count too; see `resaved_csv`.
+    """
+
+    resaved: bool = False
     with_usage: list[CsvFile] = dataclasses.field(default_factory=list)
     with_labels: list[CsvFile] = dataclasses.field(default_factory=list)
     without_labels: list[CsvFile] = dataclasses.field(default_factory=list)
@@ -38,16 +40,11 @@ class CsvInventory:
     def add(self, file: CsvFile) -> None:
         """Reads the header of a file and sorts the file into one of the lists."""
         try:
-            file.columns = read_header(file)
+            file.columns = read_header(file, self.resaved)
         except DataError as error:
             self.problems[file.name] = error
             return
-        kinds = {
-            ("emotion", "pixels", "usage"): self.with_usage,
-            ("emotion", "pixels"): self.with_labels,
-        }
-        kinds["pixels",] = self.without_labels
-        kind = kinds.get(tuple(sorted(file.columns)))
+        kind = self._kind_of(file)
         if kind is not None:
             kind.append(file)
         elif Path(file.name.split(": ")[-1]).name.lower() in KAGGLE_NAMES:
@@ -61,45 +58,52 @@ class CsvInventory:
         else:
             self.others.append(file.name)
 
+    def _kind_of(self, file: CsvFile) -> list[CsvFile] | None:
+        """Returns the list that a file belongs to by its columns."""
+        kinds = {
+            ("emotion", "pixels", "usage"): self.with_usage,
+            ("emotion", "pixels"): self.with_labels,
+            ("pixels",): self.without_labels,
+        }
+        known = known_columns(file.columns)
+        if self.resaved or (file.stem.lower() == "test" and known == ("pixels",)):
+            return kinds.get(known)
+        return kinds.get(tuple(sorted(file.columns)))
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether a file has labels."""
+        return bool(self.with_usage or self.with_labels)
+
     def names(self) -> list[str]:
         """Returns the names of the readable files, preferred files first, then those of others."""
         readable = self.with_usage + self.with_labels + self.without_labels
         return [file.name for file in readable] + self.others
 
 
-def find_csv_files(source: Path) -> CsvInventory:
+def find_csv_files(source: Path, resaved: bool = False) -> CsvInventory:
     """Finds the CSV files in a file, or in a folder and the folders in it.
 
-    Raises:
-        DataError: `source` is one file and cannot be used.
+    Args:
+        source: the file or folder.
+        resaved: also find files that another program has saved again, such as .csv.gz and .tsv,
+            and archives under any name.
     """
-    inventory = CsvInventory()
-    if source.is_file():
-        plain, archives = ([], [source]) if _is_archive(source) else ([source], [])
-    else:
-        files = _files(source)
-        plain = [
-            path
-            for path in files
-            if path.suffix.lower() == ".csv" and path.name not in _WRITTEN_BY_SETUP
-        ]
-        archives = [path for path in files if _is_archive(path)]
-    for path in plain:
-        inventory.add(
-            CsvFile(
-                _display_name(path, source),
-                path.stem,
-                functools.partial(_open_plain, path),
-                path.stat().st_size,
-            )
-        )
+    inventory = CsvInventory(resaved)
+    files = [source] if source.is_file() else _files(source)
+    archives = [path for path in files if is_archive(path) or (resaved and is_packed(path))]
+    types = TEXT_TYPES if resaved else (".csv",)
+    for path in files:
+        is_text = path == source or path.suffix.lower() in types
+        if is_text and path not in archives and path.name not in _WRITTEN_BY_SETUP:
+            opened = functools.partial(_open_plain, path)
+            name = _display_name(path, source)
+            inventory.add(CsvFile(name, path.stem, opened, path.stat().st_size))
     for path in archives:
         if inventory.with_usage:
             inventory.others.append(_display_name(path, source))
         else:
             _add_archive(inventory, path, _display_name(path, source))
-    if source.is_file():
-        _raise_first(inventory)
     return inventory
 
 
@@ -122,7 +126,8 @@ def select_files(inventory: CsvInventory, where: Path) -> list[tuple[CsvFile, st
         raise DataError(
             where,
             f"no Kaggle CSV in it, looked for {KNOWN_LAYOUTS}",
-            "download FER2013 from Kaggle, or use --sample to draw faces",
+            "download FER2013 from Kaggle, use --sample to draw faces, or give the files of "
+            "another dataset with --source",
         )
     chosen: list[tuple[CsvFile, str | None]] = [(_named(inventory.with_labels, "train"), "train")]
     for name, problem in inventory.problems.items():
@@ -143,10 +148,6 @@ def _raise_first(inventory: CsvInventory) -> None:
         raise next(iter(inventory.problems.values()))
 
 
-def _is_archive(path: Path) -> bool:
-    return path.name.lower().endswith(ARCHIVES)
-
-
 def _files(folder: Path) -> list[Path]:
     """Lists the visible files of a folder, followed by those of the folders in it."""
     try:
@@ -164,119 +165,13 @@ def _display_name(path: Path, source: Path) -> str:
 
 
 def _add_archive(inventory: CsvInventory, path: Path, name: str) -> None:
-    inside = _inside_zip if path.suffix.lower() == ".zip" else _inside_tar
     try:
         with reading_archive(name):
-            for file in inside(path, name):
+            for file in files_inside(path, name, by_content=inventory.resaved):
                 inventory.add(file)
     except DataError as error:
         inventory.problems[name] = error
 
 
-def _inside_zip(path: Path, name: str) -> Iterator[CsvFile]:
-    with zipfile.ZipFile(path) as archive:
-        entries = archive.infolist()
-    for entry in entries:
-        inner = Path(entry.filename)
-        if inner.name.startswith(".") or entry.filename.startswith("__MACOSX"):
-            continue
-        if inner.suffix.lower() == ".csv":
-            yield CsvFile(
-                f"{name}: {entry.filename}",
-                inner.stem,
-                functools.partial(_open_zipped, path, entry),
-                entry.file_size,
-            )
-        elif _is_archive(inner) and inner.suffix.lower() != ".zip":
-            with (
-                _open_zipped(path, entry) as stream,
-                tarfile.open(fileobj=stream, mode="r|*") as tar,
-            ):
-                names = [member.name for member in _csv_members(tar)]
-            for member in names:
-                yield CsvFile(
-                    f"{name}: {entry.filename}: {member}",
-                    Path(member).stem,
-                    functools.partial(_open_zipped_tar, path, entry, member),
-                )
-
-
-def _inside_tar(path: Path, name: str) -> Iterator[CsvFile]:
-    with tarfile.open(path, mode="r|*") as tar:
-        members = [(member.name, member.size) for member in _csv_members(tar)]
-    for member, size in members:
-        yield CsvFile(
-            f"{name}: {member}",
-            Path(member).stem,
-            functools.partial(_open_tar, path, member),
-            size,
-        )
-
-
-def _csv_members(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
-    """Yields the first CSV of a tar archive; Kaggle's has one, and going on unpacks it all."""
-    for member in tar:
-        if (
-            member.isfile()
-            and member.name.lower().endswith(".csv")
-            and not Path(member.name).name.startswith(".")
-        ):
-            yield member
-            return
-
-
-def _open_zipped(path: Path, entry: zipfile.ZipInfo) -> IO[bytes]:
-    archive = zipfile.ZipFile(path)
-    try:
-        return archive.open(entry)
-    except RuntimeError as error:  # a password
-        raise DataError(path.name, str(error), "unpack it first") from None
-    finally:
-        archive.close()  # the stream keeps the file open until it is closed
-
-
-class _TarStream(io.RawIOBase):
-    """A member of a tar archive as a stream; closing it closes the archive and its file, too."""
-
-    def __init__(self, stream: IO[bytes], name: str) -> None:
-        self.archive_stream = stream
-        self.tar = tarfile.open(fileobj=stream, mode="r|*")  # noqa: SIM115 - closed with this stream
-        member = next(
-            (self.tar.extractfile(member) for member in self.tar if member.name == name), None
-        )
-        if member is None:
-            raise EOFError(f"{name} is missing")
-        self.member = member
-
-    def readable(self) -> bool:
-        """Returns True."""
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """Reads into a buffer and returns the number of bytes."""
-        data = self.member.read(len(buffer))
-        buffer[: len(data)] = data
-        return len(data)
-
-    def close(self) -> None:
-        """Closes the archive and its file."""
-        if not self.closed:
-            self.tar.close()
-            self.archive_stream.close()
-        super().close()
-
-
 def _open_plain(path: Path) -> IO[bytes]:
     return path.open("rb", 1 << 20)
-
-
-def _open_tar(path: Path, name: str) -> IO[bytes]:
-    return _open_member(path.open("rb", 1 << 20), name)
-
-
-def _open_zipped_tar(path: Path, entry: zipfile.ZipInfo, name: str) -> IO[bytes]:
-    return _open_member(_open_zipped(path, entry), name)
-
-
-def _open_member(stream: IO[bytes], name: str) -> IO[bytes]:
-    return cast("IO[bytes]", io.BufferedReader(_TarStream(stream, name), 1 << 20))

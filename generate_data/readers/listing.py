@@ -24,6 +24,8 @@ class ListedImage:
         split: train, val or test; "" where the source has no splits.
         name: its class name; None for a label that is skipped.
         source_label: the label in the source.
+        votes: FER+ votes such as "4;0;0;1;3;2;0;0;0;0"; "" without.
+        person: who is in the image; "" if unknown.
         box: the face in the image; None: the whole image.
     """
 
@@ -31,6 +33,8 @@ class ListedImage:
     split: str
     name: str | None
     source_label: str
+    votes: str = ""
+    person: str = ""
     box: Box | None = None
 
 
@@ -48,6 +52,9 @@ class Listing:
         problems: the affected files for each kind of problem; they are not in `images`.
         warnings: facts that the user should know; no action is required.
         passed_over: files and folders that are not read.
+        unpacked_from: the user's files, if the images are copies out of them; root is then a folder
+            for unfinished files.
+        unpacked_to: the name that this folder gets in the dataset's folder.
     """
 
     root: Path
@@ -59,6 +66,13 @@ class Listing:
     problems: dict[str, list[str]] = dataclasses.field(default_factory=dict)
     warnings: list[str] = dataclasses.field(default_factory=list)
     passed_over: PassedOver = dataclasses.field(default_factory=PassedOver)
+    unpacked_from: Path | None = None
+    unpacked_to: str = ""
+
+    @property
+    def source_path(self) -> Path:
+        """What the user gave."""
+        return self.unpacked_from or self.root
 
     def add_problem(self, kind: str, about: str) -> None:
         """Records a problem with one file; `kind` follows a count: "images without a label"."""
@@ -81,14 +95,16 @@ class Listing:
             (kind, cases), *others = self.problems.items()
             rest = "".join(f", also {len(more)} {other}" for other, more in others)
             problem = f"{len(cases)} {kind}, the first: {cases[0]}{rest}"
-            raise DataError(self.root, problem, "fix them, or drop them with --skip-bad-rows")
+            raise DataError(
+                self.source_path, problem, "fix them, or drop them with --skip-bad-rows"
+            )
         if not any(image.name for image in self.images):
             left = [f"{count} {name}" for name, count in self.skipped.items()]
             left += [f"{len(cases)} {kind}" for kind, cases in self.problems.items()]
             left += [f"{len(paths)} {kind}" for kind, paths in self.passed_over.paths.items()]
             found = f", only {', '.join(left)}" if left else ""
             raise DataError(
-                self.root,
+                self.source_path,
                 f"no image to use in it ({self.form}){found}, "
                 f"expected files ending in {', '.join(DATASET_TYPES)}",
                 "give another folder, or download the dataset again",

@@ -6,23 +6,28 @@ or explains what is wrong.
 
 import numpy as np
 
+from generate_data.rows import CUT_OFF, EXCEL_CELL
+
 SIZE = 48
 PIXELS = SIZE * SIZE
 _LONGEST_NUMBER = 9  # characters, with zeros in front
+_BRACKETS_AND_COMMAS = bytes.maketrans(b"[](),;'", b"       ")
+_ROUNDED_OFF = 0.02  # gray values; four decimals of 1/255 are off by 0.013 at most
 _SPACE, _ZERO = np.frombuffer(b" 0", np.uint8)
 
 
-def parse_lines(raw: bytes) -> tuple[np.ndarray, list[list[bytes]]] | None:
+def parse_lines(raw: bytes, separator: bytes = b",") -> tuple[np.ndarray, list[list[bytes]]] | None:
     """Reads complete lines of a CSV file whose last column is the pixels, unquoted.
 
     Args:
         raw: lines, each with its line end.
+        separator: what separates the columns.
 
     Returns:
         uint8 array (lines, 48, 48) and the other fields of each line, or None if any line has
         another notation.
     """
-    fields = [line.split(b",") for line in raw.split(b"\n")[:-1]]
+    fields = [line.split(separator) for line in raw.split(b"\n")[:-1]]
     images = _parse_pixels([line.pop() for line in fields])
     return None if images is None else (images, fields)
 
@@ -51,14 +56,50 @@ def _parse_pixels(texts: list[bytes]) -> np.ndarray | None:
 
 
 def parse_row(text: bytes) -> tuple[np.ndarray | None, str]:
-    """Reads one row in any notation.
+    """Reads one row in any notation: "70 80", "[70, 80]", "70.0 80.0" or, divided by 255, "0.275".
 
     Returns:
         uint8 (48, 48) and "", or None and what is wrong with the row.
     """
-    words = text.split()
+    words = text.translate(_BRACKETS_AND_COMMAS).split()
     if not words:
         return None, "no pixels"
+    if b"." in text:
+        words = _without_fractions(words)
+    images = _parse_pixels([b" ".join(words)])
+    if images is not None:
+        return images[0], ""
+    if EXCEL_CELL - 2 <= len(text) <= EXCEL_CELL:
+        return None, f"the cell {CUT_OFF}"
+    return _parse_words(words)
+
+
+def _without_fractions(words: list[bytes]) -> list[bytes]:
+    """Returns the words with whole numbers such as "70.0" as "70".
+
+    If all of them are multiples of 1/255 from 0 to 1, rounded, they are multiplied by 255.
+    """
+    try:
+        values = np.array([float(word) for word in words])
+    except ValueError:
+        return words
+    if not np.isfinite(values).all():
+        return words
+    scaled = values * 255
+    if ((values >= 0) & (values <= 1)).all() and (values % 1 > 0).any():
+        if (np.abs(scaled - scaled.round()) < _ROUNDED_OFF).all():
+            return [b"%d" % value for value in scaled.round()]
+        return words
+    return [
+        b"%d" % value if value.is_integer() else word
+        for value, word in zip(values.tolist(), words, strict=True)
+    ]
+
+
+def _parse_words(words: list[bytes]) -> tuple[np.ndarray | None, str]:
+    """Reads the numbers of one row, each checked, or finds out what is wrong with them."""
+    if b"..." in words:
+        return None, "the program that saved the file replaced most pixels by '...'"
     for word in words:
         if not word.isdigit():
             kind = (

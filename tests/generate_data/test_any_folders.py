@@ -2,9 +2,11 @@
 
 from collections import Counter
 
+import numpy as np
 import pytest
 
-from generate_data.labels import expression_of, sort_classes
+from generate_data.labels import CLASS_ORDER, expression_of, sort_classes
+from generate_data.splits import join_persons
 from generate_data.summary import format_image_summary
 from tests.support.image_datasets import assert_refused, set_up_and_read, write_tree
 
@@ -155,3 +157,69 @@ def test_hidden_files_are_none_of_it(source, data, faces):
     (source / "happy/._1.png").write_bytes(b"macOS")
     (source / "happy/Thumbs.db").write_bytes(b"Windows")
     assert len(set_up_and_read(data, "folders", source)[2]) == 2
+
+
+# ---- CK+ ----
+
+CK48 = ("anger", "contempt", "disgust", "fear", "happy", "sadness", "surprise")
+
+
+def ck48(persons=56, frames=3):
+    """The paths of CK+48: each person shows two expressions, in three frames each."""
+    return [
+        f"CK+48/{CK48[(person + sequence) % 7]}/S{person:03d}_{sequence + 1:03d}_{frame:08d}.png"
+        for person in range(persons)
+        for sequence in (0, 3)
+        for frame in range(14, 14 + frames)
+    ]
+
+
+def sides(found):
+    """The splits of each person."""
+    splits = {}
+    for path, (split, _) in found.items():
+        splits.setdefault(path.rsplit("/", 1)[1].partition("_")[0], set()).add(split)
+    return splits
+
+
+def test_ck48_is_split_by_person(source, data, faces):
+    write_tree(source, ck48(), faces)
+    summary, manifest, found = set_up_and_read(data, "folders", source)
+    assert manifest.class_names == tuple(name for name in CLASS_ORDER if name != "neutral")
+    assert found["CK+48/anger/S000_001_00000014.png"][1] == "angry"
+    assert found["CK+48/contempt/S001_001_00000014.png"][1] == "contempt"
+    splits = sides(found)
+    assert len(splits) == 56
+    assert all(len(found_in) == 1 for found_in in splits.values())
+    counts = Counter(split for split, _ in found.values())
+    assert sum(counts.values()) == 336
+    assert 24 <= counts["val"] <= 42
+    assert 24 <= counts["test"] <= 42
+    text = format_image_summary(summary)
+    assert "with duplicates and each of the 56 persons kept in one split." in text
+    assert set_up_and_read(data, "folders", source)[2] == found
+    assert set_up_and_read(data, "folders", source, seed=1)[2] != found
+
+
+def test_ck48_with_split_folders_draws_val_by_person_and_reports_shared_persons(
+    source, data, faces
+):
+    paths = ck48()
+    write_tree(source, [f"train/{path}" for path in paths[:-6]], faces)
+    write_tree(source, [f"test/{path}" for path in [*paths[-6:], paths[0]]], faces)
+    summary, _, found = set_up_and_read(data, "folders", source)
+    splits = sides(found)
+    assert [person for person, found_in in splits.items() if len(found_in) > 1] == ["S000"]
+    assert any(
+        warning.startswith("1 persons are in more than one split, the first: S000.")
+        for warning in summary["warnings"]
+    )
+
+
+def test_groups_that_share_a_person_are_joined():
+    groups = np.array([0, 0, 2, 3, 3, 5, 6])
+    joined = join_persons(groups, ["a", "", "b", "b", "", "", "a"]).tolist()
+    assert joined[0] == joined[1] == joined[6]
+    assert joined[2] == joined[3] == joined[4]
+    assert len(set(joined)) == 3
+    assert join_persons(groups, [""] * 7) is groups

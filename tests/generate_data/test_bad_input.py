@@ -174,7 +174,7 @@ BAD_ROWS = {
     "no pixels": ({"pixels": ""}, r"no pixels"),
     "label 7": ({"emotion": "7"}, r"label '7', expected 0 to 6"),
     "label -1": ({"emotion": "-1"}, r"label '-1', expected 0 to 6"),
-    "label word": ({"emotion": "happy"}, r"label 'happy', expected 0 to 6"),
+    "label word": ({"emotion": "glad"}, r"label 'glad', expected 0 to 6"),
     "no label": ({"emotion": ""}, r"label '', expected 0 to 6"),
     "extra field": ({"emotion": "1,2"}, r"3 fields, expected 2 \(emotion, pixels\)"),
 }

@@ -68,6 +68,29 @@ def write_tree(root: Path, names: list[str], faces: Faces) -> Path:
     return root
 
 
+def votes_for(number: int) -> list[int]:
+    """Returns eight votes for the class of that number, one for the next and one for unknown."""
+    votes = [0] * 10
+    votes[number % 8] += 8
+    votes[(number + 1) % 8] += 1
+    votes[8] += 1
+    return votes
+
+
+def write_ferplus_folders(root: Path, faces: Faces) -> Path:
+    """Writes FERPlus' own output: 16 train, 8 val and 8 test images, each class in turn."""
+    number = 0
+    for part, count in (("FER2013Train", 16), ("FER2013Valid", 8), ("FER2013Test", 8)):
+        lines = []
+        for _ in range(count):
+            name = f"fer{number:07d}.png"
+            faces.write(root / part / name, color=False)
+            lines.append(f'{name},"(0, 0, 48, 48)",{",".join(map(str, votes_for(number)))}')
+            number += 1
+        (root / part / "label.csv").write_text("\n".join(lines) + "\n")
+    return root
+
+
 def set_up_and_read(
     data: Path, dataset: str, source: Path, **options: object
 ) -> tuple[dict, Manifest, dict[str, tuple[str, str]]]:

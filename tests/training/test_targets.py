@@ -55,6 +55,14 @@ def test_votes_become_shares_of_our_classes(voted):
     np.testing.assert_allclose(row_targets(voted, 0.5), (np.array(expected) + np.eye(7)[:5]) / 2)
 
 
+def test_contempt_counts_for_a_dataset_that_has_the_class(voted):
+    split = dataclasses.replace(voted, class_names=(*NAMES, "contempt"))
+    assert row_targets(split, 1.0)[1].tolist() == pytest.approx(
+        [0, 3 / 9, 0, 0, 0, 0, 1 / 9, 5 / 9]
+    )
+    assert row_targets(split, 1.0)[2].tolist() == [0, 0, 0, 0, 0, 0, 0, 1]
+
+
 def test_classes_are_matched_by_name_and_missing_ones_left_out(voted):
     split = dataclasses.replace(
         voted, class_names=("sad", "bored", "angry"), labels=np.array([2, 1, 1, 1, 1], np.int32)
