@@ -22,6 +22,7 @@ EXTRAS = {
         "serve",
     ),
     **dict.fromkeys(("tf2onnx", "onnx", "onnxruntime"), "export"),
+    **dict.fromkeys(("kagglehub", "huggingface_hub"), "hub"),
 }
 
 # command -> the extra that it always needs
