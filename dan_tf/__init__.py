@@ -14,11 +14,13 @@ from .losses import AffinityLoss, CenterLoss, PartitionLoss
 from .network import DAN, DANTraining, SumOfHeads
 from .normalization import BatchNormalization
 from .recipes import RECIPES
+from .reference_checkpoint import REFERENCE_CLASSES, load_reference
 
 __all__ = [
     "BACKBONES",
     "DAN",
     "RECIPES",
+    "REFERENCE_CLASSES",
     "AffinityLoss",
     "BatchNormalization",
     "CenterLoss",
@@ -31,4 +33,5 @@ __all__ = [
     "SpatialAttention",
     "SumOfHeads",
     "build_backbone",
+    "load_reference",
 ]
