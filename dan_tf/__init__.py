@@ -7,6 +7,8 @@ Example:
     >>> model = keras.models.load_model("dan-fer2013.keras")
 """
 
+from model_presets.model import upload_preset
+
 from .attention import ChannelAttention, CrossAttentionHead, HeadFusion, SpatialAttention
 from .backbone import BACKBONES, build_backbone
 from .backbone.convnext import ConvNeXtBlock
@@ -34,4 +36,5 @@ __all__ = [
     "SumOfHeads",
     "build_backbone",
     "load_reference",
+    "upload_preset",
 ]

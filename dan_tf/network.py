@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import keras
 from keras import layers, ops
+
+from model_presets.model import PresetModel
 
 from .attention import CrossAttentionHead, HeadFusion
 from .backbone import build_backbone, default_head_width, load_backbone_weights
@@ -19,7 +22,7 @@ CLASSES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 
 
 @keras.saving.register_keras_serializable(package="dan_tf")
-class DAN(keras.Model):
+class DAN(PresetModel):
     """Distract your attention: cross-attention heads on one feature map, fused and classified.
 
     The model goes from pixels to logits. The losses besides cross-entropy and their centers are in
@@ -66,6 +69,8 @@ class DAN(keras.Model):
 
     Reference: arXiv 2109.07270, figure 2.
     """
+
+    weights_folder = Path(__file__).with_name("weights")
 
     def __init__(
         self,

@@ -4,7 +4,6 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 
-import keras
 import numpy as np
 
 from .backbone.torch_file import read_state_dict

@@ -105,11 +105,11 @@ def test_a_checkpoint_with_an_optimizer_as_pytorch_wrote_it(golden, tmp_path):
 
 
 def test_the_classes_of_the_reference_are_those_of_the_datasets():
-    assert dan_tf.REFERENCE_CLASSES == {
+    assert {
         "affectnet7": labels.AFFECTNET[:7],
         "affectnet8": labels.AFFECTNET,
         "rafdb": labels.RAFDB,
-    }
+    } == dan_tf.REFERENCE_CLASSES
 
 
 @pytest.mark.parametrize(

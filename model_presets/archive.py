@@ -1,0 +1,70 @@
+"""Between the folder of a preset and a .keras file, without Keras."""
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from model_presets.layout import ARCHIVED, CARD, CONFIG, FIGURES, WEIGHTS, WEIGHTS_SHA256, sha256
+
+_DATE = (1980, 1, 1, 0, 0, 0)  # the same preset gives the same archive
+
+
+def read_config(folder: Path, preset: str) -> dict[str, Any]:
+    """The configuration in the folder of a preset.
+
+    Raises:
+        ValueError: it is not one; names `preset`.
+    """
+    try:
+        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        if isinstance(config["config"], dict):
+            return dict(config)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        pass
+    raise ValueError(f"{preset}: its {CONFIG} is not the configuration of a Keras model.")
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """Write the files of a preset from a .keras file and from the files of its release beside it.
+
+    Args:
+        archive: NAME.keras, beside which may be NAME.json, NAME.md and NAME.tflite.
+        folder: an existing folder.
+    """
+    with zipfile.ZipFile(archive) as members:
+        for name in sorted(set(members.namelist()) & set(ARCHIVED)):
+            (folder / name).write_bytes(members.read(name))
+    config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    config = {k: v for k, v in config.items() if k not in ("build_config", "compile_config")}
+    (folder / CONFIG).write_text(json.dumps(config, indent=4), encoding="utf-8")
+    figures = archive.with_suffix(".json")
+    if figures.is_file():
+        content = json.loads(figures.read_text(encoding="utf-8"))
+        content[WEIGHTS_SHA256] = sha256(folder / WEIGHTS)
+        (folder / FIGURES).write_text(json.dumps(content, indent=2), encoding="utf-8")
+    beside = {CARD: archive.with_suffix(".md")}
+    beside[f"{archive.stem}.tflite"] = archive.with_suffix(".tflite")
+    for name, file in beside.items():
+        if file.is_file():
+            (folder / name).write_bytes(file.read_bytes())
+
+
+def pack(folder: Path, archive: Path) -> None:
+    """Write the .keras file of a preset."""
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as members:
+        for name in ARCHIVED:
+            if (folder / name).is_file():
+                entry = zipfile.ZipInfo(name, _DATE)
+                members.writestr(entry, (folder / name).read_bytes(), zipfile.ZIP_DEFLATED)
+
+
+def figures_of(folder: Path) -> dict[str, Any] | None:
+    """The figures of a preset's release; None if it has none, or only those of other weights."""
+    try:
+        figures = json.loads((folder / FIGURES).read_text(encoding="utf-8"))
+        if figures.pop(WEIGHTS_SHA256) == sha256(folder / WEIGHTS):
+            return dict(figures)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        pass  # any content may be in a folder from a hub
+    return None
