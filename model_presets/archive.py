@@ -1,5 +1,6 @@
 """Between the folder of a preset and a .keras file, without Keras."""
 
+import hashlib
 import json
 import zipfile
 from pathlib import Path
@@ -29,7 +30,7 @@ def unpack(archive: Path, folder: Path) -> None:
     """Write the files of a preset from a .keras file and from the files of its release beside it.
 
     Args:
-        archive: NAME.keras, beside which may be NAME.json, NAME.md and NAME.tflite.
+        archive: NAME.keras, beside which may be NAME.json, NAME.md and NAME.tflite of its release.
         folder: an existing folder.
     """
     with zipfile.ZipFile(archive) as members:
@@ -38,16 +39,30 @@ def unpack(archive: Path, folder: Path) -> None:
     config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     config = {k: v for k, v in config.items() if k not in ("build_config", "compile_config")}
     (folder / CONFIG).write_text(json.dumps(config, indent=4), encoding="utf-8")
-    figures = archive.with_suffix(".json")
-    if figures.is_file():
-        content = json.loads(figures.read_text(encoding="utf-8"))
-        content[WEIGHTS_SHA256] = sha256(folder / WEIGHTS)
-        (folder / FIGURES).write_text(json.dumps(content, indent=2), encoding="utf-8")
-    beside = {CARD: archive.with_suffix(".md")}
-    beside[f"{archive.stem}.tflite"] = archive.with_suffix(".tflite")
-    for name, file in beside.items():
-        if file.is_file():
-            (folder / name).write_bytes(file.read_bytes())
+    for name, content in _released(archive).items():
+        (folder / name).write_bytes(content)
+
+
+def _released(archive: Path) -> dict[str, bytes]:
+    """Name in a preset -> content of the files of a .keras file's release: figures, card, compiled.
+
+    There are none if the figures beside the file are those of another one.
+    """
+    try:
+        figures = json.loads(archive.with_suffix(".json").read_text(encoding="utf-8"))
+        if figures["bytes"] != archive.stat().st_size:
+            return {}
+        with zipfile.ZipFile(archive) as members:
+            digest = hashlib.sha256(members.read(WEIGHTS)).hexdigest()
+        compiled = archive.with_name(Path(figures.get("compiled", {}).get("file", "")).name)
+        content = json.dumps({**figures, WEIGHTS_SHA256: digest}, indent=2)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return {}  # any content may be in a file beside the model
+    files = {FIGURES: content.encode()}
+    for name, file in ((CARD, archive.with_suffix(".md")), (compiled.name, compiled)):
+        if name and file.is_file():
+            files[name] = file.read_bytes()
+    return files
 
 
 def pack(folder: Path, archive: Path) -> None:

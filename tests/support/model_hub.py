@@ -8,7 +8,12 @@ import json
 import threading
 import urllib.parse
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
+
+import pytest
+
+from tests.support.hub_server import hub_environment
 
 COMMIT = "0" * 39 + "2"
 TOKEN = "Bearer hf_of_this_test"
@@ -134,3 +139,20 @@ def model_hub() -> Iterator[ModelHub]:
         finally:
             served.shutdown()
             thread.join()
+
+
+@contextlib.contextmanager
+def connected_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelHub]:
+    """The stand-in; kagglehub and huggingface_hub of this process ask nobody else."""
+    constants = pytest.importorskip("huggingface_hub.constants")
+    pytest.importorskip("kagglehub")
+    with model_hub() as running:
+        for name, value in hub_environment(running.url, str(tmp_path)).items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+        # It reads these variables when it is imported.
+        template = constants.HUGGINGFACE_CO_URL_TEMPLATE.removeprefix(constants.ENDPOINT)
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", running.url + template)
+        monkeypatch.setattr(constants, "ENDPOINT", running.url)
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "huggingface"))
+        yield running
