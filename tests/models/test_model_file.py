@@ -113,7 +113,7 @@ def test_weights_teacher_and_init_from_take_a_hub(hub, tmp_path, monkeypatch):
     assert main([*words, "--output", "face.tflite"]) == 0
     assert (tmp_path / "face.tflite").is_file()
     for teachers in ("hf://faces", f"{NAME}, hf://faces"):
-        with pytest.raises(UserError, match="^--teacher hf://faces: not the address of a model"):
+        with pytest.raises(UserError, match=r"^--teacher hf://faces: not the address of a model"):
             teacher_probabilities(None, teachers)
 
 
