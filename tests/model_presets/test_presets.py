@@ -153,6 +153,8 @@ def test_upload_and_download_on_hugging_face(hub, folder, paper, images):
     again = DeepEmotion.from_preset("hf://somebody/faces")
     np.testing.assert_array_equal(again(images), paper(images))
     assert set(again.preset_files) == FILES - {"config.json", "metadata.json", "model.weights.h5"}
+    by_keras = keras.models.load_model("hf://somebody/faces")
+    np.testing.assert_array_equal(by_keras(images), paper(images))
 
 
 def test_download_from_kaggle(hub, folder, paper, images):
