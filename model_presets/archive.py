@@ -54,13 +54,13 @@ def _released(archive: Path) -> dict[str, bytes]:
             return {}
         with zipfile.ZipFile(archive) as members:
             digest = hashlib.sha256(members.read(WEIGHTS)).hexdigest()
-        compiled = archive.with_name(Path(figures.get("compiled", {}).get("file", "")).name)
+        compiled = Path(figures.get("compiled", {}).get("file", "")).name
         content = json.dumps({**figures, WEIGHTS_SHA256: digest}, indent=2)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {}  # any content may be in a file beside the model
     files = {FIGURES: content.encode()}
-    for name, file in ((CARD, archive.with_suffix(".md")), (compiled.name, compiled)):
-        if name and file.is_file():
+    for name, file in ((CARD, archive.with_suffix(".md")), (compiled, archive.parent / compiled)):
+        if file.is_file():
             files[name] = file.read_bytes()
     return files
 

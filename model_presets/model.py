@@ -11,7 +11,7 @@ from typing import Any, Self
 import keras
 import numpy as np
 
-from model_presets.archive import read_config, unpack
+from model_presets.archive import figures_of, read_config, unpack
 from model_presets.hubs import FORMS, download, is_address, upload
 from model_presets.layout import (
     CARD,
@@ -92,7 +92,9 @@ class PresetModel(keras.Model):
             )
         model = _loaded(cls, config["config"], folder / WEIGHTS, preset)
         kept = [file for file in sorted(folder.iterdir()) if _is_kept(file)]
-        model.preset_files = {file.name: file.read_bytes() for file in kept}
+        files = {file.name: file.read_bytes() for file in kept}
+        is_released = FIGURES not in files or figures_of(folder) is not None
+        model.preset_files = files if is_released else _of_changed_weights(files)
         model._preset_weights = _digest(model)
         return model
 
@@ -105,12 +107,17 @@ class PresetModel(keras.Model):
         Args:
             folder: made if necessary; files of an earlier preset in it are replaced.
 
+        Raises:
+            ValueError: the folder has files and is not a preset; nothing is changed.
+
         Example:
             >>> model.save_to_preset("faces")
             >>> DAN.from_preset("faces")
         """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()) and not is_preset(folder):
+            raise ValueError(f"{folder}: has other files than a preset's. Give a new folder.")
         for earlier in [file for file in folder.iterdir() if _is_kept(file)]:
             earlier.unlink()
         with tempfile.TemporaryDirectory() as temporary:
@@ -141,7 +148,7 @@ def _loaded(cls: type[Any], config: dict[str, Any], weights: Path, preset: str) 
         model = cls.from_config(config)
         model.load_weights(str(weights))
     except Exception as error:  # the errors of h5py and Keras depend on the content of the file
-        reason = str(error).strip().splitlines()[0][:160]
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
         raise ValueError(f"{preset}: damaged, or of another version ({reason}).") from error
     return model
 

@@ -1,6 +1,7 @@
 """Models by name, from folders and from hubs; nothing is lost on the way."""
 
 import json
+import shutil
 
 import keras
 import numpy as np
@@ -10,6 +11,7 @@ from dan_tf import DAN
 from deep_emotion import DeepEmotion, upload_preset
 from ferkit.models.shipped_weights import shipped_weights
 from model_presets import hubs
+from model_presets.archive import unpack
 
 PAPER = "deep_emotion_paper-fer2013"
 FILES = {
@@ -103,6 +105,32 @@ def test_figures_do_not_stay_with_other_weights(folder, tmp_path):
     np.testing.assert_array_equal(received, bias)
 
 
+def test_figures_of_weights_that_were_replaced_in_the_folder_are_not_kept(folder, tmp_path):
+    shutil.copytree(folder, tmp_path / "preset")
+    figures = json.loads((tmp_path / "preset" / "release.json").read_text())
+    figures["weights_sha256"] = "0" * 64
+    (tmp_path / "preset" / "release.json").write_text(json.dumps(figures))
+    model = DeepEmotion.from_preset(tmp_path / "preset")
+    assert set(model.preset_files) == {"trained_on.json"}
+    assert json.loads(model.preset_files["trained_on.json"])["complete"] is False
+
+
+def test_a_release_without_a_compiled_file_keeps_its_figures(tmp_path):
+    for suffix in (".keras", ".json", ".md"):
+        shutil.copy(shipped_weights()[PAPER].with_suffix(suffix), tmp_path)
+    figures = json.loads((tmp_path / f"{PAPER}.json").read_text())
+    del figures["compiled"]
+    (tmp_path / f"{PAPER}.json").write_text(json.dumps(figures))
+    (tmp_path / "preset").mkdir()
+    unpack(tmp_path / f"{PAPER}.keras", tmp_path / "preset")
+    assert {file.name for file in (tmp_path / "preset").iterdir()} == FILES - {f"{PAPER}.tflite"}
+    (tmp_path / f"{PAPER}.json").write_text(json.dumps(figures | {"bytes": 1}))
+    (tmp_path / "other").mkdir()
+    unpack(tmp_path / f"{PAPER}.keras", tmp_path / "other")
+    assert not (tmp_path / "other" / "release.json").exists()
+    assert not (tmp_path / "other" / "README.md").exists()
+
+
 def test_a_new_model_replaces_an_earlier_preset(folder, tmp_path):
     DeepEmotion.from_preset(folder).save_to_preset(tmp_path)
     DeepEmotion(class_names=("a", "b")).save_to_preset(tmp_path)
@@ -112,6 +140,14 @@ def test_a_new_model_replaces_an_earlier_preset(folder, tmp_path):
         "model.weights.h5",
     }
     assert DeepEmotion.from_preset(tmp_path).class_names == ("a", "b")
+
+
+def test_a_folder_with_other_files_stays_as_it_is(paper, tmp_path):
+    (tmp_path / "README.md").write_text("mine")
+    with pytest.raises(ValueError, match=r"has other files than a preset's. Give a new folder\.$"):
+        paper.save_to_preset(tmp_path)
+    assert [file.name for file in tmp_path.iterdir()] == ["README.md"]
+    assert (tmp_path / "README.md").read_text() == "mine"
 
 
 @pytest.mark.parametrize(

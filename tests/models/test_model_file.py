@@ -87,10 +87,7 @@ def test_a_name_in_the_figures_is_no_path(preset):
 
 
 def test_a_recognizer_of_a_hub_runs_its_compiled_file(hub, tmp_path):
-    folder = tmp_path / "uploaded"
-    folder.mkdir()
-    unpack(SHIPPED, folder)
-    hub.files = {file.name: file.read_bytes() for file in folder.iterdir()}
+    upload(hub, tmp_path / "uploaded")
     for address in ("hf://somebody/faces", "kaggle://somebody/faces/keras/variation/1"):
         recognizer = Recognizer(address, detector="none")
         assert recognizer.runtime.name == "litert"
@@ -98,23 +95,33 @@ def test_a_recognizer_of_a_hub_runs_its_compiled_file(hub, tmp_path):
         np.testing.assert_array_equal(recognizer.runtime.probabilities(CROP), expected)
 
 
-def test_weights_teacher_and_init_from_take_a_hub(hub, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "uploaded").mkdir()
-    unpack(SHIPPED, tmp_path / "uploaded")
-    hub.files = {file.name: file.read_bytes() for file in (tmp_path / "uploaded").iterdir()}
+def upload(hub, folder):
+    """Fill the stand-in with the preset of the shipped weights."""
+    folder.mkdir()
+    unpack(SHIPPED, folder)
+    hub.files = {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+def test_teacher_and_init_from_take_a_hub(hub, tmp_path):
+    upload(hub, tmp_path / "uploaded")
     model = load_model(SHIPPED)
     weights = model.get_weights()
     model.set_weights([np.zeros_like(weight) for weight in weights])
     load_initial_weights(model, Recipe(init_from="hf://somebody/faces"))
     for received, expected in zip(model.get_weights(), weights, strict=True):
         np.testing.assert_array_equal(received, expected)
-    words = ["export", "--weights", "hf://somebody/faces", "--format", "litert"]
-    assert main([*words, "--output", "face.tflite"]) == 0
-    assert (tmp_path / "face.tflite").is_file()
     for teachers in ("hf://faces", f"{NAME}, hf://faces"):
         with pytest.raises(UserError, match=r"^--teacher hf://faces: not the address of a model"):
             teacher_probabilities(None, teachers)
+
+
+@pytest.mark.slow
+def test_export_takes_a_hub(hub, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    upload(hub, tmp_path / "uploaded")
+    words = ["export", "--weights", "hf://somebody/faces", "--format", "litert"]
+    assert main([*words, "--output", "face.tflite"]) == 0
+    assert (tmp_path / "face.tflite").is_file()
 
 
 @pytest.mark.parametrize(
