@@ -262,7 +262,7 @@ class DANTraining(keras.Model):
 
 
 def _attend(
-    features: keras.KerasTensor, num_heads: int, head_width: int, channel_width: int
+    features: keras.KerasTensor, num_heads: int, head_width: int, channel_width: int = 0
 ) -> keras.KerasTensor:
     """The sum of the fused heads: ``(batch, channels)``."""
     channel_width = channel_width or max(8, features.shape[-1] // 24)
