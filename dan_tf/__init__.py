@@ -7,6 +7,8 @@ Example:
     >>> model = keras.models.load_model("dan-fer2013.keras")
 """
 
+from model_presets.model import upload_preset
+
 from .attention import ChannelAttention, CrossAttentionHead, HeadFusion, SpatialAttention
 from .backbone import BACKBONES, build_backbone
 from .backbone.convnext import ConvNeXtBlock
@@ -14,11 +16,13 @@ from .losses import AffinityLoss, CenterLoss, PartitionLoss
 from .network import DAN, DANTraining, SumOfHeads
 from .normalization import BatchNormalization
 from .recipes import RECIPES
+from .reference_checkpoint import REFERENCE_CLASSES, load_reference
 
 __all__ = [
     "BACKBONES",
     "DAN",
     "RECIPES",
+    "REFERENCE_CLASSES",
     "AffinityLoss",
     "BatchNormalization",
     "CenterLoss",
@@ -31,4 +35,6 @@ __all__ = [
     "SpatialAttention",
     "SumOfHeads",
     "build_backbone",
+    "load_reference",
+    "upload_preset",
 ]

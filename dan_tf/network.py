@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import keras
 from keras import layers, ops
+
+from model_presets.model import PresetModel
 
 from .attention import CrossAttentionHead, HeadFusion
 from .backbone import build_backbone, default_head_width, load_backbone_weights
@@ -19,7 +22,7 @@ CLASSES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 
 
 @keras.saving.register_keras_serializable(package="dan_tf")
-class DAN(keras.Model):
+class DAN(PresetModel):
     """Distract your attention: cross-attention heads on one feature map, fused and classified.
 
     The model goes from pixels to logits. The losses besides cross-entropy and their centers are in
@@ -44,6 +47,8 @@ class DAN(keras.Model):
             comparison.
         head_width: channels inside a head's spatial attention; 0 is a third of the backbone's, in
             steps of 8, and 40 on an EfficientNet-Lite.
+        channel_width: units inside a head's channel attention; 0 is a 24th of the backbone's
+            channels, at least 8. The reference has 32 on 512 channels.
         stem_stride: 4, 2 or 1, see ``backbone.build_backbone``.
         drop_path: rate of stochastic depth in the last block of a ConvNeXt or EfficientNet-Lite.
         layer_scale: initial value of a ConvNeXt's layer scale.
@@ -65,6 +70,8 @@ class DAN(keras.Model):
     Reference: arXiv 2109.07270, figure 2.
     """
 
+    weights_folder = Path(__file__).with_name("weights")
+
     def __init__(
         self,
         backbone: str = "convnext_tiny",
@@ -80,6 +87,7 @@ class DAN(keras.Model):
         center_weight: float = 0.0,
         partition_weight: float = 1.0,
         backbone_weights: str = "none",
+        channel_width: int = 0,
         **kwargs: Any,
     ) -> None:
         weights = {
@@ -87,13 +95,13 @@ class DAN(keras.Model):
             "center_weight": center_weight,
             "partition_weight": partition_weight,
         }
-        _check(class_names, num_heads, head_width, drop_path, weights)
+        _check(class_names, num_heads, (head_width, channel_width), drop_path, weights)
         pixels = keras.Input((image_size, image_size, channels), name="pixels")
         body = build_backbone(backbone, image_size, channels, stem_stride, drop_path, layer_scale)
         features = body(pixels)
         width = head_width or default_head_width(backbone, features.shape[-1])
         fused = (
-            _attend(features, num_heads, width)
+            _attend(features, num_heads, width, channel_width)
             if num_heads
             else layers.GlobalAveragePooling2D(name="pooled")(features)
         )
@@ -105,7 +113,7 @@ class DAN(keras.Model):
         self.drop_path, self.layer_scale = drop_path, layer_scale
         self.affinity_weight, self.center_weight = affinity_weight, center_weight
         self.partition_weight = partition_weight
-        self.backbone_weights = backbone_weights
+        self.backbone_weights, self.channel_width = backbone_weights, channel_width
 
     def load_first_weights(self) -> None:
         """Load the weights that ``backbone_weights`` names; call it once, before training.
@@ -136,6 +144,7 @@ class DAN(keras.Model):
             "center_weight": self.center_weight,
             "partition_weight": self.partition_weight,
             "backbone_weights": self.backbone_weights,
+            "channel_width": self.channel_width,
         }
 
     @classmethod
@@ -252,10 +261,11 @@ class DANTraining(keras.Model):
         return super().compute_metrics(x, y, y_pred["logits"], sample_weight)
 
 
-def _attend(features: keras.KerasTensor, num_heads: int, head_width: int) -> keras.KerasTensor:
+def _attend(
+    features: keras.KerasTensor, num_heads: int, head_width: int, channel_width: int = 0
+) -> keras.KerasTensor:
     """The sum of the fused heads: ``(batch, channels)``."""
-    channels = features.shape[-1]
-    channel_width = max(8, channels // 24)
+    channel_width = channel_width or max(8, features.shape[-1] // 24)
     heads = [
         CrossAttentionHead(head_width, channel_width, name=f"head{k}")(features)
         for k in range(num_heads)
@@ -283,7 +293,7 @@ class SumOfHeads(layers.Layer):
 def _check(
     class_names: Sequence[str],
     num_heads: int,
-    head_width: int,
+    widths: tuple[int, int],
     drop_path: float,
     weights: dict[str, float],
 ) -> None:
@@ -293,10 +303,11 @@ def _check(
             "Expected `class_names` to have two or more. "
             f"Received: class_names={tuple(class_names)}"
         )
-    if not 0 <= num_heads <= MAX_HEADS or not 0 <= head_width <= MAX_HEAD_WIDTH:
+    if not 0 <= num_heads <= MAX_HEADS or not 0 <= min(widths) <= max(widths) <= MAX_HEAD_WIDTH:
         raise ValueError(
             f"Expected no negative number, up to {MAX_HEADS} heads and a width up to "
-            f"{MAX_HEAD_WIDTH}. Received: num_heads={num_heads}, head_width={head_width}"
+            f"{MAX_HEAD_WIDTH}. Received: num_heads={num_heads}, head_width={widths[0]}"
+            + (f", channel_width={widths[1]}" if widths[1] else "")
         )
     check_rate(drop_path, "drop_path")
     for name, value in weights.items():

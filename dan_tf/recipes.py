@@ -32,7 +32,7 @@ OPTIONS = {
         str,
         None,
         "none, imagenet (fetched once), or a file (.h5 of keras.applications, .pth of "
-        "EfficientNet-Lite, .keras of a DAN)",
+        "EfficientNet-Lite or ResNet-18, .keras of a DAN)",
     ),
     "stem_stride": (
         int,
@@ -44,6 +44,11 @@ OPTIONS = {
         int,
         None,
         "channels inside a head; 0: a third of the backbone's, 40 for EfficientNet-Lite",
+    ),
+    "channel_width": (
+        int,
+        None,
+        "units inside a head's channel attention; 0: a 24th of the backbone's channels",
     ),
     "drop_path": (
         float,

@@ -7,6 +7,8 @@ Example:
     >>> model = keras.models.load_model("deep_emotion-fer2013.keras")
 """
 
+from model_presets.model import upload_preset
+
 from .keyed_dropout import KeyedDropout
 from .network import DeepEmotion, IdentityTheta
 from .recipes import RECIPES
@@ -21,4 +23,5 @@ __all__ = [
     "affine_grid",
     "bilinear_sample",
     "spatial_transform",
+    "upload_preset",
 ]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import keras
 from keras import initializers, layers
+
+from model_presets.model import PresetModel
 
 from .keyed_dropout import KeyedDropout
 from .reparameterized import ReparameterizedConv2D, ReparameterizedDense, ReparameterizedLayer
@@ -19,7 +22,7 @@ FER_CLASSES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"
 
 
 @keras.saving.register_keras_serializable(package="deep_emotion")
-class DeepEmotion(keras.Model):
+class DeepEmotion(PresetModel):
     """A small convolutional network whose spatial transformer learns which part of the face to use.
 
     It has three variants:
@@ -73,6 +76,8 @@ class DeepEmotion(keras.Model):
 
     Reference: arXiv 1902.01019, figure 2 and section 3.
     """
+
+    weights_folder = Path(__file__).with_name("weights")
 
     def __init__(
         self,

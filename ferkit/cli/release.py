@@ -9,8 +9,11 @@ import generate_data
 from ferkit.cli.arguments import add_boolean, add_corruptions, add_data, check_positive
 from ferkit.cli.which_model import ModelChoice, add_model_choice, resolve
 from ferkit.errors import UserError
+from ferkit.hub.models import check_upload
+from ferkit.release.push import FLAG, push_release
 from ferkit.release.release_files import check_release_files, is_released
 from ferkit.tensorflow_runtime import import_tensorflow
+from model_presets.hubs import FORMS
 
 EXAMPLES = """\
 examples:
@@ -18,6 +21,8 @@ examples:
       released/mine.keras, mine.tflite (compiled), mine.md (model card) and mine.json (figures)
   python main.py release -d data --weights best.keras --name mine --half False
   python main.py evaluate -d data --weights released/mine.keras
+  python main.py release -d data --run runs/mine --name mine --push hf://OWNER/mine
+      also uploads it, with your token; then use it with --weights hf://OWNER/mine
 
 The model is calibrated on the validation split by temperature scaling, which is folded into its
 last layer, and stored in half precision.
@@ -37,6 +42,7 @@ class Options(ModelChoice):
         compile_only: write only the compiled file of a release.
         force: replace files that are not part of an earlier release.
         corruptions: images to measure with corruptions, for the card; None: none.
+        push: address on a hub to upload the release to; None: nowhere.
     """
 
     data: str
@@ -47,6 +53,7 @@ class Options(ModelChoice):
     compile_only: bool
     force: bool
     corruptions: int | None
+    push: str | None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -86,6 +93,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="replace files of these names that are not part of an earlier release",
     )
     add_corruptions(parser)
+    parser.add_argument(
+        FLAG,
+        default=None,
+        metavar="ADDRESS",
+        help="also upload weights, card, figures and compiled file, with your token: "
+        f"{' or '.join(FORMS.values())}",
+    )
 
 
 def run(options: Options) -> int:
@@ -96,12 +110,15 @@ def run(options: Options) -> int:
     manifest = generate_data.read_manifest(options.data)
     path = resolve(options, default="newest run")
     _check_files(options, path)
+    if options.push:
+        check_upload(options.push, FLAG)
     import_tensorflow()
     from ferkit.release import release  # late: TensorFlow
 
     if options.compile_only:
         figures = release.compile_release(path, options.data, manifest, options.corruptions)
         print(_format_compiled(path, figures))
+        _push(options, path)
         return 0
     file, figures = release.release(
         path,
@@ -118,7 +135,14 @@ def run(options: Options) -> int:
     print(f"{file}: {figures['bytes']:,} bytes. Model card: {file.with_suffix('.md')}")
     if "compiled" in figures:
         print(_format_compiled(file, figures))
+    _push(options, file)
     return 0
+
+
+def _push(options: Options, file: Path) -> None:
+    if options.push:
+        names = ", ".join(push_release(file, options.push))
+        print(f"{options.push}: uploaded {names}. Use it with --weights {options.push}")
 
 
 def _check_name(name: str | None) -> None:

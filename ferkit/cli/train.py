@@ -19,6 +19,7 @@ from ferkit.models.interface import merged
 from ferkit.models.registry import DEFAULT_MODEL
 from ferkit.recipes.fit_checks import check_batch_fits, check_devices_fit, fit_votes
 from ferkit.recipes.recipe import Recipe
+from ferkit.tensorflow_runtime import check_backend
 
 if TYPE_CHECKING:
     import keras
@@ -130,6 +131,7 @@ def add_training_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(options: Options) -> int:
     """Train, or resume a training; returns the exit code, 130 if it was stopped."""
+    check_backend()  # first: before a long set-up
     from ferkit.training import devices, resume  # late: NumPy and TensorFlow
 
     resumed_run, recipe = None, None

@@ -34,7 +34,7 @@ class ModelChoice:
     Attributes:
         model: the name of the model that the file must hold.
         run: a run folder, whose best.keras is used.
-        weights: a name of shipped weights, or a .keras file.
+        weights: what ``model_file`` takes: a name of shipped weights, a file, a preset.
         checkpoint: the same; the flag --checkpoint is an alias.
     """
 
@@ -74,7 +74,8 @@ def add_model_choice(group: argparse._ActionsContainer, default: Default) -> Non
         "--weights",
         default=None,
         metavar="NAME|FILE",
-        help=f"a model file, or shipped weights: {', '.join(shipped_weights())}",
+        help="a model file, the folder of a preset, hf://OWNER/NAME, kaggle://..., or shipped "
+        f"weights: {', '.join(shipped_weights())}",
     )
     add_alias(group, "--checkpoint", default=None)
 

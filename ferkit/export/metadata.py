@@ -7,6 +7,7 @@ import keras
 
 from ferkit.export.formats import Format
 from ferkit.export.signature import INPUT, OUTPUT
+from ferkit.hub.card_metadata import without_metadata
 from ferkit.models.trained_on import TRAINED_ON, read_trained_on
 from ferkit.provenance import provenance
 from ferkit.recognition.compiled_file import ABOUT, CARD, LABELS
@@ -44,7 +45,7 @@ def export_metadata(model: keras.Model, checkpoint: Path, export_format: Format)
         else NO_CARD,
         "",
     ]
-    text = card.read_text(encoding="utf-8") if card.is_file() else ""
+    text = without_metadata(card.read_text(encoding="utf-8")) if card.is_file() else ""
     about = {"name": checkpoint.stem, "parameters": model.count_params()}
     return {
         LABELS: "\n".join(model.class_names) + "\n",

@@ -36,7 +36,7 @@ def training_record(train: Split, recipe: Recipe, rows_sha256: str) -> TrainedOn
 def _other_weights(recipe: Recipe) -> list[str]:
     """Names and files of all weights that a training starts from or learns from."""
     options = [value for value in recipe.model_options.values() if isinstance(value, str)]
-    files = [value for value in options if value.endswith((".keras", ".h5"))]
+    files = [value for value in options if value.endswith((".keras", ".h5", ".pth"))]
     names = [recipe.init_from, *recipe.teacher.split(","), *files]
     return [name.strip() for name in names if name.strip()]
 
@@ -45,6 +45,6 @@ def _record_of(name: str) -> TrainedOn:
     """The record of other weights; an empty, incomplete one if there is none."""
     try:
         file = model_file(name)
-        return TrainedOn() if file.suffix == ".h5" else read_trained_on(file)
+        return TrainedOn() if file.suffix in (".h5", ".pth") else read_trained_on(file)
     except UserError:  # a resumed run may have lost its initial weights
         return TrainedOn()

@@ -1,13 +1,16 @@
-"""Weights that ship with the project, by name.
+"""The file of a model: weights that ship with the project by name, a path, a preset, or a hub.
 
-The file is NAME.keras in the folder weights/ of a model package, next to its model card.
+A shipped file is NAME.keras in the folder weights/ of a model package, next to its model card.
 """
 
 import importlib.util
 from pathlib import Path
 
 from ferkit.errors import UserError, nearest
+from ferkit.hub.models import download_model
+from ferkit.models.preset_archive import packed_preset
 from ferkit.models.registry import MODELS
+from model_presets.hubs import is_address
 
 COMPILED_SUFFIXES = (".tflite", ".onnx")  # of files that predict without TensorFlow
 MODEL_SUFFIXES = (".keras", *COMPILED_SUFFIXES)
@@ -33,25 +36,37 @@ def default_weights(model: str | None = None) -> Path | None:
 
 
 def model_file(name_or_path: str, flag: str = "") -> Path:
-    """The file of shipped weights, by their name, or the file at this path.
+    """The file of a model. Everything that names a model takes what this function takes.
 
     Args:
-        name_or_path: "dan-fer2013", or the path of a .keras, .tflite or .onnx file.
+        name_or_path: shipped weights, "dan-fer2013"; the path of a .keras, .tflite or .onnx file;
+            the folder of a preset; or an address, "hf://OWNER/NAME" or
+            "kaggle://OWNER/MODEL/FRAMEWORK/VARIATION", which is downloaded once.
         flag: the flag that it was given with, for the error message.
 
     Raises:
-        UserError: no such weights and no such file.
+        UserError: no such weights, file or preset, or the hub cannot be reached or refused.
+
+    Example:
+        >>> model_file("hf://somebody/faces").name
+        'faces.keras'
     """
     known = shipped_weights()
     if name_or_path in known:
         return known[name_or_path]
+    where = f"{flag} {name_or_path}".strip()
+    if is_address(name_or_path):
+        folder = download_model(name_or_path, flag)
+        return packed_preset(folder, name_or_path.rstrip("/").rpartition("/")[2], where)
     path = Path(name_or_path)
     if path.is_file():
         return path
+    if path.is_dir():
+        return packed_preset(path, path.resolve().name, where)
     is_path = path.suffix in MODEL_SUFFIXES or path.name != name_or_path
     problem = "no such file" if is_path else f"no such weights{nearest(name_or_path, known)}"
     raise UserError(
-        f"{flag} {name_or_path}".strip(),
+        where,
         problem,
         f"give a .keras file, or shipped weights: {', '.join(known) or 'none'}",
     )

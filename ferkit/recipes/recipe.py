@@ -132,7 +132,9 @@ class Recipe:
         "distillation: .keras files or shipped weights, separated by commas",
     )
     teacher_weight: float = _field(0.5, "weight of the teachers in the target", low=0.0, high=1.0)
-    init_from: str = _field("", "initial weights: a .keras file or shipped weights; empty: random")
+    init_from: str = _field(
+        "", "initial weights: a .keras file, shipped weights, a preset or hf://...; empty: random"
+    )
     freeze: str = _field(
         "",
         "layers that keep their initial weights: names or beginnings of names, separated by "

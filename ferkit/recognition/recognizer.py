@@ -35,7 +35,8 @@ class Recognizer:
     """Finds faces and predicts their expressions. Several threads may use one recognizer.
 
     Args:
-        weights: a name of shipped weights, or a .keras, .tflite or .onnx file of this program.
+        weights: a name of shipped weights; a .keras, .tflite or .onnx file of this program; the
+            folder of a preset; or "hf://OWNER/NAME" or "kaggle://..." (extra ``hub``).
         detector: "auto", "yunet", "none" if photos are cropped faces already, or the name of a
             plug-in; see ``detectors.register_detector``.
         detector_model: a file that replaces the detector's model.

@@ -9,6 +9,7 @@ from typing import Any
 
 from ferkit.evaluation.robustness import DEFINITION, robustness_means, summary
 from ferkit.evaluation.selective import sets_text, thresholds_text
+from ferkit.hub.card_metadata import metadata_block
 from ferkit.input_pipeline.learned import learned_note
 from ferkit.release.calibration import MIN_IMAGES
 
@@ -89,6 +90,7 @@ def model_card(figures: Figures) -> str:
     ]
     given = f"--weights {name}" if figures["ships"] else f"--weights {name}.keras"
     parts = [
+        metadata_block(figures),
         f"# {name}",
         _wrapped(_what(figures)),
         f"    python main.py evaluate -d DIR {given} --split {split} --tta flip",

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ferkit.errors import UserError
+from ferkit.hub.card_metadata import without_metadata
 from ferkit.outputs import is_same_file
 
 _FIGURES = {"name", "split", "temperature", "plain"}  # keys that the figures of a release have
@@ -42,7 +43,7 @@ def is_released(path: Path) -> bool:
     """Whether `path`, one of the files NAME.keras, .json, .md and .tflite, is that of a release."""
     figures = _figures(path.with_name(path.stem + ".json"))
     if path.suffix == ".md":
-        text = path.read_text(encoding="utf-8", errors="replace")
+        text = without_metadata(path.read_text(encoding="utf-8", errors="replace"))
         return text.startswith(f"# {path.stem}\n") and "\n## Intended use\n" in text
     if path.suffix == ".keras":
         return path.stat().st_size == figures.get("bytes")

