@@ -1,7 +1,8 @@
 // Keeps the page's files, so that it opens offline. Online, the host's files come first: they may be newer.
 
 const FILES = FILES_OF_THE_BUILD;
-const KEPT = "page";
+const PAGE = "./"; // of FILES
+const KEPT = self.registration.scope; // name of the cache: another page of this host has its own
 
 self.addEventListener("install", (event) => {
   event.waitUntil(caches.open(KEPT).then((cache) => cache.addAll(FILES)).then(() => self.skipWaiting()));
@@ -23,7 +24,7 @@ async function answer(request) {
     if (response.ok) await cache.put(request, response.clone());
     return response;
   } catch (error) {
-    const kept = await cache.match(request, { ignoreSearch: true });
+    const kept = await cache.match(request.mode === "navigate" ? PAGE : request);
     if (kept) return kept;
     throw error;
   }
