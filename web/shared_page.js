@@ -5,8 +5,14 @@ import { readFileSync } from "node:fs";
 const SERVED = "../ferkit/serving/page";
 const POLICY = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data: blob:; " +
   "connect-src 'self'; media-src 'self' blob:; worker-src 'self'; base-uri 'none'; form-action 'none'";
+const EARLY = ["litert/litert_wasm_compat_internal.wasm", "face_detection_yunet_2023mar.tflite", "model.tflite"]; // the large files
+const HEAD = [
+  "<meta charset=\"utf-8\">",
+  `<meta http-equiv="Content-Security-Policy" content="${POLICY}">`,
+  ...EARLY.map((name) => `<link rel="preload" as="fetch" crossorigin href="./${name}">`),
+];
 const CHANGES = [
-  ["<meta charset=\"utf-8\">", `<meta charset="utf-8">\n<meta http-equiv="Content-Security-Policy" content="${POLICY}">`],
+  [HEAD[0], HEAD.join("\n")],
   ["\"/icon.svg\"", `"${SERVED}/icon.svg"`],
   ["\"/theme.css\"", "\"../ferkit/reporting/templates/theme.css\""],
   ["\"/style.css\"", `"${SERVED}/style.css"`],

@@ -115,7 +115,7 @@ def run(options: Options) -> int:
 def _convert(
     options: Options, path: Path, export_format: Format, output: Path, printed: Path
 ) -> None:
-    """Write the model to `output`, and print, as of the path `printed`, how it agrees with Keras."""
+    """Write the model to `output`; print how it agrees with Keras, with the path `printed`."""
     import_tensorflow()
     from ferkit.evaluation import inputs  # late: TensorFlow
     from ferkit.export import export

@@ -1,4 +1,4 @@
-"""A folder for any static host: the web page of web/, which runs a compiled model in the browser."""
+"""A folder for any static host: the page of web/, which runs a compiled model in the browser."""
 
 import json
 import shutil

@@ -14,6 +14,7 @@ from ferkit.serving.limits import Limits
 from tests.support.browser import (
     NEEDS_CHROMIUM,
     browser_page,
+    camera_film,
     contrast,
     drop,
     look,
@@ -48,12 +49,7 @@ def address():
 def film(astronaut, tmp_path_factory):
     """A camera film: the astronaut, moving."""
     path = tmp_path_factory.mktemp("film") / "camera.mjpeg"
-    wide = np.pad(astronaut, ((0, 0), (64, 64), (0, 0)), mode="edge")[:480]
-    path.write_bytes(
-        b"".join(
-            encoded(np.roll(wide, shift, axis=1)) for shift in (*range(0, 24, 2), *range(24, 0, -2))
-        )
-    )
+    camera_film(path, astronaut)
     return path
 
 

@@ -7,7 +7,10 @@ import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from tests.support.serving_client import encoded
 
 playwright = pytest.importorskip(
     "playwright.sync_api", reason="playwright is not installed: pip install playwright"
@@ -40,6 +43,14 @@ def browser_page(profile, film=None, **options):
         page.on("request", lambda one: page.troubles.append(one.url) if not own(one.url) else None)
         yield page
         context.close()
+
+
+def camera_film(path, astronaut):
+    """Write a camera film of 640 x 480 pixels, the astronaut moving; returns its frames."""
+    wide = np.pad(np.asarray(astronaut), ((0, 0), (64, 64), (0, 0)), mode="edge")[:480]
+    frames = [np.roll(wide, shift, axis=1) for shift in (*range(0, 24, 2), *range(24, 0, -2))]
+    path.write_bytes(b"".join(encoded(frame) for frame in frames))
+    return frames
 
 
 def own(url):

@@ -6,6 +6,8 @@ import http.server
 import shutil
 import threading
 
+import cv2
+import numpy as np
 import pytest
 
 from ferkit.export.web import BUILT_PAGE
@@ -31,3 +33,10 @@ def hosted(folder, site=BUILT_PAGE):
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_address[1]}/people/faces/"
         server.shutdown()
+
+
+def unclear_face(astronaut: np.ndarray) -> np.ndarray:
+    """The astronaut with a mouth that is upside down and blurred: no word stands out."""
+    photo = astronaut.copy()
+    photo[128:158, 190:252] = astronaut[128:158, 190:252][::-1]
+    return cv2.GaussianBlur(photo, (0, 0), 4)

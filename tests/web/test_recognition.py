@@ -4,12 +4,12 @@ import io
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from ferkit.demo.steps import ASTRONAUT
 from ferkit.recognition.recognizer import Recognizer
 from tests.support.browser import NEEDS_CHROMIUM, browser_page, drop, playwright
-from tests.support.built_page import NEEDS_BUILT_PAGE, hosted
+from tests.support.built_page import NEEDS_BUILT_PAGE, hosted, unclear_face
 
 pytestmark = [pytest.mark.slow, NEEDS_CHROMIUM, NEEDS_BUILT_PAGE]
 TOLERANCE = 0.01
@@ -81,6 +81,8 @@ PHOTOS = {
         on((2600, 1700), astronaut(90), *[(i * 230 + 40, i * 140 + 60) for i in range(10)])
     ),
     "a long one": lambda: saved(on((400, 3000), astronaut(260), (60, 100), (90, 1500), (40, 2700))),
+    "unclear": lambda: saved(Image.fromarray(unclear_face(np.asarray(astronaut())))),
+    "blurred": lambda: saved(astronaut().filter(ImageFilter.GaussianBlur(8.5))),
     "cut off": lambda: saved(astronaut().crop((190, 40, 400, 300))),
 }
 
@@ -96,6 +98,12 @@ def shown(page):
     )
 
 
+def upright_size(content):
+    photo = Image.open(io.BytesIO(content))
+    is_turned = photo.getexif().get(0x0112) == 6
+    return photo.size[::-1] if is_turned else photo.size
+
+
 @pytest.mark.parametrize("name", PHOTOS)
 def test_probabilities_are_those_of_python(name, page, recognizer):
     content = PHOTOS[name]()
@@ -104,16 +112,10 @@ def test_probabilities_are_those_of_python(name, page, recognizer):
     playwright.expect(page.locator("#status")).not_to_contain_text("Analyzing", timeout=60_000)
     faces = shown(page)
     assert len(faces) == len(expected) > 0
-    width, height = recognizer_size(content)
+    width, height = upright_size(content)
     for seen, face in zip(faces, expected, strict=True):
         left, top, right, bottom = face.box
         box = (left / width, top / height, (right - left) / width, (bottom - top) / height)
         np.testing.assert_allclose(seen["box"], box, atol=0.002)
         wanted = list(face.probabilities.values())
         np.testing.assert_allclose(seen["probabilities"], wanted, atol=TOLERANCE)
-
-
-def recognizer_size(content):
-    photo = Image.open(io.BytesIO(content))
-    is_turned = photo.getexif().get(0x0112) == 6
-    return photo.size[::-1] if is_turned else photo.size

@@ -4,11 +4,12 @@ import { Recognizer } from "./recognition/recognizer.js";
 
 const MOST_PIXELS = 16_000_000; // of a photo; larger ones are reduced, because phones refuse larger canvases
 const NOT_LOADED = "The model could not be loaded. Reload the page; the first visit needs a connection.";
+const OFFLINE_AFTER = 1500; // milliseconds: a photo that was chosen meanwhile comes first
 export const FRAME_PAUSE = 4; // milliseconds between two frames of the camera
 
 const about = fetch("model.json").then((response) => response.json());
-const recognizer = about.then((known) => Recognizer.loaded(known));
-recognizer.then(keepForOffline, (error) => console.error(error));
+const recognizer = Recognizer.loaded(about);
+recognizer.then(() => setTimeout(keepForOffline, OFFLINE_AFTER), (error) => console.error(error));
 
 export function knownModel() {
   return Promise.all([about, recognizer]).then(([known]) => known).catch(() => {

@@ -21,20 +21,18 @@ export class Recognizer {
     this.#about = about;
   }
 
-  // about: the content of model.json.
-  static async loaded(about) {
-    const [detector, file] = await Promise.all([content(DETECTOR), content(MODEL), startRuntime()]);
-    const model = await Model.compiled(file);
-    const recognizer = new Recognizer(new Detector(new Network(detector)), model, about);
+  // coming: a promise of the content of model.json.
+  static async loaded(coming) {
+    const [about, detector, file] = await Promise.all([coming, content(DETECTOR), content(MODEL), startRuntime()]);
+    const recognizer = new Recognizer(new Detector(new Network(detector)), await Model.compiled(file), about);
     await recognizer.#warmUp();
     return recognizer;
   }
 
   // The first run of each part takes longest: it is over before a photo comes.
   async #warmUp() {
-    const rgba = new Uint8ClampedArray(640 * 480 * 4);
-    await this.predict({ width: 640, height: 480, rgba });
-    await this.predict({ width: 48, height: 48, rgba: rgba.subarray(0, 48 * 48 * 4) }, true);
+    const black = { width: 64, height: 64, rgba: new Uint8ClampedArray(64 * 64 * 4) };
+    for (const whole of [false, true]) await this.predict(black, whole);
   }
 
   // photo: { width, height, rgba }; whole: no face is searched, the photo is one. One photo at a time.
