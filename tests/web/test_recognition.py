@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
+from dan_tf import DAN
+from ferkit.cli import main
 from ferkit.demo.steps import ASTRONAUT
 from ferkit.recognition.recognizer import Recognizer
 from tests.support.browser import NEEDS_CHROMIUM, browser_page, drop, playwright
@@ -119,3 +121,25 @@ def test_probabilities_are_those_of_python(name, page, recognizer):
         np.testing.assert_allclose(seen["box"], box, atol=0.002)
         wanted = list(face.probabilities.values())
         np.testing.assert_allclose(seen["probabilities"], wanted, atol=TOLERANCE)
+
+
+def test_a_model_of_the_user_in_color_runs_too(tmp_path, page):
+    file, site = tmp_path / "mine.keras", tmp_path / "site"
+    small = {"image_size": 32, "channels": 3, "head_width": 8, "stem_stride": 2}
+    model = DAN("convnext_face", num_heads=2, class_names=("good", "bad", "odd"), **small)
+    rng = np.random.default_rng(0)
+    for weight in model.trainable_weights:
+        weight.assign_add(rng.normal(0, 0.02, weight.shape))
+    model.save(file)
+    assert main(["export", "--format", "web", "--output", str(site), "--weights", str(file)]) == 0
+    (expected,) = Recognizer(file).predict(ASTRONAUT)
+    assert expected.confidence < 0.9  # the comparison means something
+    with hosted(tmp_path, site) as address:
+        page.goto(address)
+        playwright.expect(page.locator("#count")).to_have_text("three")
+        drop(page, ASTRONAUT.read_bytes())
+        playwright.expect(page.locator("#status")).to_contain_text("One face", timeout=30_000)
+        (face,) = shown(page)
+        wanted = list(expected.probabilities.values())
+        np.testing.assert_allclose(face["probabilities"], wanted, atol=TOLERANCE)
+        assert page.locator("#measured").inner_text() == "It has not been measured."
