@@ -2,17 +2,22 @@
 
 import argparse
 import dataclasses
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import generate_data
 from ferkit.cli.which_model import ModelChoice, add_model_choice, resolve
 from ferkit.errors import UserError
-from ferkit.export.formats import FORMATS, WEB, Format, check_output, check_runtime
-from ferkit.export.web import MODEL, check_built_page, write_page
+from ferkit.export.formats import (
+    FORMATS,
+    WEB,
+    Format,
+    check_built_page,
+    check_output,
+    check_runtime,
+)
 from ferkit.outputs import check_outputs
-from ferkit.recognition.compiled_file import compiled_twin
+from ferkit.process import imported
 from ferkit.tensorflow_runtime import import_tensorflow
 from generate_data.manifest import DESCRIPTION
 
@@ -131,12 +136,12 @@ def _convert(
 
 def _write_web_page(options: Options, path: Path) -> None:
     """Write the page with a compiled file of the model, which is made if there is none."""
-    compiled = path if path.suffix == ".tflite" else compiled_twin(path)
-    with tempfile.TemporaryDirectory() as folder:
-        if compiled is None:
-            compiled = Path(folder) / f"{path.stem}.tflite"
-            _convert(options, path, FORMATS["litert"], compiled, Path(options.output) / MODEL)
-        size = write_page(compiled, path, options.output)
+
+    def convert(output: Path, printed: Path) -> None:
+        _convert(options, path, FORMATS["litert"], output, printed)
+
+    write_page = imported("ferkit.export.web:write_page")  # NumPy
+    size = write_page(path, Path(options.output), convert)
     print(f"{options.output}: {size:,} bytes; put this folder on a static host with https.")
 
 

@@ -52,6 +52,15 @@ WEB = Format(
     "web", "litert", "ai_edge_litert", _LITERT, True, content=("such a page", "service_worker.js")
 )
 
+BUILT_PAGE = Path(__file__).resolve().parents[2] / "web" / "dist"  # of a source checkout
+
+
+def check_built_page() -> None:
+    """Raise UserError if the page for browsers is not built; says how to build it."""
+    if not (BUILT_PAGE / "index.html").is_file():
+        advice = "build it in a source checkout with: make web (needs Node.js 20 or later)"
+        raise UserError(f"--format {WEB.name}", f"the page is not in {BUILT_PAGE}", advice)
+
 
 def check_runtime(export_format: Format) -> None:
     """Check that the packages that a format needs are installed.

@@ -6,7 +6,7 @@ import pytest
 
 from deep_emotion import DeepEmotion
 from ferkit.cli import main
-from ferkit.export import web
+from ferkit.export import formats
 from ferkit.models.shipped_weights import shipped_weights
 from ferkit.recognition.litert_runtime import LiteRTRuntime
 from ferkit.recognition.model_facts import model_facts
@@ -29,7 +29,7 @@ def built_page(tmp_path, monkeypatch):
         file = tmp_path / "dist" / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
-    monkeypatch.setattr(web, "BUILT_PAGE", tmp_path / "dist")
+    monkeypatch.setattr(formats, "BUILT_PAGE", tmp_path / "dist")
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     return tmp_path / "dist"
@@ -79,7 +79,7 @@ def test_a_model_of_the_user_is_converted_first(tmp_path, capsys):
 
 
 def test_without_the_built_page_it_says_how_to_build_it(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(web, "BUILT_PAGE", tmp_path / "nothing")
+    monkeypatch.setattr(formats, "BUILT_PAGE", tmp_path / "nothing")
     line = fails(words(tmp_path / "site"), capsys)
     assert f"--format web: the page is not in {tmp_path / 'nothing'}; build it" in line
     assert "make web (needs Node.js" in line

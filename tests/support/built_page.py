@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from ferkit.export.web import BUILT_PAGE
+from ferkit.export.formats import BUILT_PAGE
 
 NEEDS_BUILT_PAGE = pytest.mark.skipif(
     not (BUILT_PAGE / "index.html").is_file(), reason="the page is not built: make web"

@@ -2,6 +2,7 @@
 
 import io
 
+import keras
 import numpy as np
 import pytest
 from PIL import Image, ImageFilter
@@ -126,14 +127,15 @@ def test_probabilities_are_those_of_python(name, page, recognizer):
 def test_a_model_of_the_user_in_color_runs_too(tmp_path, page):
     file, site = tmp_path / "mine.keras", tmp_path / "site"
     small = {"image_size": 32, "channels": 3, "head_width": 8, "stem_stride": 2}
+    keras.utils.set_random_seed(0)
     model = DAN("convnext_face", num_heads=2, class_names=("good", "bad", "odd"), **small)
-    rng = np.random.default_rng(0)
     for weight in model.trainable_weights:
-        weight.assign_add(rng.normal(0, 0.02, weight.shape))
+        if weight.shape[-1] == 3:  # of the classes
+            weight.assign(weight * 3.0)
     model.save(file)
     assert main(["export", "--format", "web", "--output", str(site), "--weights", str(file)]) == 0
     (expected,) = Recognizer(file).predict(ASTRONAUT)
-    assert expected.confidence < 0.9  # the comparison means something
+    assert 0.4 < expected.confidence < 0.9  # other pixels would change it
     with hosted(tmp_path, site) as address:
         page.goto(address)
         playwright.expect(page.locator("#count")).to_have_text("three")
