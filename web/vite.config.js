@@ -14,6 +14,7 @@ const COPIED = {
   "model.json": "model.json",
   "face_detection_yunet_2023mar.tflite": `${RECOGNITION}.tflite`,
   "face_detection_yunet_2023mar.LICENSE": `${RECOGNITION}.LICENSE`,
+  "licenses.txt": "licenses.txt",
   "litert/litert_wasm_compat_internal.js": `${RUNTIME}.js`,
   "litert/litert_wasm_compat_internal.wasm": `${RUNTIME}.wasm`,
 };
