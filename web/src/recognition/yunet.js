@@ -18,34 +18,37 @@ export class Network {
   // The faces of a picture with at least this score, highest score first.
   async find(picture, minScore) {
     const height = Math.ceil(picture.height / STEP) * STEP, width = Math.ceil(picture.width / STEP) * STEP;
-    const model = await this.#model(height, width);
-    const outputs = await model.run(padded(picture, height, width));
+    const { model, input } = await this.#prepared(height, width);
+    fill(input, picture, width);
+    const outputs = await model.run(input);
     const rows = outputs.flatMap((cells, i) => decoded(cells, width / STRIDES[i], STRIDES[i], minScore));
     return withoutOverlaps(rows);
   }
 
-  async #model(height, width) {
+  // The model of that size, and its input, which is used again.
+  async #prepared(height, width) {
     const size = `${width} x ${height}`;
-    let model = this.#bySize.get(size);
+    let prepared = this.#bySize.get(size);
     this.#bySize.delete(size);
-    if (!model) {
+    if (!prepared) {
       if (this.#bySize.size === SIZES) this.#drop(this.#bySize.keys().next().value);
       const outputs = STRIDES.map((stride) => [1, height / stride, width / stride, 16]);
-      model = await Model.compiled(this.#file, [1, height + 1, width + 1, 3], outputs);
+      const model = await Model.compiled(this.#file, [1, height + 1, width + 1, 3], outputs);
+      prepared = { model, input: new Float32Array((height + 1) * (width + 1) * 3) };
     }
-    this.#bySize.set(size, model); // the last one of the map: the first was not used for longest
-    return model;
+    this.#bySize.set(size, prepared); // the last one of the map: the first was not used for longest
+    return prepared;
   }
 
   #drop(size) {
-    this.#bySize.get(size).close();
+    this.#bySize.get(size).model.close();
     this.#bySize.delete(size);
   }
 }
 
-// One more row above and column on the left: the padding of the first layer.
-function padded({ width, height, rgba }, paddedHeight, paddedWidth) {
-  const input = new Float32Array((paddedHeight + 1) * (paddedWidth + 1) * 3);
+// The picture in black. One more row above and column on the left are the padding of the first layer.
+function fill(input, { width, height, rgba }, paddedWidth) {
+  input.fill(0);
   for (let y = 0, from = 0; y < height; y += 1) {
     for (let to = ((y + 1) * (paddedWidth + 1) + 1) * 3, x = 0; x < width; x += 1, from += 4, to += 3) {
       input[to] = rgba[from];
@@ -53,7 +56,6 @@ function padded({ width, height, rgba }, paddedHeight, paddedWidth) {
       input[to + 2] = rgba[from + 2];
     }
   }
-  return input;
 }
 
 const probability = (logit) => 1 / (1 + Math.exp(-logit));
