@@ -103,6 +103,8 @@ def test_several_faces_are_numbered(page, astronaut):
     drop(page, encoded(np.concatenate([np.concatenate([face] * 3, axis=1)] * 2)))
     status(page, r"^6 faces\.")
     look(page, "many", full_page=True)
+    page.emulate_media(color_scheme="dark")
+    look(page, "many-dark", full_page=True)
 
 
 def test_an_unclear_face_is_said_to_be_unclear(page, astronaut):
