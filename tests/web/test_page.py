@@ -141,6 +141,16 @@ def test_it_works_offline_after_the_first_visit(film, astronaut, tmp_path):
         assert page.troubles == []
 
 
+def test_a_host_without_the_model_is_reported(film, astronaut, tmp_path):
+    with hosted(tmp_path) as address, browser_page(tmp_path / "profile", film) as page:
+        (tmp_path / "host" / "people" / "faces" / "model.tflite").unlink()
+        page.goto(address)
+        status(page, "The model could not be loaded")
+        drop(page, encoded(astronaut))
+        status(page, "The model could not be loaded")
+        look(page, "no-model")
+
+
 def test_the_policy_forbids_every_other_host(page, address):
     policy = page.locator("meta[http-equiv]").get_attribute("content")
     assert "default-src 'none'" in policy
