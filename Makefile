@@ -5,6 +5,8 @@
 #   make test-all   the slow tests too
 #   make check      lint, format, types, import contracts, docs
 #   make docs       the documentation site, in site/
+#   make web        the page that needs no server, in web/dist (needs Node.js 20 or later)
+#   make web-test   builds that page, and tests it in Chromium
 #   make bench      the benchmarks with their peers (installs PyTorch)
 # PYTHON=python3.12 selects an interpreter, VENV=/elsewhere another folder for the environment.
 
@@ -14,7 +16,7 @@ VENV ?= .venv
 RUN = $(VENV)/bin/python
 PIP = $(RUN) -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo serve test test-all check lint types imports docs bench clean
+.PHONY: demo serve web web-test test test-all check lint types imports docs bench clean
 
 $(VENV)/.runtime: requirements.txt
 	@test -n "$(PYTHON)" || { echo "error: no Python 3.11 to 3.13 found; install one, or name it: make PYTHON=/path/to/python3" >&2; exit 2; }
@@ -40,6 +42,12 @@ demo: $(VENV)/.runtime
 
 serve: $(VENV)/.runtime
 	$(RUN) main.py serve
+
+web:
+	cd web && npm ci --ignore-scripts --no-audit --no-fund && npm run build
+
+web-test: web $(VENV)/.slow-tests
+	$(RUN) -m pytest tests/web
 
 test: $(VENV)/.dev
 	$(RUN) -m pytest -n 2 --dist loadfile -m "not slow"
@@ -85,4 +93,4 @@ bench: $(VENV)/.bench
 	$(RUN) benchmarks/export_latency.py --weights dan-fer2013 --rounds 7 --repeats 20 --save
 
 clean:
-	rm -rf $(VENV) site .pytest_cache .ruff_cache .mypy_cache .import_linter_cache
+	rm -rf $(VENV) site web/dist web/node_modules .pytest_cache .ruff_cache .mypy_cache .import_linter_cache

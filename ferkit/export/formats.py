@@ -22,6 +22,7 @@ class Format:
         packages: import name -> requirement for pip; {} if TensorFlow is enough.
         is_folder: whether it is written as a folder.
         int8: whether kernels are stored in 8 bits.
+        content: of a folder: what it holds, and the file by which it is recognized.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Format:
     packages: dict[str, str]
     is_folder: bool = False
     int8: bool = False
+    content: tuple[str, str] = ("a SavedModel", "saved_model.pb")
 
     def implementation(self) -> ModuleType:
         """The module that writes and loads the format; imports TensorFlow."""
@@ -45,6 +47,19 @@ _ALL = (
     Format("onnx", "onnx", "onnxruntime", _ONNX),
 )
 FORMATS = {each.name: each for each in _ALL}
+# A page for browsers with a litert file in it; ``export.web`` writes it.
+WEB = Format(
+    "web", "litert", "ai_edge_litert", _LITERT, True, content=("such a page", "service_worker.js")
+)
+
+BUILT_PAGE = Path(__file__).resolve().parents[2] / "web" / "dist"  # of a source checkout
+
+
+def check_built_page() -> None:
+    """Raise UserError if the page for browsers is not built; says how to build it."""
+    if not (BUILT_PAGE / "index.html").is_file():
+        advice = "build it in a source checkout with: make web (needs Node.js 20 or later)"
+        raise UserError(f"--format {WEB.name}", f"the page is not in {BUILT_PAGE}", advice)
 
 
 def check_runtime(export_format: Format) -> None:
@@ -66,7 +81,7 @@ def check_output(path: str | Path, export_format: Format, force: bool = False) -
     Args:
         path: the file or folder to write.
         export_format: the format.
-        force: allow to replace a file, or a folder that is empty or contains a SavedModel. Other
+        force: allow to replace a file, or a folder that is empty or contains the same format. Other
             folders are never replaced: their files cannot be restored.
 
     Raises:
@@ -88,8 +103,9 @@ def _check_output(path: Path, export_format: Format, force: bool) -> None:
         raise UserError(where, f"is a folder, and {name} is one file", advice)
     if path.exists() and not path.is_dir() and export_format.is_folder:
         raise UserError(where, f"is a file, and {name} is a folder", "give another name")
-    if path.is_dir() and any(path.iterdir()) and not (path / "saved_model.pb").is_file():
-        problem = "a folder that contains something other than a SavedModel"
+    content, known_by = export_format.content
+    if path.is_dir() and any(path.iterdir()) and not (path / known_by).is_file():
+        problem = f"a folder that contains something other than {content}"
         raise UserError(where, problem, "give another name")
     if path.exists() and not force:
         advice = "add --force to replace it, or give another name"

@@ -2,9 +2,7 @@
 
 import asyncio
 import contextlib
-import json
 from collections.abc import AsyncIterator, Iterable
-from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Query
@@ -12,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ferkit.recognition.model_facts import model_facts
 from ferkit.recognition.recognizer import Recognizer
 from ferkit.serving.api_page import api_page
 from ferkit.serving.middleware import FAILED, Guard
@@ -193,32 +192,10 @@ def _add_error_handlers(app: FastAPI) -> None:
 
 def _describe_model(recognizer: Recognizer, detector: str) -> dict[str, Any]:
     """A ``schema.ServedModel`` as plain data."""
-    return {
-        "name": recognizer.file.stem,
-        "class_names": list(recognizer.class_names),
-        "input": list(recognizer.input_shape),
-        "parameters": recognizer.runtime.parameters,
+    facts = model_facts(recognizer.file, recognizer.runtime)
+    own = {
         "runtime": recognizer.runtime.name,
         "detector": detector,
         "unsure_below": recognizer.unsure_below,
-        "measured": _measured_figures(recognizer.file.with_suffix(".json")),
     }
-
-
-def _measured_figures(file: Path) -> dict[str, Any] | None:
-    """The figures stored beside released weights; None if there are none."""
-    try:
-        figures = json.loads(file.read_text(encoding="utf-8"))
-        plain, data = figures["plain"], figures["data"]
-        if plain.get("count_learned_unmarked"):
-            return None  # not the accuracy on new photos
-        return {
-            "dataset": data["dataset"],
-            "split": figures["split"],
-            "images": plain["count"],
-            "accuracy": plain["accuracy"],
-            "accuracy_without_copies": plain["accuracy_clean"],
-            "recall": {name: row["recall"] for name, row in plain["per_class"].items()},
-        }
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+    return facts | own

@@ -13,6 +13,7 @@ FILES = {
     "/style.css": ("style.css", "text/css"),
     "/theme.css": ("theme.css", "text/css"),
     "/page.js": ("page.js", "text/javascript"),
+    "/answers.js": ("answers.js", "text/javascript"),
     "/view.js": ("view.js", "text/javascript"),
     "/camera.js": ("camera.js", "text/javascript"),
     "/icon.svg": ("icon.svg", "image/svg+xml"),

@@ -172,6 +172,7 @@ def test_pages_need_nothing_from_elsewhere_and_allow_no_inline_script(port):
         "/style.css",
         "/theme.css",
         "/page.js",
+        "/answers.js",
         "/view.js",
         "/camera.js",
         "/icon.svg",

@@ -1,10 +1,12 @@
 // The camera: frames one after another, each asked about when the answer to the one before is there.
 
-const LONGEST = 640; // pixels of a frame that is sent
+import { FRAME_PAUSE, photoFromCanvas } from "./answers.js";
+
+const LONGEST = 640; // pixels of a frame that is asked about
 const PAUSE = 120, PAUSE_WHEN_BUSY = 1500; // milliseconds
 
 export class Camera {
-  // video, canvas: what is shown live, and where a frame is drawn; ask(blob): a promise of whether the server had time.
+  // video, canvas: what is shown live, and where a frame is drawn; ask(photo): a promise of whether the server had time.
   constructor(video, canvas, ask) {
     Object.assign(this, { video, canvas, ask, stream: null });
   }
@@ -35,7 +37,7 @@ export class Camera {
         continue;
       }
       const had = await this.ask(await this.#frame());
-      await sleep(had ? PAUSE : PAUSE_WHEN_BUSY);
+      await sleep(had ? FRAME_PAUSE : PAUSE_WHEN_BUSY);
     }
   }
 
@@ -43,8 +45,8 @@ export class Camera {
     const { videoWidth: width, videoHeight: height } = this.video, scale = Math.min(1, LONGEST / Math.max(width, height));
     this.canvas.width = Math.round(width * scale);
     this.canvas.height = Math.round(height * scale);
-    this.canvas.getContext("2d").drawImage(this.video, 0, 0, this.canvas.width, this.canvas.height);
-    return new Promise((done) => this.canvas.toBlob(done, "image/jpeg", 0.85));
+    this.canvas.getContext("2d", { willReadFrequently: true }).drawImage(this.video, 0, 0, this.canvas.width, this.canvas.height);
+    return photoFromCanvas(this.canvas);
   }
 }
 

@@ -1,13 +1,13 @@
-// The page: photos come by button, drop, paste or camera, go to the server, and the answer is shown and said.
+// The page: photos come by button, drop, paste or camera, and the answer is shown and said.
 
+import { answerTo, knownModel, photoFromCanvas, photoFromFile } from "./answers.js";
 import { Camera } from "./camera.js";
 import { clear, inWords, percent, show } from "./view.js";
 
 const $ = (id) => document.getElementById(id);
-const LONGEST_SHOWN = 1600, LEAST_SHOWN = 480, LONGEST_SENT = 2400; // pixels of the longer side
+const LONGEST_SHOWN = 1600, LEAST_SHOWN = 480; // pixels of the longer side
 const SAY_EVERY = 3000; // milliseconds between announcements while the camera runs
-let about = null, limits = { bytes: 10_000_000, pixels: 40_000_000 };
-let photo = null, answered = null, question = 0, lastSaid = 0;
+let about = null, photo = null, answered = null, question = 0, lastSaid = 0;
 
 const camera = new Camera($("video"), $("canvas"), (frame) => ask(frame, { live: true }));
 
@@ -36,7 +36,7 @@ document.addEventListener("paste", (event) => {
   else say("There is no picture in the clipboard.", "bad");
 });
 $("camera").addEventListener("click", () => (camera.running ? stopCamera() : startCamera()));
-$("why").addEventListener("change", () => {
+$("why")?.addEventListener("change", () => { // without a server there are no maps
   if (!camera.running && photo) ask(photo, { whole: answered?.whole });
 });
 $("whole").addEventListener("click", () => ask(photo, { whole: true }));
@@ -47,7 +47,7 @@ async function take(file) {
   say("Analyzing…", "busy");
   const picture = await createImageBitmap(file).catch(() => null);
   if (picture) draw(picture);
-  photo = await small(file, picture);
+  photo = await photoFromFile(file, picture);
   ask(photo);
 }
 
@@ -76,17 +76,6 @@ function present(medium) {
   $("video").hidden = medium !== $("video");
 }
 
-// The file as it is, or a smaller copy where the server would refuse it.
-async function small(file, picture) {
-  if (!picture || (file.size <= limits.bytes && picture.width * picture.height <= limits.pixels)) return file;
-  const scale = Math.min(1, LONGEST_SENT / Math.max(picture.width, picture.height));
-  const canvas = document.createElement("canvas");
-  canvas.width = Math.round(picture.width * scale);
-  canvas.height = Math.round(picture.height * scale);
-  canvas.getContext("2d").drawImage(picture, 0, 0, canvas.width, canvas.height);
-  return new Promise((done) => canvas.toBlob(done, "image/jpeg", 0.92));
-}
-
 // ---- the camera --------------------------------------------------------------------------------------------------
 
 async function startCamera() {
@@ -113,31 +102,27 @@ function stopCamera() {
   question += 1;
   $("camera").textContent = "Use the camera";
   present($("canvas"));
-  $("canvas").toBlob((blob) => { photo = blob; }, "image/jpeg", 0.92);
+  photoFromCanvas($("canvas")).then((last) => { photo = last; });
   if (answered) say(summary(answered));
   else say("Camera stopped.");
 }
 
-// ---- the server is asked -----------------------------------------------------------------------------------------
+// ---- the answer --------------------------------------------------------------------------------------------------
 
-// Whether the server had time for it. live: a frame of the camera; whole: no face is looked for.
+// Whether there was time for it. live: a frame of the camera; whole: no face is looked for.
 async function ask(content, { live = false, whole = false } = {}) {
-  const mine = (question += 1), why = $("why").checked;
+  const mine = (question += 1), why = Boolean($("why")?.checked);
   if (!live) say("Analyzing…", "busy");
   $("legend").hidden = !why;
-  const address = `/v1/${why ? "explain" : "predict"}${whole ? "?detector=none" : ""}`;
-  try {
-    const type = content.type.startsWith("image/") ? content.type : "application/octet-stream";
-    const response = await fetch(address, { method: "POST", body: content, headers: { "Content-Type": type } });
-    const answer = await response.json();
-    if (mine !== question || (live && !camera.running)) return true;
-    if (response.ok) tell({ ...answer, whole }, live);
-    else refused(response.status, answer.error, live);
-    return ![429, 503].includes(response.status);
-  } catch {
-    if (mine === question) say("The server does not answer. Is it still running?", "bad");
-    return false;
+  const { answer, problem, busy } = await answerTo(content, { why, whole });
+  if (mine !== question || (live && !camera.running)) return true;
+  if (answer) tell({ ...answer, whole }, live);
+  else if (live && busy) say(busy);
+  else {
+    clear();
+    say(problem, "bad");
   }
+  return !busy;
 }
 
 function tell(answer, live) {
@@ -149,14 +134,6 @@ function tell(answer, live) {
   if (!live || performance.now() - lastSaid > SAY_EVERY) {
     say(summary(answer, live));
     lastSaid = performance.now();
-  }
-}
-
-function refused(status, words, live) {
-  if (live && [429, 503].includes(status)) say("The server is busy; the camera waits a moment.");
-  else {
-    clear();
-    say(`Not possible: ${words.replace("the photo: ", "")}`, "bad");
   }
 }
 
@@ -178,15 +155,14 @@ function say(words, kind = "") {
 
 // ---- what is known of the model ----------------------------------------------------------------------------------
 
-$("host").textContent = location.host;
-fetch("/v1/models").then((response) => response.json()).then((known) => {
-  limits = known.limits;
-  about = known.models[0];
+knownModel().then((known) => {
+  about = known;
   const numbers = ["none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"];
   $("count").textContent = numbers[about.class_names.length] ?? about.class_names.length;
-  $("model").textContent = `${about.name}, a neural network of ${about.parameters.toLocaleString("en")} weights`;
+  const size = about.parameters ? `a neural network of ${about.parameters.toLocaleString("en")} weights` : "a neural network";
+  $("model").textContent = `${about.name}, ${size}`;
   if (about.measured) $("measured").textContent = measured(about.measured);
-}).catch(() => say("The server does not answer. Is it still running?", "bad"));
+}).catch((error) => say(error.message, "bad"));
 
 function measured({ images, accuracy, accuracy_without_copies: clean, recall }) {
   const sorted = Object.entries(recall).sort((a, b) => b[1] - a[1]);
