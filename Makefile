@@ -3,6 +3,7 @@
 #   make serve      the web page, on http://127.0.0.1:8000
 #   make test       the tests, under ten minutes on two cores
 #   make test-all   the slow tests too
+#   make test-backends  the shipped models on JAX and PyTorch (installs both)
 #   make check      lint, format, types, import contracts, docs
 #   make docs       the documentation site, in site/
 #   make web        the page that needs no server, in web/dist (needs Node.js 20 or later)
@@ -16,7 +17,7 @@ VENV ?= .venv
 RUN = $(VENV)/bin/python
 PIP = $(RUN) -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo serve web web-test test test-all check lint types imports docs bench clean
+.PHONY: demo serve web web-test test test-all test-backends check lint types imports docs bench clean
 
 $(VENV)/.runtime: requirements.txt
 	@test -n "$(PYTHON)" || { echo "error: no Python 3.11 to 3.13 found; install one, or name it: make PYTHON=/path/to/python3" >&2; exit 2; }
@@ -30,6 +31,11 @@ $(VENV)/.dev: pyproject.toml $(VENV)/.runtime
 
 $(VENV)/.slow-tests: $(VENV)/.dev
 	$(PIP) --editable ".[slow-tests]"
+	touch $@
+
+# TORCH_INDEX=https://download.pytorch.org/whl/cpu installs PyTorch without CUDA, which is far smaller.
+$(VENV)/.backends: $(VENV)/.dev
+	$(PIP) $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) --editable ".[backends]"
 	touch $@
 
 $(VENV)/.bench: $(VENV)/.dev
@@ -54,6 +60,9 @@ test: $(VENV)/.dev
 
 test-all: $(VENV)/.slow-tests
 	$(RUN) -m pytest -n 2 --dist loadfile
+
+test-backends: $(VENV)/.backends
+	$(RUN) -m pytest tests/models/test_backends.py
 
 check: lint types imports docs
 

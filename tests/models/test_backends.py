@@ -49,7 +49,7 @@ def logits_on(backend, folder):
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_shipped_files_give_the_logits_of_tensorflow(backend, tmp_path):
     if importlib.util.find_spec(BACKENDS[backend]) is None:
-        pytest.skip(f"{BACKENDS[backend]} is not installed; the extra slow-tests installs it")
+        pytest.skip(f"{BACKENDS[backend]} is not installed; make test-backends installs it")
     expected = logits_on("tensorflow", tmp_path)
     for received, tensorflow in zip(logits_on(backend, tmp_path), expected, strict=True):
         assert tensorflow.std() > 0.3
