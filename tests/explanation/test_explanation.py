@@ -205,15 +205,17 @@ def test_occlusion_finds_the_pixels_that_matter():
 
 def test_sheets_show_the_occlusion_map_first_and_no_transformer_that_does_not_move(models):
     faces, labels, _ = patches(2, np.random.default_rng(4))
+    still = {"still": DeepEmotion("residual")}  # untrained, it samples the face unchanged
     titles = {
         name: [title for title, _ in KerasPanels(model)(faces, labels)[0]]
-        for name, model in models.items()
+        for name, model in (models | still).items()
     }
     for of_model in titles.values():
         assert of_model[0] == "face"
         assert of_model[1].startswith("occlusion: up to -")
-    assert not any("transformer" in title for title in titles["residual"])
-    assert "transformer: its window, and what it samples" in titles["paper"]
+    assert not any("transformer" in title for title in titles["still"])
+    for name in ("paper", "residual"):
+        assert "transformer: its window, and what it samples" in titles[name]
     assert "Grad-CAM of head 3" in titles["dan"][-1]
 
 
