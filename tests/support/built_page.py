@@ -39,4 +39,4 @@ def unclear_face(astronaut: np.ndarray) -> np.ndarray:
     """The astronaut with a mouth that is upside down and blurred: no word stands out."""
     photo = astronaut.copy()
     photo[128:158, 190:252] = astronaut[128:158, 190:252][::-1]
-    return cv2.GaussianBlur(photo, (0, 0), 4)
+    return cv2.GaussianBlur(photo, (0, 0), 5)

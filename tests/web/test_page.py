@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ferkit import Recognizer
 from ferkit.demo.steps import ASTRONAUT
 from tests.support.browser import (
     NEEDS_CHROMIUM,
@@ -108,8 +109,11 @@ def test_several_faces_are_numbered(page, astronaut):
 
 
 def test_an_unclear_face_is_said_to_be_unclear(page, astronaut):
-    drop(page, encoded(unclear_face(astronaut), "PNG"))
-    status(page, "One face: unclear, perhaps happy")
+    photo = unclear_face(astronaut)
+    (face,) = Recognizer().predict(photo)
+    assert face.is_unsure
+    drop(page, encoded(photo, "PNG"))
+    status(page, f"One face: unclear, perhaps {face.label}")
     assert "No word stands out" in page.locator(".doubt").inner_text()
     look(page, "unclear")
 
