@@ -24,6 +24,11 @@ FLAGS = (
     "--disable-component-update --disable-sync --use-fake-device-for-media-stream --use-fake-ui-for-media-stream"
 )
 KEEP = os.environ.get("SCREENSHOTS")  # a folder to look at what was tested
+PHONE = {
+    "viewport": {"width": 390, "height": 844},
+    "device_scale_factor": 2,
+    "has_touch": True,
+}  # options of a browser page
 
 
 @contextlib.contextmanager

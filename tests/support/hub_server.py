@@ -99,12 +99,18 @@ def _handler(hub: HubServer) -> type[http.server.BaseHTTPRequestHandler]:
 def hub_server(files: dict[str, bytes]) -> Iterator[HubServer]:
     """Runs the stand-in while the context lasts."""
     hub = HubServer(files, "")
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _handler(hub)) as served:
-        hub.url = f"http://127.0.0.1:{served.server_port}"
+    with running_server(_handler(hub)) as hub.url:
+        yield hub
+
+
+@contextlib.contextmanager
+def running_server(handler: type[http.server.BaseHTTPRequestHandler]) -> Iterator[str]:
+    """The address of a server that runs in a thread while the context lasts."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as served:
         thread = threading.Thread(target=served.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
-            yield hub
+            yield f"http://127.0.0.1:{served.server_port}"
         finally:
             served.shutdown()
             thread.join()

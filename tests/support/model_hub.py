@@ -5,7 +5,6 @@ import contextlib
 import hashlib
 import http.server
 import json
-import threading
 import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.hub_server import hub_environment
+from tests.support.hub_server import hub_environment, running_server
 
 COMMIT = "0" * 39 + "2"
 TOKEN = "Bearer hf_of_this_test"
@@ -130,15 +129,8 @@ def _handler(hub: ModelHub) -> type[http.server.BaseHTTPRequestHandler]:
 def model_hub() -> Iterator[ModelHub]:
     """Runs the stand-in while the context lasts."""
     hub = ModelHub()
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _handler(hub)) as served:
-        hub.url = f"http://127.0.0.1:{served.server_port}"
-        thread = threading.Thread(target=served.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield hub
-        finally:
-            served.shutdown()
-            thread.join()
+    with running_server(_handler(hub)) as hub.url:
+        yield hub
 
 
 @contextlib.contextmanager

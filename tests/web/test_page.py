@@ -8,6 +8,7 @@ from ferkit import Recognizer
 from ferkit.demo.steps import ASTRONAUT
 from tests.support.browser import (
     NEEDS_CHROMIUM,
+    PHONE,
     browser_page,
     camera_film,
     contrast,
@@ -170,13 +171,7 @@ def test_the_policy_forbids_every_other_host(page, address):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_fits_a_phone_and_is_readable(scheme, address, astronaut, tmp_path):
-    phone = {
-        "viewport": {"width": 390, "height": 844},
-        "device_scale_factor": 2,
-        "color_scheme": scheme,
-        "has_touch": True,
-    }
-    with browser_page(tmp_path / "profile", **phone) as page:
+    with browser_page(tmp_path / "profile", **PHONE, color_scheme=scheme) as page:
         page.goto(address)
         drop(page, encoded(astronaut))
         status(page, "One face")
