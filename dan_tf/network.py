@@ -128,7 +128,7 @@ class DAN(PresetModel):
         return DANTraining(self)
 
     def get_config(self) -> dict[str, Any]:
-        """Arguments of the constructor."""
+        """Arguments of the constructor, without ``backbone_weights``: a saved model has its own."""
         return {
             "name": self.name,
             "backbone": self.backbone,
@@ -143,7 +143,6 @@ class DAN(PresetModel):
             "affinity_weight": self.affinity_weight,
             "center_weight": self.center_weight,
             "partition_weight": self.partition_weight,
-            "backbone_weights": self.backbone_weights,
             "channel_width": self.channel_width,
         }
 

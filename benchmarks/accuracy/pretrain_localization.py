@@ -24,8 +24,12 @@ import generate_data
 from deep_emotion import DeepEmotion
 from deep_emotion.transformer import IDENTITY_THETA
 from ferkit.input_pipeline.dataset import load_split
+from ferkit.input_pipeline.fingerprint import fingerprint_of
+from ferkit.input_pipeline.training_record import training_record
 from ferkit.models.saved_model import load_model
 from ferkit.models.shipped_weights import model_file
+from ferkit.models.trained_on import write_trained_on
+from ferkit.recipes.recipe import Recipe
 
 ROTATION, SCALE, SHIFT = 15.0, 0.15, 0.12  # degrees; parts of the size
 
@@ -103,10 +107,8 @@ def main() -> None:
     options = parser.parse_args()
     keras.utils.set_random_seed(options.seed)
     manifest = generate_data.read_manifest(options.data)
-    images = {
-        name: np.asarray(load_split(manifest.folder, name, manifest, 48, 1).images[:])
-        for name in ("train", "val")
-    }
+    splits = {name: load_split(manifest.folder, name, manifest, 48, 1) for name in ("train", "val")}
+    images = {name: np.asarray(split.images[:]) for name, split in splits.items()}
     trained = load_model(model_file(options.weights))
     model = DeepEmotion.from_config({**trained.get_config(), "theta_step": options.theta_step})
     for layer in model.layers:
@@ -122,7 +124,10 @@ def main() -> None:
         spread = theta.predict(faces[:3589].astype("float32"), batch_size=256, verbose=0)
         offset = np.round(spread.mean(0) - IDENTITY_THETA, 3)
         print(name, "standard deviation as it is:", np.round(spread.std(0), 3), "offset", offset)
+    recipe = Recipe(init_from=options.weights)
+    record = training_record(splits["train"], recipe, fingerprint_of(manifest)["rows_sha256"])
     model.save(options.out)
+    write_trained_on(options.out, record)
 
 
 if __name__ == "__main__":

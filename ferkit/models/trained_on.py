@@ -15,6 +15,7 @@ from typing import Any, Self
 import numpy as np
 
 from ferkit.errors import UserError
+from ferkit.files import written_atomically
 
 TRAINED_ON = "trained_on.json"  # name of the record in a model file
 HASH_BYTES = 5  # two of 28,709 and 3,589 different images share one by a chance of 1 in 10,000
@@ -119,7 +120,23 @@ def read_trained_on(path: str | Path) -> TrainedOn:
     return TrainedOn.from_text(text, path)
 
 
-def add_trained_on(path: str | Path, record: TrainedOn) -> None:
-    """Add the record to a .keras or .tflite file that has none."""
+def write_trained_on(path: str | Path, record: TrainedOn) -> None:
+    """Write the record into a .keras or .tflite file; an earlier record is replaced."""
+    _remove_trained_on(path)
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr(TRAINED_ON, record.to_text(), zipfile.ZIP_DEFLATED)
+
+
+def _remove_trained_on(path: str | Path) -> None:
+    """Write the file again without its record, if it has one."""
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+        if all(member.filename != TRAINED_ON for member in members):
+            return
+        kept = [(m, archive.read(m)) for m in members if m.filename != TRAINED_ON]
+    model = Path(path).read_bytes()[: min(member.header_offset for member in members)]
+    with written_atomically(path) as draft:
+        draft.write_bytes(model)  # a .tflite file begins with the model, a .keras file does not
+        with zipfile.ZipFile(draft, "a") as archive:
+            for member, content in kept:
+                archive.writestr(member, content)

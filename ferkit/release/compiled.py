@@ -30,13 +30,15 @@ CALIBRATION_LIMIT = 0.005
 Figures = dict[str, Any]
 
 
-def add_compiled(file: Path, figures: Figures, split: Split) -> Figures:
+def add_compiled(file: Path, figures: Figures, split: Split, expected: np.ndarray) -> Figures:
     """Write NAME.tflite next to NAME.keras, and its figures into NAME.json and NAME.md.
 
     Args:
         file: NAME.keras.
         figures: the figures of ``release.release``.
         split: the split that the release was measured on.
+        expected: logits of NAME.keras ``(2, rows, classes)``, of the images and their mirror
+            images.
 
     Returns:
         The figures with "compiled" added.
@@ -46,7 +48,6 @@ def add_compiled(file: Path, figures: Figures, split: Split) -> Figures:
     """
     figures = {key: value for key, value in figures.items() if key != "compiled"}
     model = load_model(file)
-    expected = logits_per_view(model, split, "flip")
     target = file.with_suffix(".tflite")
     with written_atomically(target) as draft, tempfile.TemporaryDirectory() as folder:
         # The file contains its card, without the figures of an earlier compiled file.

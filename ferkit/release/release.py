@@ -21,7 +21,7 @@ from ferkit.models.multiply_adds import multiply_adds
 from ferkit.models.registry import entry_of_model, health_of_model
 from ferkit.models.saved_model import load_model
 from ferkit.models.shipped_weights import is_weights_folder, model_file
-from ferkit.models.trained_on import TrainedOn, add_trained_on, read_trained_on
+from ferkit.models.trained_on import TrainedOn, read_trained_on, write_trained_on
 from ferkit.provenance import processor_name, provenance
 from ferkit.recognition.results import UNSURE
 from ferkit.release.calibration import (
@@ -93,7 +93,7 @@ def release(
             except ValueError as error:
                 advice = "store it in full precision with --half False"
                 raise UserError(checkpoint, str(error), advice) from error
-        add_trained_on(draft, record)
+        write_trained_on(draft, record)
         stored = load_model(draft)
         stored_views = logits_per_view(stored, split, "flip")
         training, *training_before = _trainings(Path(checkpoint), stored)
@@ -124,7 +124,7 @@ def release(
         with written_atomically(folder / f"{name}.md") as card:
             card.write_text(model_card(figures), encoding="utf-8")
     if compiled:
-        figures = add_compiled(file, figures, split)
+        figures = add_compiled(file, figures, split, stored_views)
     return file, figures
 
 
@@ -190,8 +190,9 @@ def compile_release(
     split = load_fitting_split(model, manifest, split_name, read_trained_on(file))
     figures = {key: value for key, value in figures.items() if key != "selective"}
     figures |= {"measurements": _measurements(model, split)}
-    figures |= _selective(logits_per_view(model, split, "flip"), split)
-    return add_compiled(file, figures | _robustness(model, split, corruptions), split)
+    views = logits_per_view(model, split, "flip")
+    figures |= {**_selective(views, split), **_robustness(model, split, corruptions)}
+    return add_compiled(file, figures, split, views)
 
 
 def _selective(views: np.ndarray, split: Split) -> dict[str, Any]:

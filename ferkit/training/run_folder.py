@@ -23,7 +23,7 @@ from ferkit.files import (
     written_atomically,
 )
 from ferkit.models.interface import merged
-from ferkit.models.trained_on import TRAINED_ON, TrainedOn, add_trained_on
+from ferkit.models.trained_on import TRAINED_ON, TrainedOn, write_trained_on
 from ferkit.provenance import provenance
 from ferkit.recipes.recipe import Recipe
 from ferkit.training.checkpoints import Checkpoints
@@ -290,4 +290,4 @@ class RunFolder:
         with written_atomically(path) as draft:
             merged(model).save(draft)
             if self.trained_on:
-                add_trained_on(draft, self.trained_on)
+                write_trained_on(draft, self.trained_on)

@@ -30,7 +30,7 @@ from ferkit.errors import UserError
 from ferkit.input_pipeline.dataset import load_split
 from ferkit.input_pipeline.learned import image_hashes
 from ferkit.models.multiply_adds import multiply_adds
-from ferkit.models.trained_on import TrainedOn, add_trained_on
+from ferkit.models.trained_on import TrainedOn, write_trained_on
 from ferkit.recipes.named import named_recipe
 from ferkit.training.build_model import build_model
 from ferkit.training.trainer import Trainer
@@ -266,7 +266,7 @@ def test_initial_weights_that_learned_validation_images_are_reported(here, capsy
     val = load_split("data", "val")
     DeepEmotion("input_warp").save("seen.keras")
     record = TrainedOn((), np.unique(image_hashes(val.images)), complete=True)
-    add_trained_on("seen.keras", record)
+    write_trained_on("seen.keras", record)
     words = ["--models", "deep_emotion", "--recipe", "input_warp", "--init_from", "seen.keras"]
     assert main(["compare", *QUICK, *words, "--folder", "seen"]) == 0
     assert "trained on validation images: deep_emotion." in capsys.readouterr().out

@@ -1,12 +1,13 @@
 """The record that a training gives to its weights."""
 
+import hashlib
 import zipfile
 
 import numpy as np
 
 from ferkit.input_pipeline.learned import image_hashes
 from ferkit.input_pipeline.training_record import training_record
-from ferkit.models.trained_on import TrainedOn, add_trained_on
+from ferkit.models.trained_on import TrainedOn, write_trained_on
 from ferkit.recipes.named import named_recipe
 from ferkit.training.run_folder import RunFolder
 
@@ -15,7 +16,7 @@ def weights_with(path, record):
     with zipfile.ZipFile(path, "w"):
         pass
     if record:
-        add_trained_on(path, record)
+        write_trained_on(path, record)
     return str(path)
 
 
@@ -60,6 +61,16 @@ def test_weights_without_a_record_make_it_incomplete(toy_split, tmp_path):
         assert (len(record.hashes), record.complete) == (5, False)
     unknown_backbone = recipe("dan", backbone_weights=str(tmp_path / "faces.h5"))
     assert not training_record(train, unknown_backbone, "").complete
+
+
+def test_known_imagenet_weights_have_learned_no_faces(toy_split, tmp_path, monkeypatch):
+    train, file = toy_split("train", 5), tmp_path / "efficientnet-lite0.pth"
+    file.write_bytes(b"weights")
+    started = recipe("dan", backbone_weights=str(file))
+    assert not training_record(train, started, "").complete
+    known = {hashlib.sha256(b"weights").hexdigest()}
+    monkeypatch.setattr("ferkit.input_pipeline.training_record.IMAGENET_FILES", known)
+    assert training_record(train, started, "").complete
 
 
 def test_a_run_stores_the_record_and_makes_a_damaged_one_again(tmp_path):

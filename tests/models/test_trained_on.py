@@ -7,7 +7,7 @@ import pytest
 
 from ferkit.errors import UserError
 from ferkit.models.shipped_weights import shipped_weights
-from ferkit.models.trained_on import TRAINED_ON, TrainedOn, add_trained_on, read_trained_on
+from ferkit.models.trained_on import TRAINED_ON, TrainedOn, read_trained_on, write_trained_on
 
 FACES = {"dataset": "fer2013", "split": "train", "images": 3, "rows_sha256": "ab"}
 MORE = {"dataset": "rafdb", "split": "train", "images": 2, "rows_sha256": "cd"}
@@ -24,11 +24,27 @@ def archive(path, text=None):
 def test_a_record_is_read_as_it_was_written(tmp_path):
     hashes = np.array([0, 255, 2**40 - 1], np.uint64)
     path = archive(tmp_path / "m.keras")
-    add_trained_on(path, TrainedOn((FACES,), hashes, complete=True))
+    write_trained_on(path, TrainedOn((FACES,), hashes, complete=True))
     record = read_trained_on(path)
     assert (record.datasets, record.complete) == ((FACES,), True)
     assert record.hashes.tolist() == [0, 255, 2**40 - 1]
     assert record.describe() == "fer2013 train (3 images)"
+
+
+@pytest.mark.parametrize("model", [b"", b"the model of a .tflite file"])
+def test_a_new_record_replaces_an_earlier_one(model, tmp_path):
+    path = tmp_path / "m.keras"
+    path.write_bytes(model)
+    with zipfile.ZipFile(path, "a") as file:
+        file.writestr("config.json", "{}")
+    write_trained_on(path, TrainedOn((FACES,), np.array([1], np.uint64), complete=True))
+    write_trained_on(path, TrainedOn((MORE,), np.array([2], np.uint64), complete=True))
+    assert read_trained_on(path).datasets == (MORE,)
+    assert path.read_bytes().startswith(model)
+    with zipfile.ZipFile(path) as file:
+        assert file.testzip() is None
+        assert file.namelist() == ["config.json", TRAINED_ON]
+        assert file.read("config.json") == b"{}"
 
 
 def test_two_records_make_one_of_both():

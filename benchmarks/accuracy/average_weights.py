@@ -1,0 +1,41 @@
+"""Averages the weights of models that were trained from the same initial weights.
+
+Trainings that continue the same weights with other seeds, augmentation or teachers end near each
+other, and the mean of their weights is often better than each (Wortsman et al., arXiv 2203.05482).
+
+    python benchmarks/accuracy/average_weights.py FIRST.keras SECOND.keras ... --out OUT.keras
+
+Batch normalization keeps the mean of the moving averages; `train --init_from OUT.keras` for an
+epoch at a small learning rate adapts them.
+"""
+
+import argparse
+import os
+from functools import reduce
+from operator import or_
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+
+from ferkit.models.saved_model import load_model
+from ferkit.models.trained_on import read_trained_on, write_trained_on
+
+
+def main() -> None:
+    """Write the model with the averaged weights, and what all of them were trained on."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE.keras")
+    parser.add_argument("--out", type=Path, required=True)
+    options = parser.parse_args()
+    models = [load_model(file) for file in options.files]
+    averaged = models[0]
+    weights = zip(*(model.get_weights() for model in models), strict=True)
+    averaged.set_weights([np.mean(each, axis=0) for each in weights])
+    averaged.save(options.out)
+    write_trained_on(options.out, reduce(or_, map(read_trained_on, options.files)))
+
+
+if __name__ == "__main__":
+    main()
