@@ -295,7 +295,8 @@ def _training(checkpoint: Path, model: keras.Model) -> dict[str, Any] | None:
     if not run.exists:
         return None
     sections, history = training_sections(run.record(), model), run.history()
-    sections["Trained"]["epoch"] = (
-        f"{run.best_epoch(history)['epoch']} of {len(history)}, the best on {SPLIT}"
-    )
+    is_last = Path(checkpoint).name == run.last.name
+    best = f"{run.best_epoch(history)['epoch']} of {len(history)}, the best on {SPLIT}"
+    last = f"{len(history)} of {len(history)}, the last"
+    sections["Trained"]["epoch"] = last if is_last else best
     return sections
