@@ -6,12 +6,14 @@ other, and the mean of their weights is often better than each (Wortsman et al.,
     python benchmarks/accuracy/average_weights.py FIRST.keras SECOND.keras ... --out OUT.keras
 
 Batch normalization keeps the mean of the moving averages; `train --init_from OUT.keras` for an
-epoch at a small learning rate adapts them.
+epoch at a small learning rate adapts them. OUT.json describes how the weights were made, for the
+card of a release.
 """
 
 import argparse
 import os
 from functools import reduce
+from itertools import chain
 from operator import or_
 from pathlib import Path
 
@@ -19,8 +21,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
+from ferkit.files import write_json
 from ferkit.models.saved_model import load_model
 from ferkit.models.trained_on import read_trained_on, write_trained_on
+from ferkit.release.release import trainings_of
 
 
 def main() -> None:
@@ -30,11 +34,20 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     models = [load_model(file) for file in options.files]
+    trainings = [trainings_of(*pair) for pair in zip(options.files, models, strict=True)]
     averaged = models[0]
     weights = zip(*(model.get_weights() for model in models), strict=True)
     averaged.set_weights([np.mean(each, axis=0) for each in weights])
     averaged.save(options.out)
     write_trained_on(options.out, reduce(or_, map(read_trained_on, options.files)))
+    names = " ".join(map(str, options.files))
+    command = f"python benchmarks/accuracy/average_weights.py {names} --out {options.out}"
+    before: list = []  # each step once: the files have their first steps in common
+    for step in chain.from_iterable(trainings):
+        if step not in before:
+            before.append(step)
+    steps = {"training": {"How": {"command": command}}, "training_before": before}
+    write_json(options.out.with_suffix(".json"), steps)
 
 
 if __name__ == "__main__":

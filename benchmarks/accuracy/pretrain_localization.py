@@ -7,6 +7,7 @@ a transformer that moves; `train --init_from OUT` then trains the whole network.
     python benchmarks/accuracy/pretrain_localization.py DATASET --weights WEIGHTS --out OUT.keras
 
 It prints, for Training and PublicTest, the correlation of each number of theta with its target.
+OUT.json describes how the weights were made, for the card of a release.
 """
 
 import argparse
@@ -23,6 +24,7 @@ import numpy as np
 import generate_data
 from deep_emotion import DeepEmotion
 from deep_emotion.transformer import IDENTITY_THETA
+from ferkit.files import write_json
 from ferkit.input_pipeline.dataset import load_split
 from ferkit.input_pipeline.fingerprint import fingerprint_of
 from ferkit.input_pipeline.training_record import training_record
@@ -30,6 +32,7 @@ from ferkit.models.saved_model import load_model
 from ferkit.models.shipped_weights import model_file
 from ferkit.models.trained_on import write_trained_on
 from ferkit.recipes.recipe import Recipe
+from ferkit.release.release import trainings_of
 
 ROTATION, SCALE, SHIFT = 15.0, 0.15, 0.12  # degrees; parts of the size
 
@@ -128,6 +131,12 @@ def main() -> None:
     record = training_record(splits["train"], recipe, fingerprint_of(manifest)["rows_sha256"])
     model.save(options.out)
     write_trained_on(options.out, record)
+    command = (
+        f"python benchmarks/accuracy/pretrain_localization.py data --weights {options.weights}"
+    )
+    before = trainings_of(model_file(options.weights), trained)
+    steps = {"training": {"How": {"command": command}}, "training_before": before}
+    write_json(options.out.with_suffix(".json"), steps)
 
 
 if __name__ == "__main__":

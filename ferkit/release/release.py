@@ -96,7 +96,7 @@ def release(
         write_trained_on(draft, record)
         stored = load_model(draft)
         stored_views = logits_per_view(stored, split, "flip")
-        training, *training_before = _trainings(Path(checkpoint), stored)
+        training, *training_before = trainings_of(Path(checkpoint), stored)
         figures = {
             "name": name,
             "ships": is_weights_folder(folder),
@@ -252,7 +252,7 @@ def _architecture(model: keras.Model) -> dict[str, Any]:
     }
 
 
-def _trainings(checkpoint: Path, model: keras.Model) -> list[dict[str, Any] | None]:
+def trainings_of(checkpoint: Path, model: keras.Model) -> list[dict[str, Any] | None]:
     """The training of a file, that of its initial weights, and so on: the last one first.
 
     The first is None if it is unknown.

@@ -184,6 +184,16 @@ def test_the_card_of_a_second_step_describes_the_first_too(here):
     assert "**extra" in (here / "released/voted.md").read_text()
 
 
+def test_the_last_weights_of_a_run_are_described_as_the_last(here):
+    model = load_model(here / "runs/first/best.keras")
+    epochs = {
+        name: release.trainings_of(here / f"runs/first/{name}.keras", model)[0]["Trained"]["epoch"]
+        for name in ("best", "last")
+    }
+    assert epochs["last"] == "2 of 2, the last"
+    assert epochs["best"].endswith(" of 2, the best on val")
+
+
 def test_full_precision_on_request(here):
     assert (
         main(
