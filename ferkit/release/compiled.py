@@ -22,9 +22,9 @@ from ferkit.recognition.litert_runtime import LiteRTRuntime
 from ferkit.release.model_card import model_card
 
 # 8-bit kernels are used if the file stays within these limits of the Keras model on the split;
-# otherwise the kernels are float32. Labels may differ where two of them are nearly as probable.
+# otherwise the kernels are float32.
 ACCURACY_LIMIT = 0.003
-SAME_LABEL_LIMIT = 0.975
+SAME_LABEL_LIMIT = 0.985
 CALIBRATION_LIMIT = 0.005
 
 Figures = dict[str, Any]
