@@ -30,7 +30,6 @@ from ferkit.input_pipeline.dataset import Split, load_split
 
 CONTESTANTS = {
     "plain": {"num_heads": 0, "affinity_weight": 0.0, "partition_weight": 0.0},
-    "plain, affinity loss": {"num_heads": 0, "partition_weight": 0.0},
     "one head": {"num_heads": 1, "affinity_weight": 0.0, "partition_weight": 0.0},
     "four heads": {"affinity_weight": 0.0, "partition_weight": 0.0},
     "four heads, partition loss": {"affinity_weight": 0.0},
@@ -140,7 +139,7 @@ def main() -> None:
     parser.add_argument("--backbone", default="efficientnet_lite0")
     parser.add_argument("--weights", required=True, help="as --backbone_weights of train")
     parser.add_argument("--stem-stride", type=int, default=2)
-    parser.add_argument("--cut", default="block14_add", help="the last layer that is not trained")
+    parser.add_argument("--cut", default="block15_bn2", help="the last layer that is not trained")
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--out", type=Path, required=True)
