@@ -81,7 +81,7 @@ class KerasPanels:
 
 
 def _grad_cam_panel(title: str, picture: np.ndarray, values: np.ndarray) -> Panel:
-    return (title if values.any() else f"{title}: no support"), overlay(picture, values)
+    return (title if values.any() else f"{title}: none"), overlay(picture, values)
 
 
 def _visualizations(explainer: Explainer, faces: np.ndarray) -> list[tuple[str, np.ndarray]]:

@@ -221,7 +221,7 @@ def test_sheets_show_the_occlusion_map_first_and_no_transformer_that_does_not_mo
 
 def test_a_map_without_support_is_named_in_its_title():
     picture = np.full((4, 4, 3), 90, np.uint8)
-    assert _grad_cam_panel("Grad-CAM", picture, np.zeros((4, 4)))[0] == "Grad-CAM: no support"
+    assert _grad_cam_panel("Grad-CAM", picture, np.zeros((4, 4)))[0] == "Grad-CAM: none"
     assert _grad_cam_panel("Grad-CAM", picture, np.eye(4))[0] == "Grad-CAM"
 
 
