@@ -281,7 +281,7 @@ def test_shipped_weights_are_small_described_and_load():
     for name, path in shipped.items():
         assert path.stat().st_size <= 16e6
         figures = json.loads(path.with_suffix(".json").read_text())
-        assert figures["name"] == name
+        assert (figures["name"], figures["ships"]) == (name, True)
         assert figures["bytes"] == path.stat().st_size
         model = load_model(path, class_names=figures["data"]["class_names"])
         assert model.count_params() == figures["model"]["parameters"]
