@@ -20,10 +20,10 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
+from described import save_described
 
-from ferkit.files import write_json
 from ferkit.models.saved_model import load_model
-from ferkit.models.trained_on import read_trained_on, write_trained_on
+from ferkit.models.trained_on import read_trained_on
 from ferkit.release.release import trainings_of
 
 
@@ -38,16 +38,14 @@ def main() -> None:
     averaged = models[0]
     weights = zip(*(model.get_weights() for model in models), strict=True)
     averaged.set_weights([np.mean(each, axis=0) for each in weights])
-    averaged.save(options.out)
-    write_trained_on(options.out, reduce(or_, map(read_trained_on, options.files)))
+    record = reduce(or_, map(read_trained_on, options.files))
     names = " ".join(map(str, options.files))
     command = f"python benchmarks/accuracy/average_weights.py {names} --out {options.out}"
     before: list = []  # each step once: the files have their first steps in common
     for step in chain.from_iterable(trainings):
         if step not in before:
             before.append(step)
-    steps = {"training": {"How": {"command": command}}, "training_before": before}
-    write_json(options.out.with_suffix(".json"), steps)
+    save_described(averaged, options.out, record, command, before)
 
 
 if __name__ == "__main__":

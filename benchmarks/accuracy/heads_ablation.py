@@ -2,7 +2,7 @@
 
 The maps inside the backbone are computed once, for all faces and their mirror images. The rest of
 the backbone starts from its given weights, everything behind it from random ones, and both are
-trained on the maps until their curves are flat. That takes minutes where a whole training takes
+trained on the maps for a few epochs. That takes minutes where a whole training takes
 hours, but most of the backbone cannot adapt: for that, use `main.py compare --ablate`.
 
     python benchmarks/accuracy/heads_ablation.py DATASET --weights FILE.pth --out TABLE.csv
@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from dan_tf import DAN
 from dan_tf.network import DANTraining
-from ferkit.evaluation.metrics import confusion_matrix, per_class
+from ferkit.evaluation.metrics import measure
 from ferkit.files import write_csv
 from ferkit.input_pipeline.dataset import Split, load_split
 
@@ -52,20 +52,16 @@ class OnFeatures(DANTraining):
         layers = dan.get_layer("backbone").layers
         names = [layer.name for layer in layers]
         maps = keras.Input(layers[names.index(cut)].output.shape[1:])
-        feature_map = maps
+        features = maps
         for layer in layers[names.index(cut) + 1 :]:
-            feature_map = layer(feature_map)
-        outputs = {"features": keras.layers.GlobalAveragePooling2D()(feature_map)}
+            features = layer(features)
+        outputs = {"logits": dan.outputs[0], "features": self.graph.get_layer("features").output}
         if dan.num_heads:
-            heads = [dan.get_layer(f"head{k}")(feature_map) for k in range(dan.num_heads)]
-            outputs["heads"] = dan.get_layer("fusion")(heads)
-            fused = dan.get_layer("dense")(dan.get_layer("sum_of_heads")(outputs["heads"]))
-        else:
-            fused = dan.get_layer("pooled")(feature_map)
-        outputs["logits"] = dan.get_layer("logits")(fused)
+            outputs["heads"] = dan.get_layer("fusion").output
+        behind = keras.Model(self.graph.get_layer("features").input, outputs)
         for layer in layers[: names.index(cut) + 1]:
             layer.trainable = False
-        self.graph = keras.Model(maps, outputs)
+        self.graph = keras.Model(maps, behind(features))
 
 
 def maps_of(dan: DAN, split: Split, cut: str) -> np.ndarray:
@@ -103,29 +99,34 @@ class Batches(keras.utils.PyDataset):
         self.order = self.rng.permutation(len(self.labels))
 
 
-def trained(dan: DAN, cut: str, data: dict[str, Any], epochs: int, seed: int) -> dict:
+def trained(
+    dan: DAN,
+    cut: str,
+    maps: dict[str, np.ndarray],
+    splits: dict[str, Split],
+    epochs: int,
+    seed: int,
+) -> dict[str, Any]:
     """Train one contestant with one seed; its row of the table."""
     dan.load_first_weights()
     model = OnFeatures(dan, cut)
-    train, val = data["train"], data["val"]
-    steps = epochs * (len(train[1]) // BATCH)
+    labels, faces, split = splits["train"].labels, maps["val"][0], splits["val"]
+    steps = epochs * (len(labels) // BATCH)
     schedule = keras.optimizers.schedules.CosineDecay(1e-3, steps)
     model.compile(keras.optimizers.AdamW(schedule, weight_decay=0.01), metrics=["accuracy"])
-    history = model.fit(Batches(*train, seed), epochs=epochs, verbose=0).history
+    history = model.fit(Batches(maps["train"], labels, seed), epochs=epochs, verbose=0).history
     logits = np.concatenate(
         [
-            model(val[0][0, start : start + 512].astype(np.float32))["logits"]
-            for start in range(0, len(val[1]), 512)
+            model(faces[start : start + 512].astype(np.float32))["logits"]
+            for start in range(0, len(faces), 512)
         ]
     )
-    predicted = logits.argmax(axis=1)
-    confusion = confusion_matrix(val[1], predicted, logits.shape[1])
-    f1 = [scores["f1"] for scores in per_class(confusion, map(str, range(len(confusion)))).values()]
+    figures = measure(logits, split)
     half_way = history["accuracy"][epochs // 2 - 1]
     return {
         "seed": seed,
-        "accuracy": round(100 * float((predicted == val[1]).mean()), 2),
-        "macro_f1": round(100 * float(np.mean(f1)), 2),
+        "accuracy": round(100 * figures["accuracy"], 2),
+        "macro_f1": round(100 * figures["macro_f1"], 2),
         "training_accuracy": round(100 * history["accuracy"][-1], 2),
         "training_accuracy_half_way": round(100 * half_way, 2),
         "parameters": sum(math.prod(weight.shape) for weight in model.graph.trainable_weights),
@@ -148,16 +149,16 @@ def main() -> None:
     fixed |= {"stem_stride": options.stem_stride, "backbone_weights": options.weights}
     dan = DAN(**fixed)
     dan.load_first_weights()
-    splits = [load_split(options.data, name) for name in ("train", "val")]
-    data = {split.name: (maps_of(dan, split, options.cut), split.labels) for split in splits}
+    splits = {name: load_split(options.data, name) for name in ("train", "val")}
+    maps = {name: maps_of(dan, split, options.cut) for name, split in splits.items()}
     rows = []
     for seed in options.seeds:
         for name, changes in CONTESTANTS.items():
             keras.utils.set_random_seed(seed)
             model = DAN(**fixed | changes)
-            row = {"contestant": name, **trained(model, options.cut, data, options.epochs, seed)}
-            rows.append(row)
-            print(*row.values(), sep="  ", flush=True)
+            row = trained(model, options.cut, maps, splits, options.epochs, seed)
+            rows.append({"contestant": name, **row})
+            print(name, *row.values(), sep="  ", flush=True)
             write_csv(options.out, rows)
 
 

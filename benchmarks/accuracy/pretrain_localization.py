@@ -20,17 +20,16 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import cv2
 import keras
 import numpy as np
+from described import save_described
 
 import generate_data
 from deep_emotion import DeepEmotion
 from deep_emotion.transformer import IDENTITY_THETA
-from ferkit.files import write_json
 from ferkit.input_pipeline.dataset import load_split
 from ferkit.input_pipeline.fingerprint import fingerprint_of
 from ferkit.input_pipeline.training_record import training_record
 from ferkit.models.saved_model import load_model
 from ferkit.models.shipped_weights import model_file
-from ferkit.models.trained_on import write_trained_on
 from ferkit.recipes.recipe import Recipe
 from ferkit.release.release import trainings_of
 
@@ -129,14 +128,11 @@ def main() -> None:
         print(name, "standard deviation as it is:", np.round(spread.std(0), 3), "offset", offset)
     recipe = Recipe(init_from=options.weights)
     record = training_record(splits["train"], recipe, fingerprint_of(manifest)["rows_sha256"])
-    model.save(options.out)
-    write_trained_on(options.out, record)
     command = (
         f"python benchmarks/accuracy/pretrain_localization.py data --weights {options.weights}"
     )
     before = trainings_of(model_file(options.weights), trained)
-    steps = {"training": {"How": {"command": command}}, "training_before": before}
-    write_json(options.out.with_suffix(".json"), steps)
+    save_described(model, options.out, record, command, before)
 
 
 if __name__ == "__main__":

@@ -116,6 +116,12 @@ def test_checks_distinguish_a_map_from_chance(models, name):
         for end in ("", "_random")
     )
     assert gap > random_gap + 0.02
+
+
+@pytest.mark.parametrize("name", ["residual", "paper", "dan"])
+def test_maps_depend_on_the_weights_which_the_check_leaves_as_they_are(models, name):
+    faces, labels, _ = patches(24, np.random.default_rng(2))
+    model = models[name]
     weights = model.get_weights()
     explainer = Explainer(model)
     draw_maps = lambda: explainer.maps(faces, labels)["features"]  # noqa: E731
