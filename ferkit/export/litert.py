@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
-from tensorflow.lite.python.schema_py_generated import TensorType
+from tensorflow.lite.python.schema_py_generated import TensorT, TensorType
 from tensorflow.lite.tools import flatbuffer_utils
 
 from ferkit.export.agreement import Probabilities
@@ -64,15 +64,29 @@ def _with_small_kernels(int8: bytes, float32: bytes) -> bytes:
     model, source = (
         flatbuffer_utils.convert_bytearray_to_object(bytearray(each)) for each in (int8, float32)
     )
-    originals = {
-        tensor.name: source.buffers[tensor.buffer].data for tensor in source.subgraphs[0].tensors
-    }
+    originals = [
+        source.buffers[tensor.buffer].data.view(np.float32).reshape(tensor.shape)
+        for tensor in source.subgraphs[0].tensors
+        if tensor.type == TensorType.FLOAT32 and source.buffers[tensor.buffer].data is not None
+    ]
     for tensor in model.subgraphs[0].tensors:
         buffer, size = model.buffers[tensor.buffer], np.prod(tensor.shape)
         if tensor.type == TensorType.INT8 and buffer.data is not None and size < SMALL_KERNEL:
-            buffer.data = originals[tensor.name]
+            kernel = _dequantized(tensor, buffer.data)
+            # Names are not unique, so the original is found by its values.
+            same_shape = [each for each in originals if each.shape == kernel.shape]
+            original = min(same_shape, key=lambda each: np.abs(each - kernel).sum())
+            buffer.data = original.reshape(-1).view(np.uint8)
             tensor.type, tensor.quantization = TensorType.FLOAT32, None
     return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+
+
+def _dequantized(tensor: TensorT, data: np.ndarray) -> np.ndarray:
+    """The values of a kernel in 8 bits, float32, with one scale for each output channel."""
+    shape = np.ones(len(tensor.shape), int)
+    shape[tensor.quantization.quantizedDimension] = -1
+    scale = np.float32(tensor.quantization.scale).reshape(shape)
+    return data.view(np.int8).reshape(tensor.shape) * scale
 
 
 def load(path: Path) -> Probabilities:
