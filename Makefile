@@ -2,7 +2,7 @@
 #   make demo       a full tour on drawn faces
 #   make serve      the web page, on http://127.0.0.1:8000
 #   make test       the tests, under ten minutes on two cores
-#   make test-all   the slow tests too
+#   make test-all   the slow tests too, and those of the page below where npm is installed
 #   make test-backends  the shipped models on JAX and PyTorch (installs both)
 #   make check      lint, format, types, import contracts, docs
 #   make docs       the documentation site, in site/
@@ -58,7 +58,7 @@ web-test: web $(VENV)/.slow-tests
 test: $(VENV)/.dev
 	$(RUN) -m pytest -n 2 --dist loadfile -m "not slow"
 
-test-all: $(VENV)/.slow-tests
+test-all: $(VENV)/.slow-tests $(if $(shell command -v npm),web)
 	$(RUN) -m pytest -n 2 --dist loadfile
 
 test-backends: $(VENV)/.backends
