@@ -121,6 +121,6 @@ def test_a_model_fine_tuned_from_released_weights_has_their_record_on_its_card(
     card = " ".join((tmp_path / "tuned.md").read_text().split())
     assert "training is unknown" not in card
     assert "## Training, step 1 of 2 | | | | --- | --- | | trained: model | deep_emotion |" in card
-    assert "main.py train -d data --run runs/paper-s2 --recipe paper_best" in card
+    assert "main.py train -d data --run runs/paper-2 --resume --recipe paper_best" in card
     assert "fer2013 train (336 images) and fer2013 train (28,709 images)" in card
     assert "The dataset was collected for research" in card
