@@ -185,7 +185,6 @@ def test_small_kernels_stay_float32(exports):
     for tensor in interpreter.get_tensor_details():
         if tensor["name"].endswith(("/convolution", "/MatMul")):
             sizes[tensor["dtype"].__name__].append(np.prod(tensor["shape"]))
-    print(sizes)
     assert min(sizes["int8"]) >= litert.SMALL_KERNEL > max(sizes["float32"]) > 1024
 
 
