@@ -13,6 +13,7 @@ SCHEDULES = ("constant", "cosine", "step", "exponential", "plateau")
 SAMPLINGS = ("shuffle", "oversample", "inverse_frequency")
 CLASS_WEIGHTS = ("none", "balanced")
 VOTES = ("shares", "translated")
+TEACHER_IMAGES = ("original", "augmented")
 PRECISIONS = ("float32", "bfloat16", "float16")
 
 
@@ -132,6 +133,12 @@ class Recipe:
         "distillation: .keras files or shipped weights, separated by commas",
     )
     teacher_weight: float = _field(0.5, "weight of the teachers in the target", low=0.0, high=1.0)
+    teacher_images: str = _field(
+        "original",
+        "what the teachers predict: each image and its mirror image once, or every augmented image "
+        "anew, which is slower",
+        choices=TEACHER_IMAGES,
+    )
     init_from: str = _field(
         "", "initial weights: a .keras file, shipped weights, a preset or hf://...; empty: random"
     )

@@ -20,6 +20,12 @@ CONTRADICTIONS: tuple[tuple[Any, str, str, str], ...] = (
         "set one of them to 0",
     ),
     (
+        lambda recipe: recipe.teacher_images == "augmented" and not recipe.teacher,
+        "--teacher_images augmented",
+        "no teacher",
+        "give one with --teacher, or remove this",
+    ),
+    (
         lambda recipe: recipe.warmup_epochs > recipe.epochs,
         "--warmup_epochs {warmup_epochs:g}",
         "longer than the training of --epochs {epochs}",

@@ -12,6 +12,7 @@ from ferkit.recipes.recipe import Recipe
 from ferkit.training.devices import Devices
 from ferkit.training.losses import TrainingLoss
 from ferkit.training.optimizers import build_optimizer
+from ferkit.training.teachers import BatchTeachers
 from ferkit.training.weight_averaging import AveragedWeights
 
 
@@ -26,6 +27,7 @@ class TrainingStep:
         model: a Keras model from pixels to logits, built in the scope of `devices`.
         recipe: hyperparameters.
         devices: what the step runs on.
+        teachers: predict the augmented images of each batch; None: the targets are complete.
 
     Attributes:
         loss: the ``TrainingLoss``.
@@ -35,8 +37,14 @@ class TrainingStep:
         min_rows: smallest batch: one row for each part of each replica.
     """
 
-    def __init__(self, model: keras.Model, recipe: Recipe, devices: Devices) -> None:
-        self.model, self.recipe, self.devices = model, recipe, devices
+    def __init__(
+        self,
+        model: keras.Model,
+        recipe: Recipe,
+        devices: Devices,
+        teachers: BatchTeachers | None = None,
+    ) -> None:
+        self.model, self.recipe, self.devices, self._teachers = model, recipe, devices, teachers
         with devices.scope():
             self.loss = TrainingLoss(model, recipe.label_smoothing)
             self.optimizer = build_optimizer(
@@ -157,6 +165,8 @@ class TrainingStep:
     ) -> tuple[list[tf.Tensor], tf.Tensor, dict[str, tf.Tensor]]:
         """Gradients, totals and outputs of one part of the batch."""
         training_loss = self.loss
+        if self._teachers:
+            targets = self._teachers.mixed_targets(images, targets)
         with tf.GradientTape() as tape:
             with row_keys(self.model, keys):
                 outputs = training_loss.outputs(images)

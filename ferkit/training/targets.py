@@ -16,6 +16,8 @@ def training_targets(
 ) -> Targets:
     """The targets of all rows of a split, as a recipe defines them.
 
+    Teachers that predict augmented images are added by the training step (``BatchTeachers``).
+
     Args:
         split: the training rows.
         recipe: hyperparameters.
@@ -25,7 +27,7 @@ def training_targets(
         UserError: votes or teachers that the recipe needs are missing or do not fit.
     """
     targets = row_targets(split, recipe.vote_weight, recipe.vote_kind)
-    if recipe.teacher:
+    if recipe.teacher and recipe.teacher_images == "original":
         weight = recipe.teacher_weight
         predictions = teacher_probabilities(split, recipe.teacher, teacher_predictions)
         targets = (1.0 - weight) * targets + weight * predictions

@@ -4,12 +4,14 @@ import hashlib
 from pathlib import Path
 
 import numpy as np
+import tensorflow as tf
 from tqdm import tqdm
 
 from ferkit.evaluation.evaluate import logits_per_view
 from ferkit.evaluation.metrics import mean_probabilities
 from ferkit.files import written_atomically
 from ferkit.input_pipeline.dataset import Split
+from ferkit.input_pipeline.fit_images import resize_to_input
 from ferkit.models.saved_model import load_model
 from ferkit.models.shipped_weights import model_file
 from ferkit.verified_arrays import DamagedFileError, read_arrays, write_arrays
@@ -18,8 +20,8 @@ from ferkit.verified_arrays import DamagedFileError, read_arrays, write_arrays
 def teacher_probabilities(split: Split, teachers: str, store: Path | None = None) -> np.ndarray:
     """Probabilities for each row, averaged over the teachers and over two mirrored views.
 
-    The teachers predict each row once, without augmentation: this takes minutes, where predicting
-    every augmented view would take a third of the training.
+    The teachers predict each row once, without augmentation, which takes minutes. With
+    ``teacher_images`` "augmented", ``BatchTeachers`` predict each batch instead.
 
     Args:
         split: the training rows.
@@ -52,6 +54,49 @@ def teacher_probabilities(split: Split, teachers: str, store: Path | None = None
             with written_atomically(store) as draft, open(draft, "wb") as out:
                 write_arrays(out, {"asked": np.array(fingerprint), "answers": predictions})
     return predictions
+
+
+class BatchTeachers:
+    """Teachers that predict the augmented images of each batch, so that both see the same image.
+
+    On the images they were trained with, teachers repeat what they have memorized. What they
+    predict for rotated, shifted and blended versions is closer to what they predict for new faces.
+
+    Args:
+        teachers: .keras files or names of shipped weights, separated by commas.
+        class_names: classes of the dataset, in order.
+        weight: weight of the teachers in the target, in [0, 1].
+
+    Raises:
+        UserError: a teacher cannot be loaded, or has other classes.
+
+    Reference: Beyer et al., arXiv 2106.05237, section 3.1.
+    """
+
+    def __init__(self, teachers: str, class_names: tuple[str, ...], weight: float) -> None:
+        files = (model_file(name.strip(), "--teacher") for name in teachers.split(","))
+        self._models = [load_model(file, class_names=class_names) for file in files]
+        self._weight = weight
+
+    def mixed_targets(self, images: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
+        """The targets, mixed with the mean probabilities of the teachers.
+
+        Args:
+            images: pixels in [0, 255], float ``(rows, height, width, channels)``.
+            targets: ``(rows, classes)``; a row's sum is its weight, and stays the same.
+        """
+        probabilities = [
+            tf.nn.softmax(
+                tf.cast(
+                    model(resize_to_input(images, model.input_shape[1:]), training=False),
+                    tf.float32,
+                )
+            )
+            for model in self._models
+        ]
+        mean = tf.add_n(probabilities) / len(probabilities)
+        row_weights = tf.reduce_sum(targets, axis=1, keepdims=True)
+        return (1.0 - self._weight) * targets + self._weight * row_weights * mean
 
 
 def _fingerprint(files: list[Path], split: Split) -> str:

@@ -40,6 +40,7 @@ from ferkit.training.progress_bar import SHOWN_SECONDS, ProgressLine, duration, 
 from ferkit.training.run_folder import RunFolder
 from ferkit.training.step import TrainingStep
 from ferkit.training.targets import training_targets
+from ferkit.training.teachers import BatchTeachers
 
 CHECKPOINT_SECONDS = 60
 CHECKED_IMAGES = 256  # validation images for the warnings of the model's package
@@ -78,7 +79,9 @@ class Trainer:
         self.val = self._recorded(run, train, val) if run else val
         self.devices, self.checkpoint_seconds = devices or one_device(), checkpoint_seconds
         self.hooks = hooks if self.devices.is_chief else ()
-        self.step_function = TrainingStep(model, recipe, self.devices)
+        self.step_function = TrainingStep(
+            model, recipe, self.devices, self._batch_teachers(val.class_names)
+        )
         self.batches = TrainingBatches(
             train,
             training_targets(train, recipe, run.teacher_predictions if run else None),
@@ -93,6 +96,14 @@ class Trainer:
         self.epoch, self.step = 0, 0
         self.totals = np.zeros(self.step_function.totals_size)
         self.history: list[dict[str, Any]] = []
+
+    def _batch_teachers(self, class_names: tuple[str, ...]) -> BatchTeachers | None:
+        """The teachers that predict augmented images, if the recipe has such."""
+        recipe = self.recipe
+        if recipe.teacher_images == "original":
+            return None
+        with self.devices.scope():
+            return BatchTeachers(recipe.teacher, class_names, recipe.teacher_weight)
 
     def _recorded(self, run: RunFolder, train: Split, val: Split) -> Split:
         """Give the run the record of what it learns from.

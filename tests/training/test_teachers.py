@@ -15,7 +15,9 @@ from ferkit.models.saved_model import load_model
 from ferkit.recipes.recipe import Recipe
 from ferkit.training import teachers as distillation
 from ferkit.training.build_model import build_model, load_initial_weights
-from ferkit.training.teachers import teacher_probabilities
+from ferkit.training.devices import one_device
+from ferkit.training.step import TrainingStep
+from ferkit.training.teachers import BatchTeachers, teacher_probabilities
 from tests.support.mutations import mutations
 from tests.support.training_batches import training_batches
 
@@ -100,6 +102,35 @@ def test_targets_are_mixed_with_what_the_teacher_says(teachers, toy_split):
         assert np.abs(expected - row).max(axis=1).min() < 1e-5
     largest = np.asarray(targets / weights).argmax(axis=1)
     assert (np.asarray(labels) == largest).all()
+
+
+@pytest.mark.parametrize("accumulate_steps", [1, 2])
+def test_teachers_predict_the_augmented_images(teachers, toy_split, accumulate_steps):
+    split, files = toy_split(count=16), ",".join(path for path, _ in teachers)
+    recipe = Recipe(
+        batch_size=16,
+        accumulate_steps=accumulate_steps,
+        class_weights="balanced",
+        shift=0.2,
+        teacher=files,
+        teacher_weight=0.75,
+        teacher_images="augmented",
+    )
+    batch = next(iter(training_batches(split, recipe, (48, 48, 1)).epoch(0)))
+    images, hard, labels, _, _ = (np.asarray(value) for value in batch)
+    row_weights = hard.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(hard / row_weights, np.eye(7)[labels], atol=1e-6)
+    said = np.mean(
+        [softmax(np.asarray(model(images), np.float64)) for _, model in teachers], axis=0
+    )
+    student = DeepEmotion("paper", dropout=0.0, fc_penalty=0.0)
+    log_probabilities = np.log(softmax(np.asarray(student(images), np.float64)))
+    expected = -((0.25 * hard + 0.75 * row_weights * said) * log_probabilities).sum()
+    step = TrainingStep(
+        student, recipe, one_device(), BatchTeachers(files, split.class_names, weight=0.75)
+    )
+    totals = step(batch, 0.0, np.zeros(step.totals_size))
+    assert float(totals[0]) == pytest.approx(expected, rel=1e-4)
 
 
 def test_a_teacher_of_other_classes_or_none_is_one_line(teachers, toy_split):
