@@ -3,11 +3,11 @@
 Trainings that continue the same weights with other seeds, augmentation or teachers end near each
 other, and the mean of their weights is often better than each (Wortsman et al., arXiv 2203.05482).
 
-    python benchmarks/accuracy/average_weights.py FIRST.keras SECOND.keras ... --out OUT.keras
+    python benchmarks/accuracy/average_weights.py FILE.keras ... --out OUT.keras [--data DATASET]
 
-Batch normalization keeps the mean of the moving averages; `train --init_from OUT.keras` for an
-epoch at a small learning rate adapts them. OUT.json describes how the weights were made, for the
-card of a release.
+Batch normalization keeps the mean of the moving averages. With --data, also for a single file, its
+statistics are estimated anew on the training images without augmentation. OUT.json describes how
+the weights were made, for the card of a release.
 """
 
 import argparse
@@ -22,9 +22,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 from described import save_described
 
+import generate_data
+from ferkit.input_pipeline.dataset import load_split
 from ferkit.models.saved_model import load_model
 from ferkit.models.trained_on import read_trained_on
 from ferkit.release.release import trainings_of
+from ferkit.training.weight_averaging import estimate_normalization
 
 
 def main() -> None:
@@ -32,6 +35,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE.keras")
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--data", help="dataset folder, to estimate the normalization anew")
     options = parser.parse_args()
     models = [load_model(file) for file in options.files]
     trainings = [trainings_of(*pair) for pair in zip(options.files, models, strict=True)]
@@ -41,6 +45,12 @@ def main() -> None:
     record = reduce(or_, map(read_trained_on, options.files))
     names = " ".join(map(str, options.files))
     command = f"python benchmarks/accuracy/average_weights.py {names} --out {options.out}"
+    if options.data:
+        manifest = generate_data.read_manifest(options.data)
+        _, *shape = averaged.input_shape
+        train = load_split(manifest.folder, "train", manifest, shape[0], shape[-1])
+        estimate_normalization(averaged, np.asarray(train.images[:]))
+        command += f" --data {options.data}"
     before: list = []  # each step once: the files have their first steps in common
     for step in chain.from_iterable(trainings):
         if step not in before:

@@ -1,9 +1,15 @@
-"""Exponential moving average of a model's weights, which is evaluated and saved instead of them."""
+"""Averages of weights, which are evaluated and saved, and the normalization that fits them."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
 
 import keras
+import numpy as np
+import tensorflow as tf
+
+from ferkit.models.interface import sublayers
 
 
 class AveragedWeights:
@@ -52,3 +58,64 @@ class AveragedWeights:
         finally:
             for weight, value in zip(self._weights, originals, strict=True):
                 weight.assign(value)
+
+
+def estimate_normalization(model: keras.Model, images: np.ndarray, batch_size: int = 256) -> None:
+    """Replace the moving statistics of batch normalization by those of images without augmentation.
+
+    The statistics of a training belong to augmented images, and the average of several models has
+    none of its own. Every layer gets the mean of its batches' means and variances; half of the
+    images are mirrored, and nothing else acts as in training.
+
+    Args:
+        model: a built Keras model of pixels in [0, 255].
+        images: training images, uint8 ``(rows, height, width, channels)``.
+        batch_size: rows per batch; what remains after the last full batch is not used.
+
+    Raises:
+        ValueError: there is no full batch.
+
+    Reference: Izmailov et al., arXiv 1803.05407, section 3.2.
+    """
+    if len(images) < batch_size:
+        raise ValueError(f"{len(images)} images are less than a batch of {batch_size}")
+    layers = [
+        layer for layer in sublayers(model) if isinstance(layer, keras.layers.BatchNormalization)
+    ]
+    statistics = [value for layer in layers for value in (layer.moving_mean, layer.moving_variance)]
+    order = np.random.default_rng(0).permutation(len(images))
+    batches = order[: len(order) // batch_size * batch_size].reshape(-1, batch_size)
+    sums = [np.zeros(value.shape) for value in statistics]
+    with _statistics_of_the_batch(layers):
+        forward = tf.function(partial(model, training=False))
+        for rows in batches:
+            batch = np.asarray(images[np.sort(rows)], np.float32)
+            batch[::2] = batch[::2, :, ::-1]
+            forward(tf.constant(batch))
+            sums = [total + value.numpy() for total, value in zip(sums, statistics, strict=True)]
+    for value, total in zip(statistics, sums, strict=True):
+        value.assign(total / len(batches))
+
+
+@contextlib.contextmanager
+def _statistics_of_the_batch(layers: list[keras.layers.BatchNormalization]) -> Iterator[None]:
+    """In this context, these layers act as in training, and keep the last batch's statistics."""
+    before = [(layer, layer.momentum) for layer in layers]
+    for layer in layers:
+        layer.momentum = 0.0
+        layer.call = _as_in_training(layer.call)
+    try:
+        yield
+    finally:
+        for layer, momentum in before:
+            layer.momentum = momentum
+            del layer.call
+
+
+def _as_in_training(call: Callable) -> Callable:
+    def training_call(
+        inputs: keras.KerasTensor, training: bool | None = None, **others: Any
+    ) -> keras.KerasTensor:
+        return call(inputs, training=True, **others)
+
+    return training_call
