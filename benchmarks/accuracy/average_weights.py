@@ -36,6 +36,12 @@ def main() -> None:
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE.keras")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--data", help="dataset folder, to estimate the normalization anew")
+    parser.add_argument(
+        "--normalization_weight",
+        type=float,
+        default=1.0,
+        help="weight of the new statistics; the rest keeps the old ones (default: 1)",
+    )
     options = parser.parse_args()
     models = [load_model(file) for file in options.files]
     trainings = [trainings_of(*pair) for pair in zip(options.files, models, strict=True)]
@@ -49,8 +55,9 @@ def main() -> None:
         manifest = generate_data.read_manifest(options.data)
         _, *shape = averaged.input_shape
         train = load_split(manifest.folder, "train", manifest, shape[0], shape[-1])
-        estimate_normalization(averaged, np.asarray(train.images[:]))
-        command += f" --data {options.data}"
+        weight = options.normalization_weight
+        estimate_normalization(averaged, np.asarray(train.images[:]), weight)
+        command += f" --data {options.data} --normalization_weight {weight:g}"
     before: list = []  # each step once: the files have their first steps in common
     for step in chain.from_iterable(trainings):
         if step not in before:

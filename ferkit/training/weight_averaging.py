@@ -60,7 +60,9 @@ class AveragedWeights:
                 weight.assign(value)
 
 
-def estimate_normalization(model: keras.Model, images: np.ndarray, batch_size: int = 256) -> None:
+def estimate_normalization(
+    model: keras.Model, images: np.ndarray, weight: float = 1.0, batch_size: int = 256
+) -> None:
     """Replace the moving statistics of batch normalization by those of images without augmentation.
 
     The statistics of a training belong to augmented images, and the average of several models has
@@ -70,6 +72,7 @@ def estimate_normalization(model: keras.Model, images: np.ndarray, batch_size: i
     Args:
         model: a built Keras model of pixels in [0, 255].
         images: training images, uint8 ``(rows, height, width, channels)``.
+        weight: weight of the new statistics in [0, 1]; the rest is the weight of the old ones.
         batch_size: rows per batch; what remains after the last full batch is not used.
 
     Raises:
@@ -85,7 +88,8 @@ def estimate_normalization(model: keras.Model, images: np.ndarray, batch_size: i
     statistics = [value for layer in layers for value in (layer.moving_mean, layer.moving_variance)]
     order = np.random.default_rng(0).permutation(len(images))
     batches = order[: len(order) // batch_size * batch_size].reshape(-1, batch_size)
-    sums = [np.zeros(value.shape) for value in statistics]
+    old = [value.numpy() for value in statistics]
+    sums = [np.zeros(value.shape) for value in old]
     with _statistics_of_the_batch(layers):
         forward = tf.function(partial(model, training=False))
         for rows in batches:
@@ -93,8 +97,8 @@ def estimate_normalization(model: keras.Model, images: np.ndarray, batch_size: i
             batch[::2] = batch[::2, :, ::-1]
             forward(tf.constant(batch))
             sums = [total + value.numpy() for total, value in zip(sums, statistics, strict=True)]
-    for value, total in zip(statistics, sums, strict=True):
-        value.assign(total / len(batches))
+    for value, before, total in zip(statistics, old, sums, strict=True):
+        value.assign((1.0 - weight) * before + weight * total / len(batches))
 
 
 @contextlib.contextmanager

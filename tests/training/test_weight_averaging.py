@@ -44,9 +44,27 @@ def test_normalization_is_the_mean_over_batches(faces):
     layer = model.get_layer("normalization")
     whole, parts = [], []
     for batch_size, found in ((24, whole), (8, parts)):
-        estimate_normalization(model, faces, batch_size)
+        estimate_normalization(model, faces, batch_size=batch_size)
         found += [np.array(layer.moving_mean), np.array(layer.moving_variance)]
     np.testing.assert_allclose(parts[0], whole[0], rtol=1e-4, atol=1e-5)
     assert (parts[1] < whole[1] + 1e-6).all()  # without the variance between batches
     with pytest.raises(ValueError, match="24 images are less than a batch of 25"):
-        estimate_normalization(model, faces, 25)
+        estimate_normalization(model, faces, batch_size=25)
+
+
+def test_normalization_may_keep_a_part_of_the_old_statistics(faces):
+    model = DeepEmotion("input_warp")
+    statistics = (
+        (model.get_layer("normalization").moving_mean, 0.0),
+        (
+            model.get_layer("normalization").moving_variance,
+            1.0,
+        ),
+    )
+    estimate_normalization(model, faces, batch_size=24)
+    new = [np.array(value) for value, _ in statistics]
+    for value, old in statistics:
+        value.assign(np.full(value.shape, old))
+    estimate_normalization(model, faces, weight=0.25, batch_size=24)
+    for (value, old), complete in zip(statistics, new, strict=True):
+        np.testing.assert_allclose(value, 0.75 * old + 0.25 * complete, rtol=1e-4, atol=1e-5)
