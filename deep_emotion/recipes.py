@@ -80,7 +80,8 @@ RECIPES = {
         "flip": True,
     },
     # The figure's network with modern training: batch normalization that is folded into the layers
-    # afterwards, and distillation from the shipped weights, which were also trained on FER+ votes.
+    # afterwards, and distillation from the larger shipped models, which were also trained on FER+
+    # votes and, directly or through a teacher, on ImageNet.
     # All trials are in benchmarks/accuracy/trials.csv.
     "paper_best": {
         "model_options": {"variant": "paper", "branches": 1, "dropout": 0.0, "fc_penalty": 0.0},

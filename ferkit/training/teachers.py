@@ -37,7 +37,7 @@ def teacher_probabilities(split: Split, teachers: str, store: Path | None = None
 
     Reference: Hinton et al., arXiv 1503.02531, at temperature 1.
     """
-    files = [model_file(name.strip(), "--teacher") for name in teachers.split(",")]
+    files = _model_files(teachers)
     fingerprint = _fingerprint(files, split)
     predictions = _stored_predictions(store, fingerprint) if store else None
     if predictions is None:
@@ -74,8 +74,9 @@ class BatchTeachers:
     """
 
     def __init__(self, teachers: str, class_names: tuple[str, ...], weight: float) -> None:
-        files = (model_file(name.strip(), "--teacher") for name in teachers.split(","))
-        self._models = [load_model(file, class_names=class_names) for file in files]
+        self._models = [
+            load_model(file, class_names=class_names) for file in _model_files(teachers)
+        ]
         self._weight = weight
 
     def mixed_targets(self, images: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
@@ -97,6 +98,11 @@ class BatchTeachers:
         mean = tf.add_n(probabilities) / len(probabilities)
         row_weights = tf.reduce_sum(targets, axis=1, keepdims=True)
         return (1.0 - self._weight) * targets + self._weight * row_weights * mean
+
+
+def _model_files(teachers: str) -> list[Path]:
+    """The files of the teachers, which are named as in --teacher."""
+    return [model_file(name.strip(), "--teacher") for name in teachers.split(",")]
 
 
 def _fingerprint(files: list[Path], split: Split) -> str:

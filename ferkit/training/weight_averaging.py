@@ -76,7 +76,7 @@ def estimate_normalization(
         batch_size: rows per batch; what remains after the last full batch is not used.
 
     Raises:
-        ValueError: there is no full batch.
+        ValueError: fewer images than one batch.
 
     Reference: Izmailov et al., arXiv 1803.05407, section 3.2.
     """

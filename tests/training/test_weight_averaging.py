@@ -54,13 +54,8 @@ def test_normalization_is_the_mean_over_batches(faces):
 
 def test_normalization_may_keep_a_part_of_the_old_statistics(faces):
     model = DeepEmotion("input_warp")
-    statistics = (
-        (model.get_layer("normalization").moving_mean, 0.0),
-        (
-            model.get_layer("normalization").moving_variance,
-            1.0,
-        ),
-    )
+    layer = model.get_layer("normalization")
+    statistics = [(layer.moving_mean, 0.0), (layer.moving_variance, 1.0)]
     estimate_normalization(model, faces, batch_size=24)
     new = [np.array(value) for value, _ in statistics]
     for value, old in statistics:
