@@ -43,6 +43,9 @@ def main() -> None:
         help="weight of the new statistics; the rest keeps the old ones (default: 1)",
     )
     options = parser.parse_args()
+    if not 0.0 <= options.normalization_weight <= 1.0:
+        given = options.normalization_weight
+        parser.error(f"--normalization_weight must be from 0 to 1. Received: {given}")
     models = [load_model(file) for file in options.files]
     trainings = [trainings_of(*pair) for pair in zip(options.files, models, strict=True)]
     averaged = models[0]

@@ -99,6 +99,24 @@ class RunFolder:
             with written_atomically(self.trained_on_file) as draft:
                 draft.write_text(record.to_text(), encoding="utf-8")
 
+    def keep_teachers(self, digests: dict[str, str]) -> None:
+        """Store which teachers the run learns from; when it is resumed, they must be the same.
+
+        Args:
+            digests: name of a teacher -> SHA-256 of its file.
+
+        Raises:
+            UserError: a teacher's file is another than when the run was started.
+        """
+        record = self.record()
+        before = record.setdefault("teachers", digests)
+        for name, digest in digests.items():
+            if before.get(name, digest) != digest:
+                problem = f"the teacher {name} is another file than when the run was started"
+                raise UserError(self.path, problem, "restore that file, or start a new run")
+        if record != self.record():
+            self._write_record(record)
+
     def stored_trained_on(self) -> TrainedOn | None:
         """The record that ``keep_trained_on`` stored; None if there is none, or it is damaged."""
         try:

@@ -100,6 +100,23 @@ class BatchTeachers:
         return (1.0 - self._weight) * targets + self._weight * row_weights * mean
 
 
+def teacher_digests(teachers: str) -> dict[str, str]:
+    """SHA-256 of each teacher's file, by the name it has in --teacher.
+
+    Args:
+        teachers: .keras files or names of shipped weights, separated by commas.
+
+    Raises:
+        UserError: a teacher is not found.
+    """
+    names = [name.strip() for name in teachers.split(",")]
+    files = _model_files(teachers)
+    return {
+        name: hashlib.sha256(file.read_bytes()).hexdigest()
+        for name, file in zip(names, files, strict=True)
+    }
+
+
 def _model_files(teachers: str) -> list[Path]:
     """The files of the teachers, which are named as in --teacher."""
     return [model_file(name.strip(), "--teacher") for name in teachers.split(",")]

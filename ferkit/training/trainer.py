@@ -40,7 +40,7 @@ from ferkit.training.progress_bar import SHOWN_SECONDS, ProgressLine, duration, 
 from ferkit.training.run_folder import RunFolder
 from ferkit.training.step import TrainingStep
 from ferkit.training.targets import training_targets
-from ferkit.training.teachers import BatchTeachers
+from ferkit.training.teachers import BatchTeachers, teacher_digests
 
 CHECKPOINT_SECONDS = 60
 CHECKED_IMAGES = 256  # validation images for the warnings of the model's package
@@ -60,6 +60,10 @@ class Trainer:
         checkpoint_seconds: maximum seconds between checkpoints.
         hooks: called at fixed points of the training, on the chief worker.
 
+    Raises:
+        UserError: a teacher is missing, has other classes, or is another file than when the run was
+            started.
+
     Example:
         >>> finished = Trainer(model, recipe, train, val, run).fit()
     """
@@ -76,6 +80,8 @@ class Trainer:
         hooks: Sequence[Hook] = (),
     ) -> None:
         self.model, self.recipe, self.run = model, recipe, run
+        if run and recipe.teacher:
+            run.keep_teachers(teacher_digests(recipe.teacher))
         self.val = self._recorded(run, train, val) if run else val
         self.devices, self.checkpoint_seconds = devices or one_device(), checkpoint_seconds
         self.hooks = hooks if self.devices.is_chief else ()

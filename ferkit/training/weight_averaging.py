@@ -76,12 +76,14 @@ def estimate_normalization(
         batch_size: rows per batch; what remains after the last full batch is not used.
 
     Raises:
-        ValueError: fewer images than one batch.
+        ValueError: fewer images than one batch, or a weight outside [0, 1].
 
     Reference: Izmailov et al., arXiv 1803.05407, section 3.2.
     """
     if len(images) < batch_size:
         raise ValueError(f"{len(images)} images are less than a batch of {batch_size}")
+    if not 0.0 <= weight <= 1.0:
+        raise ValueError(f"the weight must be from 0 to 1. Received: weight={weight}")
     layers = [
         layer for layer in sublayers(model) if isinstance(layer, keras.layers.BatchNormalization)
     ]

@@ -287,6 +287,18 @@ def test_a_run_folder_is_never_overwritten(tmp_path, toy_split):
         RunFolder.create(tmp_path / "photos", RECIPE, {})
 
 
+def test_a_run_is_not_resumed_with_other_teachers(tmp_path, toy_split):
+    DeepEmotion().save(tmp_path / "teacher.keras")
+    recipe = RECIPE.replace(teacher=str(tmp_path / "teacher.keras"))
+    trainer(tmp_path / "run", toy_split, recipe)
+    started = (tmp_path / "run" / "recipe.json").read_bytes()
+    trainer(tmp_path / "run", toy_split, recipe)
+    DeepEmotion("input_warp").save(tmp_path / "teacher.keras")
+    with pytest.raises(UserError, match="teacher.keras is another file than when the run was"):
+        trainer(tmp_path / "run", toy_split, recipe)
+    assert (tmp_path / "run" / "recipe.json").read_bytes() == started
+
+
 @pytest.mark.parametrize(
     ("seconds", "words"), [(8, "8 s"), (89, "89 s"), (100, "2 min"), (4000, "1 h 7 min")]
 )
