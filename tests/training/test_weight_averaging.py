@@ -50,7 +50,7 @@ def test_normalization_is_the_mean_over_batches(faces):
     assert (parts[1] < whole[1] + 1e-6).all()  # without the variance between batches
     with pytest.raises(ValueError, match="24 images are less than a batch of 25"):
         estimate_normalization(model, faces, batch_size=25)
-    with pytest.raises(ValueError, match="from 0 to 1. Received: weight=1.5"):
+    with pytest.raises(ValueError, match="from 0 to 1"):
         estimate_normalization(model, faces, weight=1.5, batch_size=24)
 
 
