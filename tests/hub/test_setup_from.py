@@ -102,7 +102,9 @@ def test_hugging_face_dataset(hub, setup, tmp_path, monkeypatch):
         number = int(path.rpartition("/")[2].split("_")[1][0])
         assert manifest.class_names[label] == RAFDB[number - 1]
         assert path.startswith((tmp_path / "huggingface").as_posix())
-    assert {header for _, header in hub.requests} == {"Bearer hf_of_this_test"}
+    # The library may also ask for general information, without a token.
+    tokens = {header for path, header in hub.requests if "/somebody/faces" in path}
+    assert tokens == {"Bearer hf_of_this_test"}
     # Without a connection: from the cache of huggingface_hub.
     before = (tmp_path / "data/manifest.csv").read_bytes()
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
