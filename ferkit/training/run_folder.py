@@ -109,13 +109,14 @@ class RunFolder:
             UserError: a teacher's file is another than when the run was started.
         """
         record = self.record()
-        before = record.setdefault("teachers", digests)
+        before = record.get("teachers")
+        if before is None:
+            self._write_record({**record, "teachers": digests})
+            return
         for name, digest in digests.items():
             if before.get(name, digest) != digest:
                 problem = f"the teacher {name} is another file than when the run was started"
                 raise UserError(self.path, problem, "restore that file, or start a new run")
-        if record != self.record():
-            self._write_record(record)
 
     def stored_trained_on(self) -> TrainedOn | None:
         """The record that ``keep_trained_on`` stored; None if there is none, or it is damaged."""

@@ -109,17 +109,18 @@ def teacher_digests(teachers: str) -> dict[str, str]:
     Raises:
         UserError: a teacher is not found.
     """
-    names = [name.strip() for name in teachers.split(",")]
-    files = _model_files(teachers)
-    return {
-        name: hashlib.sha256(file.read_bytes()).hexdigest()
-        for name, file in zip(names, files, strict=True)
-    }
+    files = zip(_names(teachers), _model_files(teachers), strict=True)
+    return {name: hashlib.sha256(file.read_bytes()).hexdigest() for name, file in files}
+
+
+def _names(teachers: str) -> list[str]:
+    """The names in --teacher."""
+    return [name.strip() for name in teachers.split(",")]
 
 
 def _model_files(teachers: str) -> list[Path]:
     """The files of the teachers, which are named as in --teacher."""
-    return [model_file(name.strip(), "--teacher") for name in teachers.split(",")]
+    return [model_file(name, "--teacher") for name in _names(teachers)]
 
 
 def _fingerprint(files: list[Path], split: Split) -> str:
